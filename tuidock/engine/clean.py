@@ -1,0 +1,31 @@
+"""Cleaning of outside strings: images, names, labels, logs and registries are hostile.
+
+Whatever comes from outside passes `clean` before it reaches a terminal: control bytes, escape sequences and
+bidirectional overrides can retitle, clear or reprogram the terminal and write its clipboard (OSC 52).
+"""
+
+from __future__ import annotations
+
+import re
+
+# C0 without nothing, DEL, C1; bidi embeddings, overrides and isolates; line and paragraph separators; tags; surrogates
+_BAD = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e007f]")
+
+
+def _visible(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if code == 0x7F:
+        return "\u2421"
+    return f"\\u{code:04x}" if code > 0xFF else f"\\x{code:02x}"
+
+
+def clean(text: str) -> str:
+    """The text on one line with every control and bidi character made visible (ESC becomes the symbol for escape)."""
+    return _BAD.sub(_visible, text)
+
+
+def clean_bytes(raw: bytes) -> str:
+    """Bytes of unknown encoding as clean text; what is not UTF-8 becomes U+FFFD."""
+    return clean(raw.decode("utf-8", "replace"))
