@@ -1,0 +1,143 @@
+"""The journal: every event of an instance, one JSON line each, appended by the engine and by the shims.
+
+It lies alone in its directory, so that a live view needs one inotify watch for a thousand containers. A writer appends
+one line with one write(2) in O_APPEND mode, after the thing it announces is on disk; readers keep a byte offset.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+
+from tuidock.engine.types import Event
+
+#: A journal longer than this is renamed to journal.1 by the next engine that appends (bytes).
+ROTATE_AT = 8 * 1024 * 1024
+
+
+def append(journal: str, type_: str, action: str, id_: str, name: str = "", **attributes: str) -> None:
+    """Adds one event. A full disk is not worth failing the operation for that the event only reports."""
+    line: dict[str, object] = {"t": time.time_ns(), "type": type_, "action": action, "id": id_, "name": name}
+    image = attributes.pop("image", None)
+    if image is not None:
+        line["image"] = image
+    line["attr"] = attributes
+    try:
+        fd = os.open(journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if os.fstat(fd).st_size > ROTATE_AT:
+                os.rename(journal, journal + ".1")
+            os.write(fd, (json.dumps(line, separators=(",", ":")) + "\n").encode())
+        finally:
+            os.close(fd)
+    except OSError:
+        pass
+
+
+def parse(line: bytes) -> Event | None:
+    """One line of the journal; None for a torn or foreign one (a crash may have cut the last line)."""
+    try:
+        raw = json.loads(line)
+        attributes = {str(key): str(value) for key, value in raw.get("attr", {}).items()}
+        if "image" in raw:
+            attributes["image"] = str(raw["image"])
+        return Event(int(raw["t"]), str(raw["type"]), str(raw["action"]), str(raw["id"]), str(raw.get("name", "")), attributes)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+class JournalReader:
+    """Reads what was appended since the last call, across rotation."""
+
+    def __init__(self, journal: str, *, from_start: bool) -> None:
+        self._journal = journal
+        self._fd = -1
+        self._inode = 0
+        self._offset = 0
+        self._rest = b""
+        self._open()
+        if not from_start and self._fd >= 0:
+            self._offset = os.fstat(self._fd).st_size
+
+    def _open(self) -> None:
+        try:
+            self._fd = os.open(self._journal, os.O_RDONLY | os.O_CLOEXEC)
+            self._inode, self._offset, self._rest = os.fstat(self._fd).st_ino, 0, b""
+        except FileNotFoundError:
+            self._fd = -1
+
+    def _drain(self) -> list[Event]:
+        events: list[Event] = []
+        while self._fd >= 0 and (chunk := os.pread(self._fd, 1 << 16, self._offset)):
+            self._offset += len(chunk)
+            *lines, self._rest = (self._rest + chunk).split(b"\n")
+            events += [event for line in lines if (event := parse(line))]
+        return events
+
+    def read(self) -> list[Event]:
+        """New events, oldest first."""
+        if self._fd < 0:
+            self._open()
+        events = self._drain()
+        try:
+            rotated = self._fd >= 0 and os.stat(self._journal).st_ino != self._inode
+        except FileNotFoundError:
+            rotated = self._fd >= 0
+        if rotated:
+            events += self._drain()  # a shim that still had the old file open
+            self.close()
+            self._open()
+            events += self._drain()
+        return events
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def read_events(
+    journal: str, *, since: int = 0, until: int = 0, follow: bool = True, stop: threading.Event | None = None
+) -> Iterator[list[Event]]:
+    """Batches of events. since/until are ns since the epoch, 0 = from now on / for ever.
+
+    With follow it blocks on inotify (no polling) until `stop` is set or `until` has passed.
+    """
+    reader = JournalReader(journal, from_start=since > 0)
+    try:
+        if since:
+            past: list[Event] = []
+            old = JournalReader(journal + ".1", from_start=True)
+            past += old.read()
+            old.close()
+            past += reader.read()
+            past = [event for event in past if event.time >= since and (not until or event.time <= until)]
+            if past:
+                yield past
+        if not follow or (until and time.time_ns() >= until):
+            return
+        from watchfiles import watch
+
+        halt = stop or threading.Event()
+        yield []  # the caller knows that from here on nothing is missed once the watch below stands
+        watcher = watch(
+            os.path.dirname(journal), stop_event=halt, recursive=False, debounce=60, step=20, watch_filter=None,
+            rust_timeout=2000 if until else 60_000, yield_on_timeout=True, raise_interrupt=False,
+        )  # fmt: skip
+        for _ in watcher:
+            batch = [event for event in reader.read() if not until or event.time <= until]
+            if batch:
+                yield batch
+            if until and time.time_ns() >= until:
+                return
+    finally:
+        reader.close()
+
+
+def attributes_of(event: Event) -> Mapping[str, str]:
+    """The attributes as docker shows them: the actor's name and image among them."""
+    named = {"name": event.name} if event.name else {}
+    return {**event.attributes, **named}

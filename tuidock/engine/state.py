@@ -1,0 +1,152 @@
+"""state.db: what people decided - image references, containers, networks, volumes, addresses, port claims.
+
+SQLite in WAL mode with synchronous=FULL: one change is one transaction and survives a power cut. What the kernel did
+(pids, exits, restarts) is not here but in small files that the shim writes, so a dead database loses no exit code.
+`system rebuild` makes this file anew from the containers' create.json and the content store.
+
+Columns that `ps` needs are plain text and not JSON, because `import json` alone would take a third of the time that a
+short command has.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tuidock.engine.errors import Conflict, SystemFailure, Unsupported
+from tuidock.engine.paths import Paths
+
+SCHEMA_VERSION = 1
+
+SCHEMA = """
+CREATE TABLE images(
+    id TEXT PRIMARY KEY, manifest_digest TEXT NOT NULL, created INTEGER NOT NULL, size INTEGER NOT NULL,
+    config TEXT NOT NULL, layers TEXT NOT NULL, loaded INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE image_references(
+    reference TEXT PRIMARY KEY, image_id TEXT NOT NULL, digest TEXT NOT NULL, tagged INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX image_references_by_image ON image_references(image_id);
+CREATE TABLE containers(
+    id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, image TEXT NOT NULL, image_id TEXT NOT NULL,
+    created INTEGER NOT NULL, command TEXT NOT NULL, generation INTEGER NOT NULL DEFAULT 0,
+    restart_policy TEXT NOT NULL, auto_remove INTEGER NOT NULL, tty INTEGER NOT NULL, open_stdin INTEGER NOT NULL,
+    exposed TEXT NOT NULL, labels TEXT NOT NULL, mounts TEXT NOT NULL, request TEXT NOT NULL,
+    error TEXT NOT NULL DEFAULT '', error_code INTEGER NOT NULL DEFAULT 0, removing INTEGER NOT NULL DEFAULT 0)
+    WITHOUT ROWID;
+CREATE TABLE networks(
+    id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, driver TEXT NOT NULL, bridge TEXT NOT NULL, subnet TEXT NOT NULL,
+    gateway TEXT NOT NULL, options TEXT NOT NULL DEFAULT '{}', labels TEXT NOT NULL DEFAULT '{}',
+    created INTEGER NOT NULL, internal INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+CREATE TABLE addresses(
+    network_id TEXT NOT NULL, address INTEGER NOT NULL, container_id TEXT NOT NULL,
+    PRIMARY KEY(network_id, address)) WITHOUT ROWID;
+CREATE INDEX addresses_by_container ON addresses(container_id);
+CREATE TABLE port_claims(
+    protocol TEXT NOT NULL, host_ip TEXT NOT NULL, host_port INTEGER NOT NULL, container_id TEXT NOT NULL,
+    container_port INTEGER NOT NULL, PRIMARY KEY(protocol, host_ip, host_port)) WITHOUT ROWID;
+CREATE INDEX port_claims_by_container ON port_claims(container_id);
+CREATE TABLE volumes(
+    name TEXT PRIMARY KEY, driver TEXT NOT NULL, created INTEGER NOT NULL, labels TEXT NOT NULL DEFAULT '{}',
+    options TEXT NOT NULL DEFAULT '{}', anonymous INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+CREATE TABLE volume_uses(
+    volume TEXT NOT NULL, container_id TEXT NOT NULL, PRIMARY KEY(volume, container_id)) WITHOUT ROWID;
+CREATE INDEX volume_uses_by_container ON volume_uses(container_id);
+"""
+
+
+class State:
+    """The database of one data root; every thread gets a connection of its own."""
+
+    def __init__(self, paths: Paths, *, read_only: bool = False) -> None:
+        self.paths, self.read_only = paths, read_only
+        self._local = threading.local()
+
+    def read(self) -> sqlite3.Connection:
+        """A connection for queries; each statement sees one committed state.
+
+        Raises SystemFailure when the file cannot be opened.
+        """
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self._open()
+        return connection
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """One IMMEDIATE transaction: committed when the block ends, rolled back when it raises.
+
+        Raises Conflict in read-only mode, SystemFailure when the disk is full or the file damaged.
+        """
+        if self.read_only:
+            raise Conflict("this session is read-only; start tuidock without --read-only to change something")
+        connection = self.read()
+        if getattr(self._local, "too_new", False):
+            raise Unsupported(
+                f"{self.paths.database} was written by a newer tuidock, so it is only read; upgrade tuidock to change it"
+            )
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise SystemFailure(f"cannot change {self.paths.database}: {error}") from error
+        try:
+            yield connection
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        try:
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise SystemFailure(f"cannot commit to {self.paths.database}: {error}") from error
+
+    def close(self) -> None:
+        """Closes this thread's connection."""
+        connection = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+            self._local.connection = None
+
+    def _open(self) -> sqlite3.Connection:
+        path = self.paths.database
+        try:
+            connection = sqlite3.connect(path, timeout=30, isolation_level=None, cached_statements=64)
+            connection.execute("PRAGMA synchronous=FULL")
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version > SCHEMA_VERSION:
+                self._local.too_new = True
+                connection.execute("PRAGMA query_only=1")
+            elif version < SCHEMA_VERSION:
+                self._create(connection)
+        except sqlite3.Error as error:
+            raise SystemFailure(
+                f"cannot open {path}: {error}; `tuidock system rebuild` makes it anew from the containers' own files"
+            ) from error
+        return connection
+
+    def _create(self, connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("BEGIN EXCLUSIVE")
+        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:  # another process may have been faster
+            for statement in SCHEMA.split(";"):
+                if statement.strip():
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+        os.chmod(self.paths.database, 0o600)
+
+
+def pack(items: dict[str, str]) -> str:
+    """A map of strings as one text column (NUL cannot occur in labels that came through argv or JSON strings)."""
+    return "\0".join(f"{key}\0{value}" for key, value in items.items())
+
+
+def unpack(text: str) -> dict[str, str]:
+    """The map that `pack` wrote."""
+    if not text:
+        return {}
+    parts = text.split("\0")
+    return dict(zip(parts[::2], parts[1::2], strict=True))
