@@ -1,0 +1,31 @@
+/* tuidock.native._kernel: system calls that Python lacks, and the layer extractor.
+ *
+ * Every td_ function returns a value >= 0 or the negative errno. The system calls go by number, so that an older libc
+ * is no reason to miss one; numbers from 424 on are the same on every architecture.
+ */
+#ifndef TUIDOCK_KERNEL_H
+#define TUIDOCK_KERNEL_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <stdint.h>
+#include <sys/types.h>
+
+int td_openat2(int directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
+int td_pidfd_open(int pid, unsigned flags);
+int td_pidfd_getfd(int pidfd, int fd);
+int td_pidfd_send_signal(int pidfd, int signal);
+int td_fsopen(const char *type, unsigned flags);
+int td_fsconfig(int context, unsigned command, const char *key, const char *value, int aux);
+int td_fsmount(int context, unsigned flags, unsigned attributes);
+int td_move_mount(int from, const char *from_path, int to, const char *to_path, unsigned flags);
+int td_open_tree(int directory, const char *path, unsigned flags);
+int td_mount_setattr(int directory, const char *path, unsigned flags, uint64_t set, uint64_t clear,
+                     uint64_t propagation, int userns);
+int td_syncfs(int fd);
+int td_close_range(unsigned first, unsigned last, unsigned flags);
+int td_renameat2(int from, const char *from_path, int to, const char *to_path, unsigned flags);
+int td_setns(int fd, int type);
+
+#endif
