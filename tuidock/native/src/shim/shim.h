@@ -72,7 +72,7 @@ struct record {
 int record_read(struct record *record, int directory, struct failure *failure);   /* opens "record" in directory */
 void record_free(struct record *record);
 
-/* ---- launch side (start.c, mounts.c, net.c, nft.c, cgroup.c, seccomp.c, user.c, exec.c) ------------------------- */
+/* ---- launch side (launch.c, child.c, mounts.c, net.c, nft.c, cgroup.c, caps.c, seccomp.c, user.c, exec.c) --------- */
 
 /* Descriptors a container is given. For a tty, `slave_to` is where the child sends the pty master (SCM_RIGHTS). */
 struct stdio { int in, out, err; };
@@ -86,6 +86,7 @@ struct launched {
     int go;              /* write one byte: the init process may go on and exec (pid record is durable by then) */
     int status;          /* CLOEXEC pipe: EOF = exec succeeded; else `STEP ERRNO TEXT` */
     uint64_t ns_layer, ns_bridge, ns_address, ns_process;   /* how long the steps took; process ends at exec */
+    uint64_t ticks_clone;                                   /* when the init process was cloned */
 };
 /* Prepared by the shim before the recorder is forked: cgroup directories and limits, opened namespaces, sealed self. */
 struct prepared {
@@ -94,14 +95,26 @@ struct prepared {
     bool netns_is_new;       /* false for a kept one: interfaces exist already */
     int self_exe;            /* read-only clone of tuidock-shim for --init */
 };
+#define PREPARED_NONE {-1, -1, true, -1}     /* what cgroup_create and launch are handed at a first start */
+
+/* First act of the verbs start, adopt and exec: executes the program again from a read-only clone of its mount, so that
+ * no container can reach the file for writing by /proc/PID/exe. Returns when it runs from there already, or -errno. */
+int self_protect(char **argv);
+/* That read-only clone: an O_PATH descriptor to execute with execveat(fd, "", ..., AT_EMPTY_PATH), or -errno. */
+int self_clone(void);
+
 int cgroup_create(const struct record *record, struct prepared *prepared, struct failure *failure);
 int cgroup_remove(const struct record *record);            /* kills what is left in it, then rmdir; 0 when gone */
 long cgroup_oom_kills(const struct record *record);        /* counter of kills, or -errno */
 int cgroup_oom_watch(const struct record *record, int *event_fd, uint32_t *epoll_events);  /* v1 eventfd; v2 memory.events + EPOLLPRI */
-/* Called in the recorder: clone3 and everything up to "waits for go". The parent's part (uid maps, veth) is inside. */
+/* Called in the recorder: clone3 and everything up to "waits for go". The parent's part (uid maps, veth, nft elements) is
+ * inside: launch calls net_attach and nft_add_ports itself, unless prepared->netns is a kept one (netns_is_new false).
+ * It opens namespaces given by path and self_exe when they are still -1 (prepared->self_exe stays open for a restart).
+ * On failure the init process is gone and reaped, launched holds nothing; the caller undoes net, nft and cgroups. */
 int launch(const struct record *record, struct prepared *prepared, const struct stdio *stdio,
            struct launched *launched, struct failure *failure);
-/* After go: waits for exec. 0, or the failure that the child reported. */
+/* After go (a byte written, launched->go closed or not): waits for exec, closes go and status. 0, or the failure that the
+ * child reported, which is then reaped. */
 int launch_finish(struct launched *launched, struct failure *failure);
 
 int net_attach(const struct record *record, pid_t pid, int netns, struct launched *times, struct failure *failure);
