@@ -1,0 +1,41 @@
+"""Errors for people: one clean sentence for the screen, the traceback into a file that can be sent to somebody."""
+
+from __future__ import annotations
+
+import os
+
+from tuidock.engine.clean import clean
+from tuidock.engine.errors import EngineError
+
+
+def log_path() -> str:
+    home = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    return os.path.join(home, "tuidock", "app.log")
+
+
+def sentence(error: BaseException) -> str:
+    """What went wrong in one sentence; what the engine did not raise on purpose also goes into the log."""
+    if isinstance(error, EngineError):
+        return clean(str(error)) or type(error).__name__
+    record(error)
+    if isinstance(error, OSError) and error.strerror:
+        where = f" ({error.filename})" if error.filename else ""
+        return clean(f"The system refused: {error.strerror}{where}.")
+    detail = str(error).strip().split("\n", 1)[0]
+    return clean(f"Something unexpected went wrong: {detail or type(error).__name__}. Details are in {log_path()}.")
+
+
+def record(error: BaseException) -> None:
+    """Appends the traceback to the log; a log that cannot be written is no reason to fail."""
+    import time
+    import traceback
+
+    path = log_path()
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        if os.path.exists(path) and os.path.getsize(path) > 1 << 20:
+            os.replace(path, path + ".old")
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(time.strftime("%Y-%m-%dT%H:%M:%S ") + "".join(traceback.format_exception(error)) + "\n")
+    except OSError:
+        pass

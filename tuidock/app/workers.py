@@ -1,0 +1,407 @@
+"""The one place where threads and the app meet, and the only one that calls the engine.
+
+The engine blocks; the app must not. One thread follows the events and reads the rows they name, one samples what is
+on screen, one answers questions of the screens (the newest of a kind wins, so that moving the cursor fast does not
+queue up work), and each action gets threads of its own. All are daemons: quitting never waits for a container that
+takes ten seconds to stop. They talk to the app by posting messages, which Textual allows from any thread.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tuidock.app.model import CONTAINERS, IMAGES, KINDS, NETWORKS, VOLUMES, HostLoad, Job
+from tuidock.app.report import sentence
+from tuidock.engine.types import Container, Event
+
+if TYPE_CHECKING:
+    from textual.message import Message
+
+    from tuidock.engine.types import ExecRequest, Progress
+
+#: Above this many named containers one list costs less than asking for each.
+SINGLE_READS = 12
+#: Actions on many objects that run at the same time.
+PARALLEL = 8
+_NO_NEWS = ("exec_", "top", "attach", "detach", "resize", "copy", "export", "archive-path", "extract-to-dir")
+
+
+class Door(Protocol):
+    """What the app needs of the engine; tuidock.engine.Engine has it."""
+
+    read_only: bool
+
+    def __getattr__(self, name: str) -> Callable[..., Any]: ...
+
+
+def lists_named_by(events: Iterable[Event]) -> tuple[set[str], set[str]]:
+    """Which containers (ids) and which whole lists have to be read again after these events."""
+    containers: set[str] = set()
+    lists: set[str] = set()
+    for event in events:
+        if event.action.startswith(_NO_NEWS):
+            continue
+        if event.type == "container":
+            containers.add(event.id)
+            if event.action in ("create", "destroy", "rename"):
+                lists |= {IMAGES, VOLUMES, NETWORKS}
+            elif event.action in ("start", "die", "restart"):
+                lists.add(NETWORKS)
+        elif event.type in ("image", "volume", "network"):
+            lists.add(event.type + "s")
+    return containers, lists
+
+
+class Workers:
+    """Threads around one engine. `post` is set by the app as soon as it can take messages."""
+
+    def __init__(self, make_engine: Callable[[], Door]) -> None:
+        self._make_engine = make_engine
+        self._engine: Door | None = None
+        self._opened = threading.Event()
+        self._open_failure = ""
+        self.post: Callable[[Message], Any] = lambda message: None
+        self.stopping = threading.Event()
+        self.first_rows: dict[str, list[Any]] = {}
+        self._questions: dict[str, tuple[Callable[[Door], Any], Callable[[Any], None], Callable[[str], None]]] = {}
+        self._asked = threading.Condition()
+        self._sampling = threading.Condition()
+        self._wanted: tuple[str, ...] = ()
+        self._awake = True
+        self._job_number = 0
+        self._cancelled_jobs: set[int] = set()
+        self._began = time.time_ns()
+
+    # -- life -------------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Starts opening the engine and reading the first rows while the app is still being imported."""
+        self._thread("tuidock-open", self._open)
+
+    def _open(self) -> None:
+        try:
+            self._began = time.time_ns()
+            self._engine = engine = self._make_engine()
+            for kind in KINDS:
+                self.first_rows[kind] = getattr(engine, kind)()
+        except Exception as error:
+            self._open_failure = sentence(error)
+        self._opened.set()
+
+    def wait_open(self, timeout: float) -> bool:
+        return self._opened.wait(timeout)
+
+    def start(self, post: Callable[[Message], Any]) -> None:
+        """Begins to report; called once the app can take messages."""
+        self.post = post
+        for name, target in (
+            ("tuidock-events", self._follow),
+            ("tuidock-answers", self._answer),
+            ("tuidock-samples", self._sample),
+        ):
+            self._thread(name, target)
+
+    def stop(self) -> None:
+        self.stopping.set()
+        for condition in (self._asked, self._sampling):
+            with condition:
+                condition.notify_all()
+        self.post = lambda message: None
+
+    @staticmethod
+    def _thread(name: str, target: Callable[..., None], *arguments: Any) -> None:
+        threading.Thread(target=target, args=arguments, name=name, daemon=True).start()
+
+    def engine(self) -> Door:
+        """The engine; for the threads of this module, because opening it may take a while."""
+        self._opened.wait()
+        if self._engine is None:
+            raise RuntimeError(self._open_failure or "The engine could not be opened.")
+        return self._engine
+
+    # -- events -> rows ---------------------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        from tuidock.app.messages import EngineFailed, HostRead, RowsRead
+
+        self._opened.wait()
+        if self._engine is None:
+            self.post(EngineFailed(self._open_failure or "The engine could not be opened."))
+            return
+        engine = self._engine
+        for kind, rows in self.first_rows.items():
+            self.post(RowsRead(kind, rows))
+        try:
+            self.post(HostRead(str(engine.info().get("Name", "")), host_load(None)[0]))
+        except Exception as error:
+            self.post(EngineFailed(sentence(error)))
+        delay = 1.0
+        since = self._began
+        while not self.stopping.is_set():
+            try:
+                for batch in engine.events(since=since, follow=True, stop=self.stopping):
+                    if self.stopping.is_set():
+                        return
+                    if batch:
+                        since = max(since, batch[-1].time)
+                        self._read_named(engine, batch)
+                    delay = 1.0
+            except Exception as error:
+                self.post(EngineFailed(sentence(error)))
+            if self.stopping.wait(delay):
+                return
+            delay = min(delay * 2, 30.0)
+            self._read_lists(engine, KINDS)
+
+    def _read_named(self, engine: Door, batch: Sequence[Event]) -> None:
+        from tuidock.app.messages import ContainersRead, EngineFailed, EventsRead
+
+        containers, lists = lists_named_by(batch)
+        if len(containers) > SINGLE_READS:
+            lists.add(CONTAINERS)
+        elif containers:
+            rows, gone = [], []
+            for each in containers:
+                try:
+                    rows.append(engine.container(each))
+                except Exception as error:
+                    if type(error).__name__ == "NotFound":
+                        gone.append(each)
+                    else:
+                        self.post(EngineFailed(sentence(error)))
+            self.post(ContainersRead(rows, gone))
+        self._read_lists(engine, lists)
+        self.post(EventsRead(batch))
+
+    def _read_lists(self, engine: Door, kinds: Iterable[str]) -> None:
+        from tuidock.app.messages import EngineFailed, RowsRead
+
+        for kind in kinds:
+            try:
+                self.post(RowsRead(kind, getattr(engine, kind)()))
+            except Exception as error:
+                self.post(EngineFailed(sentence(error)))
+
+    def refresh(self) -> None:
+        """Reads all lists again, for a person who does not trust the events."""
+        self._thread("tuidock-refresh", lambda: self._read_lists(self.engine(), KINDS))
+
+    # -- samples ----------------------------------------------------------------------------------------------
+
+    def want_samples(self, ids: Iterable[str]) -> None:
+        """Which running containers are on screen; none ends the sampling."""
+        wanted = tuple(ids)
+        if wanted == self._wanted:
+            return
+        with self._sampling:
+            self._wanted = wanted
+            self._sampling.notify()
+
+    def set_awake(self, awake: bool) -> None:
+        """False while the terminal has lost the focus: then nothing is sampled."""
+        with self._sampling:
+            self._awake = awake
+            self._sampling.notify()
+
+    def _sample(self) -> None:
+        from tuidock.app.messages import EngineFailed, StatsRead
+
+        times: tuple[int, int] | None = None
+        failed = False
+        self._opened.wait()
+        while not self.stopping.is_set():
+            with self._sampling:
+                if not (self._wanted and self._awake):
+                    self._sampling.wait()
+                    continue
+                wanted = self._wanted
+            if self._engine is None:
+                return
+            try:
+                samples = self._engine.stats(wanted)
+                load, times = host_load(times)
+                self.post(StatsRead(samples, load))
+                failed = False
+            except Exception as error:
+                if not failed:
+                    self.post(EngineFailed(sentence(error)))
+                failed = True
+            self.stopping.wait(1.0)
+
+    # -- questions of the screens -------------------------------------------------------------------------------
+
+    def ask(
+        self,
+        topic: str,
+        question: Callable[[Door], Any],
+        then: Callable[[Any], None],
+        failed: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        """Asks the engine; a newer question of the same topic replaces one that waits. Answers come on the app's
+        own thread."""
+        with self._asked:
+            self._questions[topic] = (question, then, failed)
+            self._asked.notify()
+
+    def forget(self, topic: str) -> None:
+        with self._asked:
+            self._questions.pop(topic, None)
+
+    def _answer(self) -> None:
+        from tuidock.app.messages import Answered
+
+        self._opened.wait()
+        while True:
+            with self._asked:
+                while not self._questions and not self.stopping.is_set():
+                    self._asked.wait()
+                if self.stopping.is_set():
+                    return
+                topic = next(iter(self._questions))
+                question, then, failed = self._questions.pop(topic)
+            try:
+                self.post(Answered(then, question(self.engine())))
+            except Exception as error:
+                self.post(Answered(failed, sentence(error)))
+
+    # -- actions ------------------------------------------------------------------------------------------------
+
+    def move(self, verb: str, targets: Sequence[tuple[str, str]], call: Callable[[Door, str], Any]) -> None:
+        """Does something to objects, given as (reference, name); verb is the past participle for the toast."""
+        self._thread(f"tuidock-{verb}", self._move, verb, list(targets), call)
+
+    def _move(self, verb: str, targets: list[tuple[str, str]], call: Callable[[Door, str], Any]) -> None:
+        from tuidock.app.messages import MovesEnded
+
+        done: list[str] = []
+        failed: list[str] = []
+        waiting: Iterator[tuple[str, str]] = iter(targets)
+        lock = threading.Lock()
+
+        def work() -> None:
+            while True:
+                with lock:
+                    target = next(waiting, None)
+                if target is None:
+                    return
+                try:
+                    call(self.engine(), target[0])
+                    done.append(target[1])
+                except Exception as error:
+                    failed.append(sentence(error))
+
+        helpers = [threading.Thread(target=work, daemon=True) for _ in range(min(PARALLEL, len(targets)) - 1)]
+        for each in helpers:
+            each.start()
+        work()
+        for each in helpers:
+            each.join()
+        self.post(MovesEnded(verb, done, failed))
+
+    def run(self, request: Any, start: bool, then: Callable[[Container | None], None],
+            failed: Callable[[str], None]) -> None:
+        """Creates a container and starts it; a missing image is pulled first, as `tuidock run` does."""
+        self._thread("tuidock-run", self._run, request, start, then, failed)
+
+    def _run(self, request: Any, start: bool, then: Callable[[Container | None], None],
+             failed: Callable[[str], None]) -> None:
+        from tuidock.app.messages import Answered
+        from tuidock.engine.errors import NotFound
+
+        try:
+            engine = self.engine()
+            try:
+                identity = engine.create(request)
+            except NotFound as error:
+                if error.kind != "image" or request.pull == "never":
+                    raise
+                self._follow_job(f"pull {error.reference}", engine.pull(error.reference))
+                identity = engine.create(request)
+            if start:
+                try:
+                    engine.start(identity)
+                except Exception:
+                    if request.host_config.get("AutoRemove"):
+                        engine.remove(identity, force=True, volumes=True)
+                    raise
+            self.post(Answered(then, engine.container(identity)))
+        except Exception as error:
+            self.post(Answered(failed, sentence(error)))
+
+    # -- jobs ---------------------------------------------------------------------------------------------------
+
+    def job(self, title: str, begin: Callable[[Door], Iterator[Progress]]) -> None:
+        """Follows a long operation in the background; the header shows how far it is."""
+        self._thread("tuidock-job", self._job, title, begin)
+
+    def cancel_job(self, number: int) -> None:
+        self._cancelled_jobs.add(number)
+
+    def _job(self, title: str, begin: Callable[[Door], Iterator[Progress]]) -> None:
+        try:
+            self._follow_job(title, begin(self.engine()))
+        except Exception as error:
+            from tuidock.app.messages import EngineFailed
+
+            self.post(EngineFailed(sentence(error)))
+
+    def _follow_job(self, title: str, progress: Iterator[Progress]) -> None:
+        from tuidock.app.messages import JobChanged
+
+        self._job_number += 1
+        job = Job(self._job_number, title)
+        failed = True
+        posted = 0.0
+        self.post(JobChanged(job))
+        try:
+            for step in progress:
+                if job.number in self._cancelled_jobs or self.stopping.is_set():
+                    close = getattr(progress, "close", None)
+                    if close is not None:
+                        close()
+                    break
+                job = job._replace(message=f"{step.action} {step.subject}", done=step.done, total=step.total)
+                if time.monotonic() - posted > 0.2:
+                    posted = time.monotonic()
+                    self.post(JobChanged(job))
+            else:
+                failed = False
+        finally:
+            self.post(JobChanged(job._replace(ended=True, failed=failed)))
+
+    # -- the terminal is given away -----------------------------------------------------------------------------
+
+    def exec_argv(self, reference: str, request: ExecRequest) -> list[str]:
+        """The command line of an exec. Called on the app's thread, which is about to be suspended anyway."""
+        argv: list[str] = self.engine().exec_argv(reference, request)
+        return argv
+
+
+def host_load(before: tuple[int, int] | None) -> tuple[HostLoad, tuple[int, int] | None]:
+    """How the machine is used, and the processor times to compare with the next time."""
+    import os
+
+    cpu, times = -1.0, None
+    try:
+        with open("/proc/stat", encoding="ascii") as file:
+            fields = [int(field) for field in file.readline().split()[1:9]]
+        times = (sum(fields), fields[3] + fields[4])
+        if before is not None and times[0] > before[0]:
+            cpu = max(0.0, 100.0 * (1 - (times[1] - before[1]) / (times[0] - before[0])))
+        memory: dict[str, int] = {}
+        with open("/proc/meminfo", encoding="ascii") as file:
+            for line in file:
+                name, _, value = line.partition(":")
+                if name in ("MemTotal", "MemAvailable"):
+                    memory[name] = int(value.split()[0]) * 1024
+                if len(memory) == 2:
+                    break
+        disk = os.statvfs("/var/lib")
+        total = memory.get("MemTotal", -1)
+        used = total - memory["MemAvailable"] if "MemAvailable" in memory else -1
+        return HostLoad(cpu, used, total, disk.f_bavail * disk.f_frsize), times
+    except (OSError, ValueError, IndexError):
+        return HostLoad(), times
