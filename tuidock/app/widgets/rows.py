@@ -1,0 +1,112 @@
+"""Columns, rows and cells of a table, and how columns share the width: values without a screen.
+
+Widths are fixed numbers, never measured from the content, because measuring makes every update touch every row. A
+terminal too narrow for all columns drops whole columns, the least important first, so that what is left stays readable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+
+from tuidock.engine.clean import clean
+
+Align = Literal["left", "right"]
+#: Names that a cell or row may carry as its style; a theme gives them colours.
+STYLES = ("", "muted", "good", "warn", "bad", "accent", "busy")
+GUTTER = 2
+
+
+class Cell(NamedTuple):
+    """A text and the name of its style."""
+
+    text: str
+    style: str = ""
+
+
+class Column(NamedTuple):
+    """priority 0 is never dropped, the highest number goes first; grow is the share of width left over."""
+
+    key: str
+    title: str
+    width: int
+    align: Align = "left"
+    priority: int = 0
+    grow: int = 0
+    sortable: bool = True
+
+
+class Row(NamedTuple):
+    """One line. sort_keys has one value per column where texts do not sort as their values do (sizes, ages)."""
+
+    key: str
+    cells: tuple[Cell | str, ...]
+    sort_keys: tuple[Any, ...] = ()
+    style: str = ""
+
+    def cell(self, index: int) -> Cell:
+        if index >= len(self.cells):
+            return Cell("")
+        cell = self.cells[index]
+        return cell if isinstance(cell, Cell) else Cell(cell)
+
+    def sort_key(self, index: int) -> tuple[int, Any]:
+        """Numbers before words before nothing at all, so that mixed columns never raise."""
+        value = self.sort_keys[index] if index < len(self.sort_keys) else self.cell(index).text.casefold()
+        if value is None or value == "" or value == "-":
+            return (2, "")
+        return (0, value) if isinstance(value, (int, float)) else (1, str(value))
+
+
+class Placed(NamedTuple):
+    """A column that is shown: its number among all columns, its first cell on screen and its width there."""
+
+    number: int
+    column: Column
+    x: int
+    width: int
+
+
+def place(columns: Sequence[Column], width: int, gutter: int = GUTTER) -> list[Placed]:
+    """The columns that fit into the width, with their places; one blank stands between two columns."""
+    shown = list(range(len(columns)))
+    room = max(1, width - gutter)
+
+    def need() -> int:
+        return sum(columns[i].width for i in shown) + max(0, len(shown) - 1)
+
+    while len(shown) > 1 and need() > room:
+        least = max(shown, key=lambda i: (columns[i].priority, i))
+        if columns[least].priority == 0:
+            break
+        shown.remove(least)
+    spare = room - need()
+    growing = [i for i in shown if columns[i].grow]
+    extra = dict.fromkeys(shown, 0)
+    if spare > 0 and growing:
+        shares = sum(columns[i].grow for i in growing)
+        for i in growing:
+            extra[i] = spare * columns[i].grow // shares
+        extra[growing[0]] += spare - sum(extra.values())
+    placed, x = [], gutter
+    for i in shown:
+        cells = min(columns[i].width + extra[i], max(0, width - x))
+        if cells <= 0:
+            break
+        placed.append(Placed(i, columns[i], x, cells))
+        x += cells + 1
+    return placed
+
+
+def fit(text: str, width: int, align: Align = "left", ellipsis: str = "…") -> str:
+    """The text, cleaned, in exactly so many terminal cells."""
+    text = clean(text)
+    length = len(text) if text.isascii() else cell_len(text)
+    if length > width:
+        if width <= len(ellipsis):
+            return set_cell_size(text, width)
+        return set_cell_size(text, width - len(ellipsis)) + ellipsis
+    blank = " " * (width - length)
+    return blank + text if align == "right" else text + blank
