@@ -19,6 +19,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tuidock.app.widgets import narrow_updates
 from tuidock.app.widgets.row_set import RowSet
 from tuidock.app.widgets.rows import GUTTER, STYLES, Cell, Column, Placed, Row, fit, place
 
@@ -139,6 +140,7 @@ class LineTable(ScrollView, can_focus=True):
         classes: str | None = None,
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
+        narrow_updates.install()
         self._columns = tuple(columns)
         self._header = 1 if header else 0
         self._empty = empty
@@ -419,8 +421,9 @@ class LineTable(ScrollView, can_focus=True):
             return
         self._strips.pop((key, True), None)
         self._strips.pop((key, False), None)
-        for placed in changed:
-            self._refresh_part(key, placed.x, placed.width)
+        # one region a row: the blanks between two changed cells cost less than a second cursor move
+        first, last = changed[0], changed[-1]
+        self._refresh_part(key, first.x, last.x + last.width - first.x)
 
     def _layout_columns(self) -> None:
         self._placed = place(self._columns, self.size.width)
@@ -489,7 +492,7 @@ class LineTable(ScrollView, can_focus=True):
             text = fit(cell.text, placed.width, placed.column.align, self._ellipsis)
             segments += self._highlighted(text, style + over)
             segments.append(Segment(" ", line + over))
-        return Strip(segments)
+        return Strip(segments).simplify()
 
     def _highlighted(self, text: str, style: Style) -> list[Segment]:
         wanted = self._highlight
