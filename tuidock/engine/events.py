@@ -104,30 +104,25 @@ def read_events(
 ) -> Iterator[list[Event]]:
     """Batches of events. since/until are ns since the epoch, 0 = from now on / for ever.
 
-    With follow it blocks on inotify (no polling) until `stop` is set or `until` has passed.
+    With follow the first batch (perhaps empty) comes at once, then it blocks on inotify (no polling) until `stop` is set or `until` has passed.
     """
+    watch = None
+    if follow and not (until and time.time_ns() >= until):
+        from tuidock.engine.watch import Watch
+
+        watch = Watch([os.path.dirname(journal)])  # stands before the first read, so nothing falls in between
     reader = JournalReader(journal, from_start=since > 0)
     try:
+        past: list[Event] = []
         if since:
-            past: list[Event] = []
             old = JournalReader(journal + ".1", from_start=True)
-            past += old.read()
+            past = [*old.read(), *reader.read()]
             old.close()
-            past += reader.read()
             past = [event for event in past if event.time >= since and (not until or event.time <= until)]
-            if past:
-                yield past
-        if not follow or (until and time.time_ns() >= until):
-            return
-        from watchfiles import watch
-
-        halt = stop or threading.Event()
-        yield []  # the caller knows that from here on nothing is missed once the watch below stands
-        watcher = watch(
-            os.path.dirname(journal), stop_event=halt, recursive=False, debounce=60, step=20, watch_filter=None,
-            rust_timeout=2000 if until else 60_000, yield_on_timeout=True, raise_interrupt=False,
-        )  # fmt: skip
-        for _ in watcher:
+        if past or follow:
+            yield past  # also an empty first batch: it says that the watch stands
+        while watch is not None and not (stop and stop.is_set()):
+            watch.wait((until - time.time_ns()) / 1e9 if until else None, stop)
             batch = [event for event in reader.read() if not until or event.time <= until]
             if batch:
                 yield batch
@@ -135,6 +130,8 @@ def read_events(
                 return
     finally:
         reader.close()
+        if watch is not None:
+            watch.close()
 
 
 def attributes_of(event: Event) -> Mapping[str, str]:

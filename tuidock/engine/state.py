@@ -84,7 +84,7 @@ class State:
         connection = self.read()
         if getattr(self._local, "too_new", False):
             raise Unsupported(
-                f"{self.paths.database} was written by a newer tuidock, so it is only read; upgrade tuidock to change it"
+                f"{self.paths.database} is from a newer tuidock and only read; upgrade tuidock to change it"
             )
         try:
             connection.execute("BEGIN IMMEDIATE")

@@ -1,0 +1,41 @@
+# `make run` opens the app with a working demo, `make test` passes the tests; both set up everything by themselves.
+PYTHON := .venv/bin/python
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: run test check bench shots setup native clean
+
+run:
+	@.ci/setup run
+	@$(PYTHON) -m tuidock demo --quiet
+	@$(PYTHON) -m tuidock
+
+setup:
+	@.ci/setup test
+
+test:
+	@.ci/setup test
+	$(PYTHON) -m pytest -q $(PYTEST_ARGS)
+
+# C warnings as errors with both compilers, types, style, and the arrow rule
+check:
+	@.ci/setup test
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.ci/check-native
+
+bench:
+	@.ci/setup test
+	$(PYTHON) bench/run.py $(BENCH_ARGS)
+
+# screenshots/*.svg from the real app over real containers
+shots:
+	@.ci/setup run
+	$(PYTHON) bench/shots.py
+
+native:
+	@cmake --build tuidock/native
+
+clean:
+	rm -rf .venv build dist tuidock/native/CMakeFiles tuidock/native/CMakeCache.txt tuidock/native/*.so tuidock/native/tuidock-shim tuidock/native/_kernel.c

@@ -1,0 +1,125 @@
+"""What is mounted into a container: image volumes, --volumes-from, -v, --mount and --tmpfs, in docker's order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from tuidock.engine.errors import InvalidArgument
+from tuidock.engine.types import MountPoint
+
+_PROPAGATIONS = ("private", "rprivate", "shared", "rshared", "slave", "rslave")
+
+
+class Wanted(NamedTuple):
+    """A mount that was asked for. A volume with name "" is anonymous; copy says that image content goes in."""
+
+    point: MountPoint
+    copy: bool = True
+    labels: Mapping[str, str] = {}
+
+
+def collect(
+    config: Mapping[str, Any], host_config: Mapping[str, Any], from_container: Callable[[str], tuple[MountPoint, ...]]
+) -> list[Wanted]:
+    """All mounts, one per destination; later groups win. Raises InvalidArgument for two -v on one destination."""
+    found: dict[str, Wanted] = {}
+    for target in config.get("Volumes") or {}:
+        target = _target(target)
+        found[target] = Wanted(MountPoint("volume", "", "", target))
+    for item in host_config.get("VolumesFrom") or ():
+        reference, _, mode = item.partition(":")
+        for point in from_container(reference):
+            read_only = point.read_only or mode == "ro"
+            found[point.destination] = Wanted(point._replace(read_only=read_only), copy=False)
+    seen: set[str] = set()
+    for bind in host_config.get("Binds") or ():
+        wanted = parse_bind(bind)
+        _once(seen, wanted.point.destination)
+        found[wanted.point.destination] = wanted
+    for mount in host_config.get("Mounts") or ():
+        wanted = _from_mount(mount)
+        _once(seen, wanted.point.destination)
+        found[wanted.point.destination] = wanted
+    for target, options in (host_config.get("Tmpfs") or {}).items():
+        target = _target(target)
+        found[target] = Wanted(MountPoint("tmpfs", "", "", target, options=options))
+    return list(found.values())
+
+
+def _once(seen: set[str], target: str) -> None:
+    if target in seen:
+        raise InvalidArgument(f"Duplicate mount point: {target}; mount only one thing there")
+    seen.add(target)
+
+
+def _target(path: str) -> str:
+    target = os.path.normpath("/" + path.lstrip("/"))
+    if not path.startswith("/"):
+        raise InvalidArgument(f"invalid mount path: '{path}' mount path must be absolute")
+    if target == "/":
+        raise InvalidArgument("invalid specification: destination can't be '/'")
+    return target
+
+
+def parse_bind(bind: str) -> Wanted:
+    """`[SOURCE:]TARGET[:OPTIONS]` of -v: an absolute source is a path of the host, another one a volume's name."""
+    parts = bind.split(":")
+    if len(parts) == 1:
+        return Wanted(MountPoint("volume", "", "", _target(parts[0])))
+    if len(parts) > 3:
+        raise InvalidArgument(f"invalid volume specification: '{bind}'")
+    source, target = parts[0], _target(parts[1])
+    read_only, propagation, copy = False, "", True
+    for word in filter(None, parts[2].split(",") if len(parts) == 3 else ()):
+        if word in ("ro", "rw"):
+            read_only = word == "ro"
+        elif word in _PROPAGATIONS:
+            propagation = word
+        elif word == "nocopy":
+            copy = False
+        elif word not in ("z", "Z", "consistent", "cached", "delegated"):
+            raise InvalidArgument(f"invalid volume specification: '{bind}': unknown option {word}")
+    if source.startswith("/"):
+        point = MountPoint("bind", "", os.path.normpath(source), target, read_only, propagation or "rprivate", "create")
+        return Wanted(point, copy=False)
+    if propagation:
+        raise InvalidArgument(f"invalid volume specification: '{bind}': {propagation} is for host directories only")
+    return Wanted(MountPoint("volume", source, "", target, read_only), copy)
+
+
+def _from_mount(mount: Mapping[str, Any]) -> Wanted:
+    """A --mount in the API's form."""
+    type_, target = str(mount.get("Type") or "volume"), _target(str(mount.get("Target") or ""))
+    read_only = bool(mount.get("ReadOnly"))
+    if type_ == "bind":
+        source = str(mount.get("Source") or "")
+        options = mount.get("BindOptions") or {}
+        create = "create" if options.get("CreateMountpoint") else ""
+        if not create and not os.path.lexists(source):
+            raise InvalidArgument(f'invalid mount config for type "bind": bind source path does not exist: {source}')
+        propagation = str(options.get("Propagation") or "rprivate")
+        return Wanted(MountPoint("bind", "", source, target, read_only, propagation, create), copy=False)
+    if type_ == "tmpfs":
+        options = mount.get("TmpfsOptions") or {}
+        words = [f"size={options['SizeBytes']}"] if options.get("SizeBytes") else []
+        if options.get("Mode"):
+            words.append(f"mode={int(options['Mode']):o}")
+        if read_only:
+            words.append("ro")
+        return Wanted(MountPoint("tmpfs", "", "", target, options=",".join(words)))
+    if type_ == "volume":
+        options = mount.get("VolumeOptions") or {}
+        labels = {str(k): str(v) for k, v in (options.get("Labels") or {}).items()}
+        point = MountPoint("volume", str(mount.get("Source") or ""), "", target, read_only)
+        return Wanted(point, not options.get("NoCopy"), labels)
+    raise InvalidArgument(f"mount type {type_} is not supported; use bind, volume or tmpfs")
+
+
+def prepare_bind(point: MountPoint) -> MountPoint:
+    """Makes a missing host directory of -v and says whether a file or a directory is mounted."""
+    if not os.path.lexists(point.source) and point.options == "create":
+        os.makedirs(point.source, mode=0o755, exist_ok=True)
+    kind = "" if os.path.isdir(point.source) else "file"
+    return point._replace(options=kind)

@@ -1,0 +1,119 @@
+"""Moves of a container (start, stop, remove ...) are serialised by one flock file per container.
+
+A move writes its intent under the lock, releases the lock while it waits for a process, takes it again and looks anew.
+The shim takes the same lock before a policy restart and obeys the intent, so `stop` wins against a restart loop.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+
+from tuidock.engine.files import is_alive, locked, read_text, write_atomic
+from tuidock.engine.instance import Instance
+from tuidock.engine.runtime import shim
+from tuidock.engine.runtime.status import PidRecord, Status, read_pid, read_status
+
+
+def move_lock(instance: Instance, container_id: str) -> AbstractContextManager[int]:
+    """Holds the container's lock; the value is its descriptor, which a starting shim inherits."""
+    directory = instance.paths.container_run(container_id)
+    os.makedirs(directory, mode=0o711, exist_ok=True)
+    return locked(directory + "/lock")
+
+
+def write_intent(instance: Instance, container_id: str, intent: str) -> None:
+    """`run G`, `stop 0` or `remove 0`; call it with the lock held. The shim restarts only what is to run."""
+    try:
+        write_atomic(instance.paths.container(container_id) + "/intent", intent + "\n", 0o600, durable=False)
+    except FileNotFoundError:
+        pass  # a container whose directory has gone has nothing to restart; a sweep deletes its row
+
+
+def read_intent(instance: Instance, container_id: str) -> str:
+    """The first word of the intent, "" when there is none yet."""
+    return (read_text(instance.paths.container(container_id) + "/intent") or "").partition(" ")[0]
+
+
+def send_signal(record: PidRecord, number: int) -> bool:
+    """Signals the init process of that very run; False when it has ended. Safe against a reused pid."""
+    pid, start = record.init
+    try:
+        fd = os.pidfd_open(pid)
+    except (ProcessLookupError, OSError):
+        return False
+    try:
+        if not is_alive(pid, start):
+            return False
+        signal.pidfd_send_signal(fd, number)
+        return True
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(fd)
+
+
+def ensure_shim(instance: Instance, container_id: str, state: Status) -> None:
+    """Gives a container that lost its shim a new one; every move and look calls this, so loss heals by itself."""
+    if state.needs_shim:
+        shim.adopt(instance.paths.container(container_id), instance.paths.container_run(container_id))
+
+
+def wait_for_end(instance: Instance, ids: Sequence[str], timeout: float | None = None) -> list[str]:
+    """Waits until containers and their shims are through; returns the ids that are not when the time is over.
+
+    Sleeps in poll(2) on the pidfds of the shims (a shim outlives its container by the draining of the log).
+    """
+    deadline = None if timeout is None else time.monotonic() + timeout
+    waiting = dict.fromkeys(ids)
+    while waiting:
+        poller, fds = select.poll(), {}
+        for container_id in list(waiting):
+            watched = _watch(instance, container_id)
+            if watched is None:
+                del waiting[container_id]
+            else:
+                fds[watched] = container_id
+                poller.register(watched, select.POLLIN)
+        try:
+            if not fds:
+                break
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if left == 0.0:
+                return list(waiting)
+            poller.poll(None if left is None else left * 1000 + 1)
+        finally:
+            for fd in fds:
+                os.close(fd)
+    return list(waiting)
+
+
+def _watch(instance: Instance, container_id: str) -> int | None:
+    """A pidfd to wait on, or None when nothing of the container lives."""
+    record = read_pid(instance.paths, container_id)
+    if record is None:
+        return None
+    for pid, start in (record.shim, record.recorder, record.init):
+        if not is_alive(pid, start):
+            continue
+        try:
+            fd = os.pidfd_open(pid)
+        except OSError:
+            continue
+        if is_alive(pid, start):
+            if (pid, start) != record.shim:  # shim killed: what is left cannot finish by itself for sure
+                shim.adopt(instance.paths.container(container_id), instance.paths.container_run(container_id))
+            return fd
+        os.close(fd)
+    return None
+
+
+def status_of(instance: Instance, container_id: str) -> Status:
+    """The state now, with a lost shim replaced."""
+    state = read_status(instance.paths, container_id)
+    ensure_shim(instance, container_id, state)
+    return state

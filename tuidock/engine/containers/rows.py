@@ -1,0 +1,162 @@
+"""Rows of the container table as values, and the way from what a person types to an id.
+
+This is the path of `ps`: two queries and a few small files per container, no JSON.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+
+from tuidock.engine.errors import AmbiguousId, NotFound
+from tuidock.engine.instance import Instance
+from tuidock.engine.runtime.status import read_status
+from tuidock.engine.state import unpack
+from tuidock.engine.types import Container, Endpoint, MountPoint, PortBinding
+
+_COLUMNS = (
+    "id, name, image, image_id, command, created, restart_policy, auto_remove, tty, open_stdin, exposed, labels, mounts,"
+    " error, error_code, removing"
+)
+
+
+def resolve(db: sqlite3.Connection, reference: str) -> str:
+    """The id of a container: an exact name wins over an id, an id over an unambiguous prefix.
+
+    Raises NotFound or AmbiguousId.
+    """
+    name = reference.removeprefix("/")
+    row = db.execute("SELECT id FROM containers WHERE name = ?", (name,)).fetchone()
+    if row:
+        return str(row[0])
+    rows = db.execute("SELECT id FROM containers WHERE id >= ? AND id < ? LIMIT 2", (name, name + "g")).fetchall()
+    if not rows or not name:
+        raise NotFound("container", reference)
+    if len(rows) > 1 and rows[0][0] != name:
+        raise AmbiguousId(f"{reference} fits the ids of several containers; type more of it")
+    return str(rows[0][0])
+
+
+def list_containers(instance: Instance, *, all_: bool = True, only: str = "") -> list[Container]:
+    """Containers as values, newest first; `only` limits the list to one id."""
+    db = instance.state.read()
+    where, parameters = ("WHERE id = ?", (only,)) if only else ("", ())
+    rows = db.execute(f"SELECT {_COLUMNS} FROM containers {where} ORDER BY created DESC", parameters).fetchall()
+    claims = _claims(db, only)
+    endpoints = _endpoints(db, only)
+    found = []
+    for row in rows:
+        container = _container(instance, row, claims, endpoints)
+        if container is not None and (all_ or container.status in ("running", "paused", "restarting")):
+            found.append(container)
+    return found
+
+
+def one_container(instance: Instance, container_id: str) -> Container:
+    """Raises NotFound when it has gone meanwhile."""
+    found = list_containers(instance, only=container_id)
+    if not found:
+        raise NotFound("container", container_id[:12])
+    return found[0]
+
+
+def _container(
+    instance: Instance, row: tuple[object, ...], claims: dict[str, list[PortBinding]], endpoints: dict[str, list[Endpoint]]
+) -> Container | None:
+    (id_, name, image, image_id, command, created, policy, auto_remove, tty, stdin, exposed, labels, mounts, error, code,
+     removing) = row  # fmt: skip
+    identity = str(id_)
+    state = read_status(instance.paths, identity)
+    status, exit_code, message = state.status, state.exit_code, state.error
+    if removing:
+        status = "removing"
+    elif status == "created" and error:
+        message, exit_code = str(error), int(str(code))
+    elif auto_remove and status == "exited":
+        status = "removing"  # its shim has asked for the removal; a sweep does it if nobody did
+    running = status in ("running", "paused", "restarting")
+    return Container(
+        id=identity, name=str(name), image=str(image), image_id=str(image_id), command=str(command),
+        created=int(str(created)), status=status, pid=state.pid, exit_code=exit_code, started=state.started,
+        finished=state.finished, restarts=state.restarts, oom_killed=state.oom_killed, error=message,
+        ports=tuple(claims.get(identity, ())) if running else (),
+        exposed=tuple(str(exposed).split()), networks=tuple(endpoints.get(identity, ())),
+        mounts=unpack_mounts(str(mounts)), labels=unpack(str(labels)), tty=bool(tty), open_stdin=bool(stdin),
+        auto_remove=bool(auto_remove), restart_policy=str(policy), log_dropped=_dropped(instance, identity),
+    )  # fmt: skip
+
+
+def _dropped(instance: Instance, container_id: str) -> int:
+    try:
+        with open(instance.paths.container(container_id) + "/logs/dropped", "rb") as file:
+            return int(file.read() or b"0")
+    except (OSError, ValueError):
+        return 0
+
+
+def _claims(db: sqlite3.Connection, only: str) -> dict[str, list[PortBinding]]:
+    where, parameters = ("WHERE container_id = ?", (only,)) if only else ("", ())
+    found: dict[str, list[PortBinding]] = {}
+    for id_, protocol, ip, host_port, container_port in db.execute(
+        "SELECT container_id, protocol, host_ip, host_port, container_port FROM port_claims "
+        f"{where} ORDER BY container_port, protocol, host_ip",
+        parameters,
+    ):
+        found.setdefault(id_, []).append(PortBinding(container_port, protocol, ip, host_port))
+    return found
+
+
+def _endpoints(db: sqlite3.Connection, only: str) -> dict[str, list[Endpoint]]:
+    where, parameters = ("WHERE container_id = ?", (only,)) if only else ("", ())
+    found: dict[str, list[Endpoint]] = {}
+    for id_, number, network_id, name, subnet, gateway in db.execute(
+        "SELECT a.container_id, a.address, n.id, n.name, n.subnet, n.gateway FROM addresses a JOIN networks n "
+        f"ON n.id = a.network_id {where} ORDER BY n.created",
+        parameters,
+    ):
+        address = dotted(number)
+        found.setdefault(id_, []).append(
+            Endpoint(name, network_id, address, int(subnet.rpartition("/")[2]), gateway, mac_of(number))
+        )
+    return found
+
+
+def dotted(number: int) -> str:
+    """An IPv4 address from its number."""
+    return ".".join(str(number >> shift & 255) for shift in (24, 16, 8, 0))
+
+
+def mac_of(number: int) -> str:
+    """docker's way: 02:42 and the four bytes of the address, so that a restart keeps neighbours' caches right."""
+    return "02:42:" + ":".join(f"{number >> shift & 255:02x}" for shift in (24, 16, 8, 0))
+
+
+def pack_mounts(mounts: tuple[MountPoint, ...]) -> str:
+    """Mount points as a text column."""
+    return "\x1e".join(
+        "\x1f".join((m.type, m.name, m.source, m.destination, "ro" if m.read_only else "rw", m.propagation, m.options))
+        for m in mounts
+    )
+
+
+def unpack_mounts(text: str) -> tuple[MountPoint, ...]:
+    """What pack_mounts wrote."""
+    if not text:
+        return ()
+    found = []
+    for item in text.split("\x1e"):
+        type_, name, source, destination, mode, propagation, options = item.split("\x1f")
+        found.append(MountPoint(type_, name, source, destination, mode == "ro", propagation, options))
+    return tuple(found)
+
+
+def writable_size(instance: Instance, container_id: str) -> int:
+    """Bytes in the container's own layer, as `ps -s` shows them."""
+    total = 0
+    for directory, _, files in os.walk(instance.paths.container(container_id) + "/upper"):
+        for name in files:
+            try:
+                total += os.lstat(f"{directory}/{name}").st_size
+            except OSError:
+                continue
+    return total

@@ -1,0 +1,95 @@
+"""Starting a shim and understanding its answer.
+
+Python never clones: it writes the launch record, spawns `tuidock-shim start` (posix_spawn, so a threaded app is safe)
+and reads one line, `pid N` or `error STEP ERRNO TEXT`. The program executes itself again through a read-only clone of
+its mount: a container that reaches the file through /proc/PID/exe cannot write it (CVE-2019-5736), and its pages stay
+shared, which a memfd copy per container would not give.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Sequence
+
+from tuidock import native
+from tuidock.engine.errors import StartFailed, SystemFailure
+
+#: Descriptors that the shim expects, see native/src/shim/main.c.
+ANSWER_FD, LOCK_FD, OWNER_FD = 3, 4, 5
+
+_EXIT_CODES = {"exec-notfound": 127, "exec-permission": 126, "mount-notdir": 127}
+
+
+def executable() -> str:
+    """Path of the program. Raises SystemFailure when it is not there."""
+    path = native.shim_path()
+    if not os.access(path, os.X_OK):
+        raise SystemFailure(f"cannot run {path}: it is missing or not executable; install tuidock again")
+    return path
+
+
+def _high(fd: int) -> int:
+    """A copy out of the way of the numbers that are handed over, closed on exec."""
+    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 20)
+
+
+def spawn(verb: str, directory: str, run: str, *, lock: int = -1, owner: int = -1) -> str:
+    """Runs `tuidock-shim VERB DIRECTORY RUN` and returns its answer line without the newline.
+
+    Raises SystemFailure when it cannot be spawned or ends without an answer.
+    """
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    copies: list[int] = []
+    try:
+        actions: list[tuple[int, int, int]] = []
+        for fd, number in ((writer, ANSWER_FD), (lock, LOCK_FD), (owner, OWNER_FD)):
+            if fd >= 0:
+                copies.append(_high(fd))
+                actions.append((os.POSIX_SPAWN_DUP2, copies[-1], number))
+        argv = ["tuidock-shim", verb, directory, run, *(["--owner"] if owner >= 0 else [])]
+        try:
+            pid = os.posix_spawn(executable(), argv, {}, file_actions=actions)
+        except OSError as error:
+            raise SystemFailure(f"cannot run {native.shim_path()}: {os.strerror(error.errno or 0)}") from error
+        os.close(writer)
+        writer = -1
+        answer = b""
+        while chunk := os.read(reader, 4096):
+            answer += chunk
+            if b"\n" in chunk:
+                break
+        _, status = os.waitpid(pid, 0)
+    finally:
+        for fd in (reader, writer, *copies):
+            if fd >= 0:
+                os.close(fd)
+    line = answer.partition(b"\n")[0].decode("utf-8", "replace")
+    if not line and verb == "start":
+        raise SystemFailure(f"tuidock-shim ended without an answer (wait status {status}); see `tuidock system check`")
+    return line
+
+
+def start(directory: str, run: str, *, lock: int, owner: int = -1) -> int:
+    """Starts the container whose record lies in `directory`; returns the pid of its init process.
+
+    Raises StartFailed with docker's exit code (125, 126, 127), step and errno.
+    """
+    line = spawn("start", directory, run, lock=lock, owner=owner)
+    word, _, rest = line.partition(" ")
+    if word == "pid":
+        return int(rest)
+    step, _, rest = rest.partition(" ")
+    number, _, text = rest.partition(" ")
+    error = int(number) if number.isdigit() else 0
+    raise StartFailed(text or f"{step}: {os.strerror(error)}", _EXIT_CODES.get(step, 125), step, error)
+
+
+def adopt(directory: str, run: str) -> None:
+    """Gives a container whose shim was killed a new one; does nothing when another client was faster."""
+    spawn("adopt", directory, run)
+
+
+def exec_argv(directory: str, run: str, options: Sequence[str], command: Sequence[str]) -> list[str]:
+    """The client's own `tuidock-shim exec`: an old resident shim never has to learn it."""
+    return [str(native.shim_path()), "exec", directory, run, *options, "--", *command]
