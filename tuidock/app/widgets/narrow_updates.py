@@ -29,4 +29,4 @@ def _render_segments(update: ChopsUpdate, console: Console) -> str:
 
 def install() -> None:
     """Use it in this process; harmless to call again."""
-    ChopsUpdate.render_segments = _render_segments  # type: ignore[method-assign]
+    ChopsUpdate.render_segments = _render_segments  # type: ignore[method-assign, assignment]
