@@ -1,4 +1,4 @@
-"""The small files of a control group: reading what may vanish, writing, and waiting for what the kernel does to them."""
+"""The small files of a control group: reading what may vanish, writing, waiting for what the kernel does to them."""
 
 from __future__ import annotations
 
