@@ -1,0 +1,27 @@
+"""--detach-keys: `ctrl-p,ctrl-q` and the like as the bytes that a terminal sends for them."""
+
+from __future__ import annotations
+
+from tuidock.engine.errors import InvalidArgument
+
+DEFAULT = "ctrl-p,ctrl-q"
+_CONTROL = "@abcdefghijklmnopqrstuvwxyz[\\]^_"
+
+
+def parse_detach_keys(raw: str) -> bytes:
+    """The byte sequence; "" stands for the default."""
+    codes = bytearray()
+    for key in (raw or DEFAULT).split(","):
+        name = key.removeprefix("ctrl-").lower()
+        if key != name and key.startswith("ctrl-") and len(name) == 1 and name in _CONTROL:
+            codes.append(_CONTROL.index(name))
+        elif len(key) == 1 and key.isascii():
+            codes.append(ord(key))
+        else:
+            raise InvalidArgument(f"unknown key in --detach-keys: '{key}'; write ctrl-<letter> or one character")
+    return bytes(codes)
+
+
+def check_detach_keys(raw: str) -> str:
+    parse_detach_keys(raw)
+    return raw

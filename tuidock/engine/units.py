@@ -1,0 +1,159 @@
+"""Numbers and states in docker's words: "4.26MB", "3 minutes ago", "Up 2 hours (healthy)", "0.0.0.0:80->80/tcp"."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from tuidock.engine.types import Container, PortBinding
+
+_DECIMAL = ("B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB")
+_BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB")
+_SECOND = 1_000_000_000
+
+
+def _scaled(size: float, base: float, units: tuple[str, ...], digits: int) -> str:
+    index = 0
+    while size >= base and index < len(units) - 1:
+        size /= base
+        index += 1
+    return f"{size:.{digits}g}{units[index]}"
+
+
+def human_size(size: float, digits: int = 3) -> str:
+    """Powers of 1000, as image and volume sizes are shown."""
+    return _scaled(size, 1000.0, _DECIMAL, digits)
+
+
+def human_memory(size: float) -> str:
+    """Powers of 1024, as memory is shown."""
+    return _scaled(size, 1024.0, _BINARY, 4)
+
+
+def human_duration(nanoseconds: int) -> str:
+    """How long, roughly: "Less than a second", "About an hour", "3 weeks"."""
+    seconds = max(0, nanoseconds) // _SECOND
+    if seconds < 1:
+        return "Less than a second"
+    if seconds < 60:
+        return "1 second" if seconds == 1 else f"{seconds} seconds"
+    minutes = seconds // 60
+    if minutes < 60:
+        return "About a minute" if minutes == 1 else f"{minutes} minutes"
+    hours = (seconds + 1800) // 3600
+    if hours < 48:
+        return "About an hour" if hours == 1 else f"{hours} hours"
+    for limit, size, word in ((24 * 14, 24, "days"), (24 * 60, 168, "weeks"), (24 * 730, 720, "months")):
+        if hours < limit:
+            return f"{hours // size} {word}"
+    return f"{seconds // 3600 // 24 // 365} years"
+
+
+def ago(moment: int, now: int = 0) -> str:
+    """The age of a moment, both in nanoseconds since the epoch."""
+    return human_duration((now or time.time_ns()) - moment) + " ago"
+
+
+def status_text(container: Container, now: int = 0) -> str:
+    """The STATUS column of `ps`."""
+    now = now or time.time_ns()
+    status = container.status
+    if status in ("running", "paused"):
+        up = f"Up {human_duration(now - container.started)}"
+        if status == "paused":
+            return up + " (Paused)"
+        if container.health and container.health != "none":
+            return f"{up} ({'health: starting' if container.health == 'starting' else container.health})"
+        return up
+    code = 0 if container.exit_code is None else container.exit_code
+    if status == "restarting":
+        return f"Restarting ({code}) {ago(container.finished, now)}"
+    if status == "removing":
+        return "Removal In Progress"
+    if status == "dead":
+        return "Dead"
+    if status == "created":
+        return "Created"
+    return f"Exited ({code}) {ago(container.finished, now)}"
+
+
+def _binding_ips(binding: PortBinding) -> tuple[str, ...]:
+    if binding.host_ip:
+        return (binding.host_ip,)
+    return ("0.0.0.0", "[::]")
+
+
+def ports_text(ports: Iterable[PortBinding], exposed: Iterable[str] = ()) -> str:
+    """The PORTS column of `ps`: neighbouring ports of one address are drawn together as ranges."""
+    published = list(ports)
+    taken = {(binding.container_port, binding.protocol) for binding in published}
+    groups: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    for binding in published:
+        for ip in _binding_ips(binding):
+            shown = f"[{ip}]" if ":" in ip and not ip.startswith("[") else ip
+            groups.setdefault((binding.protocol, shown), []).append((binding.container_port, binding.host_port))
+    for port in exposed:
+        number, _, protocol = port.partition("/")
+        if number.isdecimal() and (int(number), protocol or "tcp") not in taken:
+            groups.setdefault((protocol or "tcp", ""), []).append((int(number), 0))
+    parts: list[tuple[int, str, str]] = []
+    for (protocol, ip), pairs in groups.items():
+        for first, last, host in _runs(sorted(pairs)):
+            ports_range = str(first) if first == last else f"{first}-{last}"
+            if ip:
+                host_range = str(host) if first == last else f"{host}-{host + last - first}"
+                parts.append((first, protocol, f"{ip}:{host_range}->{ports_range}/{protocol}"))
+            else:
+                parts.append((first, protocol, f"{ports_range}/{protocol}"))
+    parts.sort(key=lambda part: (part[0], part[1]))
+    return ", ".join(part[2] for part in parts)
+
+
+def _runs(pairs: list[tuple[int, int]]) -> Iterable[tuple[int, int, int]]:
+    """(first, last, first host port) of consecutive container ports whose host ports are consecutive too."""
+    index = 0
+    while index < len(pairs):
+        first, host = pairs[index]
+        last = first
+        while index + 1 < len(pairs):
+            following, following_host = pairs[index + 1]
+            if following != last + 1 or following_host != (host + following - first if host else 0):
+                break
+            last = following
+            index += 1
+        yield first, last, host
+        index += 1
+
+
+def rfc3339(moment: int) -> str:
+    """A moment as docker's API writes it, UTC with nanoseconds; 0 is Go's zero time."""
+    if not moment:
+        return "0001-01-01T00:00:00Z"
+    seconds, fraction = divmod(moment, _SECOND)
+    text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    return f"{text}.{fraction:09d}Z"
+
+
+def local_time(moment: int) -> str:
+    """A moment in local time as `ps --format {{.CreatedAt}}` shows it: 2026-11-24 08:00:00 +0000 UTC."""
+    return time.strftime("%Y-%m-%d %H:%M:%S %z %Z", time.localtime(moment // _SECOND))
+
+
+def parse_rfc3339(text: str) -> int:
+    """Nanoseconds since the epoch of a time in docker's JSON; 0 when there is none."""
+    if len(text) < 19 or text.startswith("0001-"):
+        return 0
+    import calendar
+
+    try:
+        seconds = calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
+    except ValueError:
+        return 0
+    zone, digits = text[19:], ""
+    if zone.startswith("."):
+        zone = zone[1:].lstrip("0123456789")
+        digits = text[20 : len(text) - len(zone)]
+    if len(zone) == 6 and zone[0] in "+-":
+        offset = int(zone[1:3]) * 3600 + int(zone[4:6]) * 60
+        seconds -= offset if zone[0] == "+" else -offset
+    return seconds * _SECOND + int((digits + "0" * 9)[:9])
