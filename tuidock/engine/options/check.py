@@ -11,12 +11,13 @@ from tuidock.engine.options.volumes import check_bind, check_volume_name
 from tuidock.engine.types import CreateRequest
 
 _LEAST_MEMORY = 6 << 20
-CAPABILITIES = (
+_CAPABILITIES = (
     "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE "
     "NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN "
     "SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE "
     "MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE"
-).split()
+)
+CAPABILITIES = tuple(_CAPABILITIES.split(" "))
 
 
 def check_request(request: CreateRequest) -> None:
@@ -88,7 +89,9 @@ def _check_mounts(config: dict[str, Any], host: dict[str, Any]) -> None:
 
 
 def _check_mount(mount: dict[str, Any]) -> str:
-    kind, source, target = mount["Type"], mount.get("Source", ""), mount.get("Target", "")
+    kind: str = mount["Type"]
+    source: str = mount.get("Source", "")
+    target: str = mount.get("Target", "")
     where = f'invalid mount config for type "{kind}"'
     if kind not in ("bind", "volume", "tmpfs"):
         raise InvalidArgument(f"{where}: mount type unknown here; use bind, volume or tmpfs")
@@ -157,7 +160,7 @@ def _check_network(host: dict[str, Any]) -> None:
             if host.get(key):
                 raise InvalidArgument(f"conflicting options: {word} and the network mode")
     if mode == "host" and host.get("Links"):
-        raise InvalidArgument("conflicting options: host type networking can't be used with links. This would break them")
+        raise InvalidArgument("conflicting options: host type networking can't be used with links, it would break them")
     if is_user_defined(mode) and not mode.strip():
         raise InvalidArgument("no name set for network")
     ipc = host.get("IpcMode") or ""

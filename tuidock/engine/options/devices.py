@@ -9,9 +9,8 @@ from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.options.fields import split_fields
 from tuidock.engine.options.values import parse_size, to_mapping
 
-ULIMITS = (
-    "core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack"
-).split()  # fmt: skip
+_ULIMITS = "core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack"
+ULIMITS = tuple(_ULIMITS.split(" "))
 
 
 def is_cdi_device(raw: str) -> bool:

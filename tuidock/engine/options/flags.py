@@ -13,7 +13,13 @@ from tuidock.engine.errors import InvalidArgument
 
 
 class UsageError(InvalidArgument):
-    """The command line itself is wrong: an unknown flag, a missing value, too few arguments."""
+    """The command line itself is wrong: an unknown flag or a value that it cannot have (docker ends with 125)."""
+
+
+class WrongArguments(UsageError):
+    """Too few or too many arguments, which docker answers with 1."""
+
+    exit_code = 1
 
 
 class Flag(NamedTuple):

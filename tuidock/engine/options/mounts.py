@@ -67,8 +67,8 @@ def _boolean(key: str, value: str, given: bool) -> bool:
     if value in ("false", "0"):
         return False
     raise InvalidArgument(
-        f"invalid value for '{key}': invalid boolean value (\"{value}\"): must be one of \"true\", \"1\", \"false\", or "
-        '"0" (default "true")'
+        f"invalid value for '{key}': invalid boolean value (\"{value}\"): must be one of "
+        '"true", "1", "false", or "0" (default "true")'
     )
 
 
@@ -81,8 +81,7 @@ def _recursion(mount: dict[str, Any], value: str) -> None:
     }
     if value not in settings:
         raise InvalidArgument(
-            f"invalid value for bind-recursive: {value} (must be \"enabled\", \"disabled\", \"writable\", or "
-            '"readonly")'
+            f'invalid value for bind-recursive: {value} (must be "enabled", "disabled", "writable", or "readonly")'
         )
     if settings[value]:
         mount.setdefault("BindOptions", {}).update(settings[value])

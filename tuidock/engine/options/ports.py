@@ -149,8 +149,8 @@ def standard_notation(spec: str) -> str:
     if "=" not in spec:
         return spec
     port = _long_fields(spec)
-    published = port.get("PublishedPort", "")
-    return f"{published}:{port['TargetPort']}/{port['Protocol']}" if published else f"{port['TargetPort']}/{port['Protocol']}"
+    target = f"{port['TargetPort']}/{port['Protocol']}"
+    return f"{port['PublishedPort']}:{target}" if port.get("PublishedPort") else target
 
 
 def parse_expose(specs: Iterable[str]) -> dict[str, dict[str, str]]:

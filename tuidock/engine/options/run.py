@@ -15,7 +15,7 @@ from tuidock.engine.options import flags as grammar
 from tuidock.engine.options.check import check_request
 from tuidock.engine.options.devices import is_cdi_device, merge_ulimits, parse_device
 from tuidock.engine.options.env_file import read_env, read_pairs
-from tuidock.engine.options.flags import UsageError, Values
+from tuidock.engine.options.flags import Values, WrongArguments
 from tuidock.engine.options.networks import EndpointFlags, make_endpoints
 from tuidock.engine.options.ports import parse_expose, parse_port_specs
 from tuidock.engine.options.run_flags import CREATE_FLAGS, RUN_FLAGS
@@ -54,7 +54,7 @@ def make_command(
 ) -> RunCommand:
     """The command of flags that are parsed already."""
     if not words:
-        raise UsageError(f"'tuidock {verb}' requires at least 1 argument")
+        raise WrongArguments(f"'tuidock {verb}' requires at least 1 argument")
     if values.on("use-api-socket"):
         raise InvalidArgument("--use-api-socket has no meaning here: there is no daemon and no API socket")
     request = read_request(values, words[0], list(words[1:]), environ)

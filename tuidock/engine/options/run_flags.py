@@ -106,7 +106,7 @@ CREATE_FLAGS: tuple[Flag, ...] = (
     _size("memory-reservation", "", "Memory soft limit"),
     text("memory-swap", "", "Limit of memory and swap together, -1 for none", kind="bytes", parse=parse_swap),
     number("memory-swappiness", "", "Swappiness, 0 to 100", default=-1),
-    listed("mount", "", "Attach a file system (type=bind|volume|tmpfs,source=,target=)", kind="mount", parse=parse_mount),
+    listed("mount", "", "Attach a file system (type=bind,source=/a,target=/b)", kind="mount", parse=parse_mount),
     text("name", "", "Name of the container"),
     listed("network", "", "Connect to a network", kind="network", parse=parse_network, aliases=("net",)),
     listed("network-alias", "", "Add a name inside the network", aliases=("net-alias",)),

@@ -172,7 +172,7 @@ def check_link(raw: str) -> str:
 
 
 def parse_extra_host(raw: str) -> str:
-    """--add-host `name:address` or `name=address`, as `name:address`; `host-gateway` stands for the bridge's address."""
+    """--add-host `name:address` or `name=address` as `name:address`; `host-gateway` means the bridge's address."""
     name, separator, address = raw.partition("=")
     if not separator:
         name, separator, address = raw.partition(":")
@@ -220,7 +220,7 @@ def check_env(raw: str) -> str:
 
 
 def expand_env(raw: str, environ: Mapping[str, str]) -> str:
-    """`NAME` alone takes its value from our own environment; unknown there it stays, which unsets it in the container."""
+    """`NAME` alone takes its value from our own environment; unknown there it stays, and unsets it inside."""
     check_env(raw)
     if "=" not in raw and raw in environ:
         return f"{raw}={environ[raw]}"
@@ -247,7 +247,7 @@ def check_attach(raw: str) -> str:
 def check_pull(raw: str) -> str:
     """--pull: always, missing or never."""
     if raw not in ("always", "missing", "never"):
-        raise InvalidArgument(f"invalid pull option: '{raw}': must be one of \"always\", \"missing\" or \"never\"")
+        raise InvalidArgument(f'invalid pull option: \'{raw}\': must be one of "always", "missing" or "never"')
     return raw
 
 

@@ -54,23 +54,25 @@ def absolute_bind(spec: str, cwd: str = "") -> str:
 def check_bind(spec: str) -> str:
     """Refuses what cannot be mounted and returns the target in normal form."""
     volume = parse_volume(spec)
-    source, target = volume.get("source", ""), volume["target"]
+    source: str = volume.get("source", "")
+    target: str = volume["target"]
+    where = f"invalid volume specification: '{spec}'"
     if not target.startswith("/"):
-        raise InvalidArgument(f"invalid volume specification: '{spec}': invalid mount path: '{target}' mount path must be absolute")
+        raise InvalidArgument(f"{where}: invalid mount path: '{target}' mount path must be absolute")
     normal = os.path.normpath(target)
     if normal.strip("/") == "":
-        raise InvalidArgument(f"invalid volume specification: '{spec}': destination can't be '/'")
+        raise InvalidArgument(f"{where}: destination can't be '/'")
     if volume["type"] == "volume" and source:
         check_volume_name(source)
     elif source and not source.startswith("/"):
-        raise InvalidArgument(f"invalid volume specification: '{spec}': the source '{source}' must be an absolute path")
+        raise InvalidArgument(f"{where}: the source '{source}' must be an absolute path")
     seen: set[str] = set()
     for option in spec.split(":")[2].split(",") if spec.count(":") == 2 else ():
         group = "rw" if option in ("ro", "rw") else "propagation" if option in PROPAGATIONS else option
         known = option in ("ro", "rw", "nocopy", *PROPAGATIONS, *IGNORED_OPTIONS)
         wrong_kind = (option == "nocopy") == (volume["type"] == "bind") and group in ("nocopy", "propagation")
         if not known or group in seen or wrong_kind:
-            raise InvalidArgument(f"invalid volume specification: '{spec}': invalid mode: {option}")
+            raise InvalidArgument(f"{where}: invalid mode: {option}")
         seen.add(group)
     return normal if normal.startswith("/") and not normal.startswith("//") else "/" + normal.lstrip("/")
 
