@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 
 # C0 without nothing, DEL, C1; bidi embeddings, overrides and isolates; line and paragraph separators; tags; surrogates
-_BAD = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e007f]")
+_BAD = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
+)
 
 
 def _visible(match: re.Match[str]) -> str:

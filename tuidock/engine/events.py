@@ -44,7 +44,9 @@ def parse(line: bytes) -> Event | None:
         attributes = {str(key): str(value) for key, value in raw.get("attr", {}).items()}
         if "image" in raw:
             attributes["image"] = str(raw["image"])
-        return Event(int(raw["t"]), str(raw["type"]), str(raw["action"]), str(raw["id"]), str(raw.get("name", "")), attributes)
+        return Event(
+            int(raw["t"]), str(raw["type"]), str(raw["action"]), str(raw["id"]), str(raw.get("name", "")), attributes
+        )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -49,7 +49,9 @@ class Instance:
             return self._make()
         version, _, identity = text.strip().partition(" ")
         if not version.isdigit() or int(version) > LAYOUT_VERSION:
-            raise Unsupported(f"{self.paths.root} has layout version {version}, newer than this tuidock; upgrade it first")
+            raise Unsupported(
+                f"{self.paths.root} has layout version {version}, newer than this tuidock; upgrade it first"
+            )
         if not os.path.isdir(self.paths.run + "/c"):
             self._make_run()
         return identity

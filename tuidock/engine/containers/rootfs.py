@@ -57,7 +57,9 @@ def look_up(lower: tuple[str, ...], path: str) -> Found:
             except OSError:
                 pass
         if found.kind != "directory":
-            return found if name == path.rpartition("/")[2] else Found("missing" if found.kind == "missing" else "other")
+            return (
+                found if name == path.rpartition("/")[2] else Found("missing" if found.kind == "missing" else "other")
+            )
         levels = below
     return found
 

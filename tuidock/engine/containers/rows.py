@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Mapping
+from typing import Any
 
 from tuidock.engine.errors import AmbiguousId, NotFound
 from tuidock.engine.instance import Instance
 from tuidock.engine.runtime.status import read_status
-from tuidock.engine.state import unpack
+from tuidock.engine.state import pack, unpack
 from tuidock.engine.types import Container, Endpoint, MountPoint, PortBinding
 
 _COLUMNS = (
@@ -60,8 +62,36 @@ def one_container(instance: Instance, container_id: str) -> Container:
     return found[0]
 
 
+def insert(
+    db: sqlite3.Connection, container_id: str, name: str, image: str, image_id: str, created: int,
+    config: Mapping[str, Any], host_config: Mapping[str, Any], points: tuple[MountPoint, ...],
+) -> None:  # fmt: skip
+    """The row of a new container and its uses of volumes."""
+    import json
+
+    words = [*(config.get("Entrypoint") or []), *(config.get("Cmd") or [])]
+    exposed = " ".join(sorted({*(config.get("ExposedPorts") or {}), *(host_config.get("PortBindings") or {})}))
+    policy = str((host_config.get("RestartPolicy") or {}).get("Name") or "no")
+    request = json.dumps({"Config": config, "HostConfig": host_config}, separators=(",", ":"))
+    db.execute(
+        "INSERT INTO containers(id, name, image, image_id, created, command, restart_policy, auto_remove, tty, "
+        "open_stdin, exposed, labels, mounts, request) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        (
+            container_id, name, image, image_id, created, " ".join(words), policy, bool(host_config.get("AutoRemove")),
+            bool(config.get("Tty")), bool(config.get("OpenStdin")), exposed, pack(config.get("Labels") or {}),
+            pack_mounts(points), request,
+        ),
+    )  # fmt: skip
+    for point in points:
+        if point.type == "volume":
+            db.execute("INSERT OR IGNORE INTO volume_uses VALUES (?, ?)", (point.name, container_id))
+
+
 def _container(
-    instance: Instance, row: tuple[object, ...], claims: dict[str, list[PortBinding]], endpoints: dict[str, list[Endpoint]]
+    instance: Instance,
+    row: tuple[object, ...],
+    claims: dict[str, list[PortBinding]],
+    endpoints: dict[str, list[Endpoint]],
 ) -> Container | None:
     (id_, name, image, image_id, command, created, policy, auto_remove, tty, stdin, exposed, labels, mounts, error, code,
      removing) = row  # fmt: skip

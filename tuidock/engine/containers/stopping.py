@@ -20,7 +20,9 @@ STOP_TIMEOUT, UNSENT_TIMEOUT = 10, 2
 KILL_TIMEOUT = 60
 
 
-def stop(instance: Instance, container_id: str, name: str, config: dict[str, Any], timeout: int | None, signal_name: str) -> None:
+def stop(
+    instance: Instance, container_id: str, name: str, config: dict[str, Any], timeout: int | None, signal_name: str
+) -> None:
     """Stop signal, wait, SIGKILL. timeout in seconds, None = the container's own or 10, -1 = for ever.
 
     Stopping a stopped container is no error. Raises SystemFailure when it survives a SIGKILL.

@@ -86,7 +86,15 @@ def _record_unknown_end(instance: Instance, container_id: str, state: Status) ->
         pass
     row = instance.state.read().execute("SELECT name, image FROM containers WHERE id = ?", (container_id,)).fetchone()
     if row:
-        append(instance.paths.journal, "container", "die", container_id, row[0], image=row[1], exitCode=str(state.exit_code))
+        append(
+            instance.paths.journal,
+            "container",
+            "die",
+            container_id,
+            row[0],
+            image=row[1],
+            exitCode=str(state.exit_code),
+        )
 
 
 def sweep(instance: Instance) -> list[str]:
@@ -96,7 +104,11 @@ def sweep(instance: Instance) -> list[str]:
     living: set[str] = set()
     for container_id, name in rows.items():
         state = read_status(instance.paths, container_id)
-        if state.error and state.status == "exited" and os.path.exists(instance.paths.container(container_id) + "/.exit"):
+        if (
+            state.error
+            and state.status == "exited"
+            and os.path.exists(instance.paths.container(container_id) + "/.exit")
+        ):
             with move_lock(instance, container_id):
                 _record_unknown_end(instance, container_id, state)
                 clean_kernel(instance, container_id)
@@ -128,7 +140,9 @@ def _sweep_kernel(instance: Instance, living: set[str], known: set[str]) -> list
         done.append(f"control groups of {container_id[:12]} removed")
     prefixes = {instance.veth(container_id)[:-1] for container_id in living}
     for link in _links(instance):
-        if link[:-1] not in prefixes and not any(_is_busy(instance, c) for c in known if instance.veth(c)[:-1] == link[:-1]):
+        if link[:-1] not in prefixes and not any(
+            _is_busy(instance, c) for c in known if instance.veth(c)[:-1] == link[:-1]
+        ):
             remove_link(link)
             done.append(f"link {link} removed")
     return done

@@ -170,7 +170,9 @@ def _identity(writer: RecordWriter, launch: Launch) -> None:
 
 def _json(text: str) -> str:
     """A JSON string without importing json; names and references hold no control characters, others are escaped."""
-    escaped = "".join(c if " " <= c < "\x7f" and c not in '"\\' else f"\\u{ord(c):04x}" for c in text if ord(c) < 0x10000)
+    escaped = "".join(
+        c if " " <= c < "\x7f" and c not in '"\\' else f"\\u{ord(c):04x}" for c in text if ord(c) < 0x10000
+    )
     return f'"{escaped}"'
 
 
@@ -249,7 +251,8 @@ def _confinement(writer: RecordWriter, launch: Launch, privileged: bool) -> None
     host = launch.host_config
     for device in defaults.DEVICES:
         writer.add(
-            "device", f"{device.type} {device.major} {device.minor} {device.mode:o} {device.uid} {device.gid} {device.path}"
+            "device",
+            f"{device.type} {device.major} {device.minor} {device.mode:o} {device.uid} {device.gid} {device.path}",
         )
     for line in host.get("DeviceNodes") or ():
         writer.add("device", line)

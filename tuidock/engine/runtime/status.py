@@ -1,6 +1,6 @@
 """What the kernel did with a container, read from the small files that its shim writes.
 
-RUN/c/ID/pid exists while a container runs (removed after the end), ROOT/containers/ID/exit tells how the last run ended.
+RUN/c/ID/pid exists while a container runs (removed after the end), ROOT/containers/ID/exit tells how the last ended.
 A pid is believed only with its start time. After a reboot the run directory is empty or of another boot, so everything
 that ran is `exited`.
 """

@@ -1,0 +1,145 @@
+"""`inspect` of a container: docker's JSON, key for key, and the timeline of its last start beside it."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from tuidock.engine.containers.rows import one_container, writable_size
+from tuidock.engine.files import read_pairs
+from tuidock.engine.instance import Instance
+from tuidock.engine.runtime import defaults, spec
+from tuidock.engine.types import Container, Step
+
+ZERO_TIME = "0001-01-01T00:00:00Z"
+
+
+def rfc3339(moment: int) -> str:
+    """ns since the epoch as docker prints it; 0 is Go's zero time."""
+    if not moment:
+        return ZERO_TIME
+    seconds, rest = divmod(moment, 1_000_000_000)
+    fraction = f".{rest:09d}".rstrip("0").rstrip(".")
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + fraction + "Z"
+
+
+def request_of(instance: Instance, container_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Config and HostConfig as they were asked for and merged with the image."""
+    row = instance.state.read().execute("SELECT request FROM containers WHERE id = ?", (container_id,)).fetchone()
+    document = json.loads(row[0]) if row else {}
+    return document.get("Config", {}), document.get("HostConfig", {})
+
+
+def timeline(instance: Instance, container_id: str) -> list[Step]:
+    """The timed steps of the last start, in order."""
+    pairs = read_pairs(instance.paths.container(container_id) + "/timeline") or {}
+    return [Step(name, int(duration)) for name, duration in pairs.items() if duration.isdigit()]
+
+
+def inspect(instance: Instance, container_id: str, *, size: bool = False) -> dict[str, Any]:
+    """The document. Raises NotFound when the container has gone."""
+    row = one_container(instance, container_id)
+    config, host_config = request_of(instance, container_id)
+    directory = instance.paths.container(container_id)
+    command = spec.command_line(config)
+    document: dict[str, Any] = {
+        "Id": row.id,
+        "Created": rfc3339(row.created),
+        "Path": command[0],
+        "Args": command[1:],
+        "State": _state(row),
+        "Image": row.image_id,
+        "ResolvConfPath": directory + "/resolv.conf",
+        "HostnamePath": directory + "/hostname",
+        "HostsPath": directory + "/hosts",
+        "LogPath": directory + "/logs",
+        "Name": "/" + row.name,
+        "RestartCount": row.restarts,
+        "Driver": "overlay",
+        "Platform": "linux",
+        "MountLabel": "",
+        "ProcessLabel": "",
+        "AppArmorProfile": "",
+        "ExecIDs": None,
+        "HostConfig": {
+            "MaskedPaths": None if host_config.get("Privileged") else list(defaults.masked_paths()),
+            "ReadonlyPaths": None if host_config.get("Privileged") else list(defaults.READONLY_PATHS),
+            **host_config,
+        },
+        "GraphDriver": {
+            "Name": "overlay",
+            "Data": {"UpperDir": directory + "/upper", "WorkDir": directory + "/work"},
+        },
+        "Mounts": [_mount(point) for point in row.mounts],
+        "Config": config,
+        "NetworkSettings": _network(row, host_config),
+        "Timeline": [{"Name": step.name, "DurationNs": step.duration_ns} for step in timeline(instance, row.id)],
+    }
+    if size:
+        document["SizeRw"] = writable_size(instance, row.id)
+    return document
+
+
+def _state(row: Container) -> dict[str, Any]:
+    running = row.status in ("running", "paused", "restarting")
+    state: dict[str, Any] = {
+        "Status": row.status,
+        "Running": running,
+        "Paused": row.status == "paused",
+        "Restarting": row.status == "restarting",
+        "OOMKilled": row.oom_killed,
+        "Dead": row.status == "dead",
+        "Pid": row.pid,
+        "ExitCode": row.exit_code or 0,
+        "Error": row.error,
+        "StartedAt": rfc3339(row.started),
+        "FinishedAt": rfc3339(row.finished),
+    }
+    if row.health:
+        state["Health"] = {"Status": row.health, "FailingStreak": 0, "Log": []}
+    return state
+
+
+def _mount(point: Any) -> dict[str, Any]:
+    document = {
+        "Type": point.type, "Source": point.source, "Destination": point.destination,
+        "Mode": "ro" if point.read_only else "", "RW": not point.read_only, "Propagation": point.propagation,
+    }  # fmt: skip
+    if point.type == "volume":
+        document = {"Type": "volume", "Name": point.name, **document, "Driver": "local"}
+    return document
+
+
+def _network(row: Container, host_config: dict[str, Any]) -> dict[str, Any]:
+    ports: dict[str, Any] = {name if "/" in name else name + "/tcp": None for name in row.exposed}
+    for binding in row.ports:
+        key = f"{binding.container_port}/{binding.protocol}"
+        ips = [binding.host_ip] if binding.host_ip else ["0.0.0.0", "::"]
+        known = ports.get(key) or []
+        ports[key] = known + [{"HostIp": ip, "HostPort": str(binding.host_port)} for ip in ips]
+    networks = {
+        end.network: {
+            "IPAMConfig": None, "Links": None, "Aliases": list(end.aliases) or None, "MacAddress": end.mac,
+            "NetworkID": end.network_id, "EndpointID": "", "Gateway": end.gateway, "IPAddress": end.address,
+            "IPPrefixLen": end.prefix_length, "IPv6Gateway": "", "GlobalIPv6Address": "", "GlobalIPv6PrefixLen": 0,
+            "DNSNames": None,
+        }
+        for end in row.networks
+    }  # fmt: skip
+    first = row.networks[0] if row.networks else None
+    mode = str(host_config.get("NetworkMode") or "default")
+    if mode in ("host", "none"):
+        networks[mode] = {"NetworkID": mode, "IPAddress": "", "Gateway": "", "MacAddress": ""}
+    return {
+        "Bridge": "",
+        "SandboxID": "",
+        "SandboxKey": f"/proc/{row.pid}/ns/net" if row.pid else "",
+        "Ports": ports,
+        "EndpointID": "",
+        "Gateway": first.gateway if first else "",
+        "IPAddress": first.address if first else "",
+        "IPPrefixLen": first.prefix_length if first else 0,
+        "MacAddress": first.mac if first else "",
+        "Networks": networks,
+    }

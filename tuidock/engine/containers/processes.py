@@ -1,0 +1,79 @@
+"""Looking into running containers: top, stats, and the argv of exec."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+
+from tuidock.engine.errors import EngineError, InvalidArgument, SystemFailure
+from tuidock.engine.instance import Instance
+from tuidock.engine.runtime import shim
+from tuidock.engine.runtime.cgroup import detect
+from tuidock.engine.types import Container, ExecRequest, ProcessTable, Stats
+
+_DEFAULT_PS = ("-ef",)
+
+
+def top(instance: Instance, container: Container, ps_args: Sequence[str]) -> ProcessTable:
+    """The rows of the host's ps that belong to the container; never a program of the container itself (CVE-2022-1227).
+
+    Raises InvalidArgument when the ps options give no PID column.
+    """
+    pids = set(detect(instance.id).pids(container.id))
+    try:
+        done = subprocess.run(
+            ["ps", *(ps_args or _DEFAULT_PS)], capture_output=True, text=True, errors="replace", check=False,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "COLUMNS": "4096"},
+        )  # fmt: skip
+    except FileNotFoundError as error:
+        raise SystemFailure("ps is not installed; install the package procps") from error
+    if done.returncode:
+        raise InvalidArgument(f"ps {' '.join(ps_args)} failed: {done.stderr.strip().splitlines()[:1]}")
+    lines = done.stdout.splitlines()
+    titles = tuple(lines[0].split())
+    if "PID" not in titles:
+        raise InvalidArgument("the ps options must give a PID column, as in `-o pid,cmd`")
+    column = titles.index("PID")
+    rows = []
+    for line in lines[1:]:
+        fields = tuple(line.split(None, len(titles) - 1))
+        if len(fields) > column and fields[column].isdigit() and int(fields[column]) in pids:
+            rows.append(fields)
+    return ProcessTable(titles, tuple(rows))
+
+
+def sample(instance: Instance, containers: Sequence[Container]) -> list[Stats]:
+    """One Stats for each container that runs."""
+    from tuidock.engine.runtime.stats import sample_container
+
+    cgroups = detect(instance.id)
+    found = []
+    for container in containers:
+        if container.pid:
+            try:
+                stats = sample_container(cgroups, container.id, container.pid)
+            except (OSError, EngineError):
+                continue  # it ended between the look and the sample
+            if stats is not None:
+                found.append(stats)
+    return found
+
+
+def exec_argv(instance: Instance, container_id: str, request: ExecRequest) -> list[str]:
+    """Options in the order that native/src/shim/exec.c documents."""
+    options: list[str] = []
+    for flag, wanted in (
+        ("-i", request.interactive), ("-t", request.tty), ("-d", request.detach), ("--privileged", request.privileged)
+    ):  # fmt: skip
+        if wanted:
+            options.append(flag)
+    for variable in request.env:
+        options += ("-e", variable)
+    if request.working_dir:
+        options += ("-w", request.working_dir)
+    if request.user:
+        options += ("-u", request.user)
+    if request.detach_keys:
+        options += ("--detach-keys", request.detach_keys)
+    paths = instance.paths
+    return shim.exec_argv(paths.container(container_id), paths.container_run(container_id), options, request.command)

@@ -1,0 +1,173 @@
+"""start: claims, files, launch record, shim - each with its undo, all under the container's lock."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any
+
+from tuidock.engine.containers import rootfs
+from tuidock.engine.containers.creating import ImageView
+from tuidock.engine.containers.inspecting import request_of
+from tuidock.engine.containers.moves import move_lock, read_intent, status_of, write_intent
+from tuidock.engine.containers.sweep import heal
+from tuidock.engine.errors import EngineError, InvalidArgument, StartFailed, WrongState
+from tuidock.engine.files import read_text, refuse, write_atomic
+from tuidock.engine.instance import Instance
+from tuidock.engine.network import attach
+from tuidock.engine.runtime import defaults, seccomp, shim, spec
+from tuidock.engine.runtime.cgroup import as_record, detect
+from tuidock.engine.runtime.status import read_pid, read_status
+from tuidock.engine.types import Container, MountPoint
+
+_ENOENT = 2
+
+
+def start(
+    instance: Instance, row: Container, image: ImageView, *, owner: int = -1, tty_size: tuple[int, int] = (0, 0)
+) -> int:
+    """Starts a container and returns the pid of its init process; 0 when it was running already.
+
+    owner is a stream socket whose other end gets all output with back-pressure (SHIM contract in main.c).
+    Raises StartFailed (exit code 125, 126 or 127), PortTaken, WrongState, NotFound or SystemFailure; what was claimed is
+    given back, and the failure stays readable in `inspect`.
+    """
+    began = time.monotonic_ns()
+    config, host_config = request_of(instance, row.id)
+    with move_lock(instance, row.id) as lock:
+        state = status_of(instance, row.id)
+        if state.status in ("running", "paused", "restarting"):
+            return 0
+        if read_intent(instance, row.id) == "remove":
+            raise WrongState(f"container {row.name} is marked for removal and cannot be started")
+        heal(instance, row.id, state)
+        generation = _next_generation(instance, row.id)
+        with ExitStack() as undo:
+            try:
+                lower = rootfs.with_init_layer(instance.paths, image.top_chain_id, image.lower)
+                wiring = attach.prepare(instance, row.id, row.name, config, host_config)
+                undo.callback(attach.release, instance, row.id)
+                launch = _plan(instance, row, config, host_config, lower, wiring, generation, tty_size, began)
+                pid = _launch(instance, launch, lock, owner)
+            except OSError as error:
+                raise refuse(error, f"start container {row.name}") from error
+            except EngineError as error:
+                _remember(instance, row.id, str(error), error.exit_code)
+                raise
+            undo.pop_all()
+        if row.error:
+            _remember(instance, row.id, "", 0)
+    return pid
+
+
+def _next_generation(instance: Instance, container_id: str) -> int:
+    text = read_text(instance.paths.container(container_id) + "/generation") or "0"
+    generation = int(text) + 1
+    write_atomic(instance.paths.container(container_id) + "/generation", str(generation), 0o600, durable=False)
+    return generation
+
+
+def _launch(instance: Instance, launch: spec.Launch, lock: int, owner: int) -> int:
+    """Writes the record and starts the shim, twice when somebody has flushed our nftables table meanwhile."""
+    raw = spec.encode(launch)
+    write_atomic(launch.directory + "/record", raw, 0o600, durable=False)
+    write_intent(instance, launch.id, f"run {launch.generation}")
+    try:
+        return shim.start(launch.directory, launch.run, lock=lock, owner=owner)
+    except StartFailed as error:
+        if error.step != "port" or error.errno != _ENOENT:
+            raise
+    attach.restore_table(instance)
+    return shim.start(launch.directory, launch.run, lock=lock, owner=owner)
+
+
+def _plan(
+    instance: Instance, row: Container, config: Mapping[str, Any], host_config: Mapping[str, Any],
+    lower: tuple[str, ...], wiring: attach.Wiring, generation: int, tty_size: tuple[int, int], began: int,
+) -> spec.Launch:  # fmt: skip
+    directory = instance.paths.container(row.id)
+    privileged = bool(host_config.get("Privileged"))
+    available = defaults.available_capabilities()
+    mask = defaults.capability_mask(
+        host_config.get("CapAdd") or (), host_config.get("CapDrop") or (), privileged=privileged, available=available
+    )
+    return spec.Launch(
+        id=row.id, name=row.name, image=row.image, instance=instance.id, generation=generation, directory=directory,
+        run=instance.paths.container_run(row.id), journal=instance.paths.journal, config=config,
+        host_config={**host_config, "LinkEnv": wiring.environment},
+        rootfs=spec.Rootfs(lower, directory + "/upper", directory + "/work"),
+        mounts=_living_mounts(row.mounts), interfaces=wiring.interfaces, network_namespace=wiring.namespace,
+        ports=wiring.ports, nft_table=instance.nft_table, cgroup=_cgroup_plan(instance, row.id, host_config),
+        seccomp=_seccomp(instance, host_config, mask, privileged),
+        steps=(("image", 0), ("container", time.monotonic_ns() - began)),
+        reap=(sys.executable, "-m", "tuidock", "--root", instance.paths.root, "_reap", row.id),
+        capabilities_available=available, tty_size=tty_size,
+        pid_namespace=_namespace(instance, host_config, "PidMode", "pid"),
+        ipc_namespace=_namespace(instance, host_config, "IpcMode", "ipc"),
+    )  # fmt: skip
+
+
+def _living_mounts(mounts: tuple[MountPoint, ...]) -> tuple[MountPoint, ...]:
+    """The mounts as they are now. Raises InvalidArgument when a bind's source has gone since create."""
+    for point in mounts:
+        if point.type == "bind" and not os.path.lexists(point.source):
+            raise InvalidArgument(f"bind source path does not exist: {point.source}")
+    return mounts
+
+
+def _cgroup_plan(instance: Instance, container_id: str, host_config: Mapping[str, Any]) -> spec.CgroupPlan:
+    cgroups = detect(instance.id)
+    cgroups.verify(host_config)
+    cgroups.prepare()
+    privileged = bool(host_config.get("Privileged"))
+    extra = [defaults.parse_device_rule(text) for text in host_config.get("DeviceCgroupRules") or ()]
+    rules = defaults.device_rules(extra, privileged=privileged)
+    directories = cgroups.directories(container_id)
+    pairs = as_record(directories, cgroups.settings(container_id, host_config, rules))
+    v2 = cgroups.version == 2
+    asked = str(host_config.get("CgroupnsMode") or "")
+    return spec.CgroupPlan(
+        mode="v2" if v2 else "v1",
+        namespace=asked or "private",
+        pairs=pairs,
+        memory=cgroups.directory("memory", container_id),
+        binds=tuple(f"{name}={path}" for name, path in cgroups.binds(container_id)),
+        device_rules=tuple(rule.record() for rule in rules) if v2 else (),
+    )
+
+
+def _seccomp(instance: Instance, host_config: Mapping[str, Any], mask: int, privileged: bool) -> str:
+    for option in host_config.get("SecurityOpt") or ():
+        key, _, value = str(option).replace(":", "=", 1).partition("=")
+        if key == "seccomp" and value == "unconfined":
+            return ""
+        if key == "seccomp" and value:
+            text = value if value.lstrip().startswith("{") else seccomp.read_profile(value)
+            return seccomp.filter_path(instance.paths.cache, mask, text)
+    return "" if privileged else seccomp.filter_path(instance.paths.cache, mask)
+
+
+def _namespace(instance: Instance, host_config: Mapping[str, Any], key: str, name: str) -> str:
+    """private, host, or the /proc path of another container's namespace."""
+    mode = str(host_config.get(key) or "")
+    if mode == "host":
+        return "host"
+    if mode.startswith("container:"):
+        from tuidock.engine.containers.rows import resolve
+
+        other = resolve(instance.state.read(), mode.partition(":")[2])
+        if read_status(instance.paths, other).status not in ("running", "paused"):
+            raise WrongState(f"cannot join the {name} namespace of a non running container: {other[:12]}")
+        record = read_pid(instance.paths, other)
+        assert record is not None
+        return f"/proc/{record.init[0]}/ns/{name}"
+    return "private"
+
+
+def _remember(instance: Instance, container_id: str, message: str, code: int) -> None:
+    """Why the start failed stays with the container, which stays `created`."""
+    with instance.state.write() as db:
+        db.execute("UPDATE containers SET error = ?, error_code = ? WHERE id = ?", (message, code, container_id))

@@ -1,0 +1,1 @@
+"""What concerns the data root as a whole: check, rebuild, reset, disk usage, info."""

@@ -1,0 +1,104 @@
+"""`system df` and `info`: what is there, and how much room it takes."""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import Any
+
+from tuidock import __version__
+from tuidock.engine.containers.rows import list_containers, writable_size
+from tuidock.engine.instance import Instance
+from tuidock.engine.types import Container, Image, UsageRow
+
+
+def tree_size(directory: str) -> int:
+    """Bytes of all files below a directory, links not followed, hard links counted once."""
+    total, seen = 0, set()
+    for base, _, files in os.walk(directory):
+        for name in files:
+            try:
+                status = os.lstat(f"{base}/{name}")
+            except OSError:
+                continue
+            if status.st_nlink > 1:
+                if (status.st_dev, status.st_ino) in seen:
+                    continue
+                seen.add((status.st_dev, status.st_ino))
+            total += status.st_size
+    return total
+
+
+def disk_usage(instance: Instance, images: list[Image]) -> list[UsageRow]:
+    """docker's four lines. Build cache is 0: steps are ordinary layers here."""
+    containers = list_containers(instance)
+    used_images = {container.image_id for container in containers}
+    unused = [image for image in images if image.id not in used_images]
+    rows = [
+        UsageRow(
+            "Images", len(images), len(images) - len(unused), sum(image.size for image in images),
+            sum(image.size for image in unused),
+        )
+    ]  # fmt: skip
+    sizes = {container.id: writable_size(instance, container.id) for container in containers}
+    active = [container for container in containers if container.status in ("running", "paused", "restarting")]
+    idle = sum(sizes.values()) - sum(sizes[container.id] for container in active)
+    rows.append(UsageRow("Containers", len(containers), len(active), sum(sizes.values()), idle))
+    used_volumes = {mount.name for container in containers for mount in container.mounts if mount.type == "volume"}
+    names = [row[0] for row in instance.state.read().execute("SELECT name FROM volumes")]
+    volume_sizes = {name: tree_size(f"{instance.paths.volumes}/{name}") for name in names}
+    free = sum(size for name, size in volume_sizes.items() if name not in used_volumes)
+    rows.append(UsageRow("Local Volumes", len(names), len(used_volumes & set(names)), sum(volume_sizes.values()), free))
+    rows.append(UsageRow("Build Cache", 0, 0, 0, 0))
+    return rows
+
+
+def info(instance: Instance, containers: list[Container], images: int) -> dict[str, Any]:
+    """docker's `info` keys as far as they mean something without a daemon."""
+    from tuidock.engine.runtime.cgroup import detect
+
+    running = sum(container.status in ("running", "restarting") for container in containers)
+    paused = sum(container.status == "paused" for container in containers)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "ID": instance.id,
+        "Containers": len(containers),
+        "ContainersRunning": running,
+        "ContainersPaused": paused,
+        "ContainersStopped": len(containers) - running - paused,
+        "Images": images,
+        "Driver": "overlay",
+        "LoggingDriver": "file",
+        "CgroupVersion": str(detect(instance.id).version),
+        "CgroupDriver": "cgroupfs",
+        "KernelVersion": os.uname().release,
+        "OperatingSystem": _operating_system(),
+        "OSType": "linux",
+        "Architecture": platform.machine(),
+        "NCPU": os.cpu_count() or 1,
+        "MemTotal": memory,
+        "DockerRootDir": instance.paths.root,
+        "RunDir": instance.paths.run,
+        "Name": os.uname().nodename,
+        "ServerVersion": __version__,
+        "SecurityOptions": ["name=seccomp,profile=builtin"],
+    }
+
+
+def _operating_system() -> str:
+    try:
+        return str(platform.freedesktop_os_release().get("PRETTY_NAME", "Linux"))
+    except OSError:
+        return "Linux"
+
+
+def version() -> dict[str, Any]:
+    """Version of the program and of what it stands on."""
+    return {
+        "Version": __version__,
+        "ApiVersion": "1",
+        "Os": "linux",
+        "Arch": platform.machine(),
+        "KernelVersion": os.uname().release,
+        "PythonVersion": platform.python_version(),
+    }
