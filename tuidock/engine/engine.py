@@ -130,6 +130,14 @@ class Engine:
             follow=follow, tail=tail, since=since, until=until, stop=stop,
         )  # fmt: skip
 
+    def copy_logs(
+        self, reference: str, out: int, err: int, *, tail: int | None = None, timestamps: bool = False
+    ) -> None:
+        """Writes the log up to now to two descriptors, raw and fast; -1 drops a stream."""
+        from tuidock.engine.runtime.logs import copy_logs
+
+        copy_logs(self.log_directory(reference), out, err, tail=tail, timestamps=timestamps)
+
     def log_directory(self, reference: str) -> str:
         """Where the segments of its log lie."""
         return self.instance.paths.container(self._id(reference)) + "/logs"

@@ -106,7 +106,8 @@ def read_events(
 ) -> Iterator[list[Event]]:
     """Batches of events. since/until are ns since the epoch, 0 = from now on / for ever.
 
-    With follow the first batch (perhaps empty) comes at once, then it blocks on inotify (no polling) until `stop` is set or `until` has passed.
+    With follow the first batch (perhaps empty) comes at once, then it blocks on inotify (no polling) until `stop` is set
+    or `until` has passed.
     """
     watch = None
     if follow and not (until and time.time_ns() >= until):

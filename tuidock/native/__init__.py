@@ -173,3 +173,15 @@ def renameat2(from_fd: int, from_path: str, to_fd: int, to_path: str, flags: int
 def setns(fd: int, type: int = 0) -> None:
     """Move the calling thread into a namespace."""
     _checked(lib().td_setns(fd, type), "enter a namespace")
+
+
+def copy_log(segment: int, offset: int, end: int, out: int, err: int, *, timestamps: bool = False) -> int:
+    """Copy the CRI lines of a log segment without their prefixes; returns the offset behind the last one copied.
+
+    out and err are descriptors for the two streams, -1 drops one. end -1 is the segment's end.
+    """
+    from tuidock.native._kernel import ffi
+
+    position = ffi.new("int64_t *", offset)
+    _checked(lib().td_log_copy(segment, position, end, out, err, timestamps), "copy the log")
+    return int(position[0])

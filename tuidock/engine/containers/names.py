@@ -8,8 +8,20 @@ import sqlite3
 
 from tuidock.engine.errors import InvalidArgument, NameTaken
 
-_FIRST = ["amber", "agile", "bold", "brisk", "calm", "clever", "cosmic", "crisp", "daring", "deft", "eager", "fair", "fluent", "frank", "gentle", "glad", "golden", "happy", "hardy", "honest", "humble", "jolly", "keen", "kind", "lively", "loyal", "lucid", "lucky", "mellow", "merry", "mild", "neat", "nimble", "noble", "patient", "placid", "plucky", "polite", "proud", "quick", "quiet", "ready", "robust", "serene", "sharp", "shiny", "silent", "sincere", "smart", "snappy", "solid", "steady", "stout", "sunny", "swift", "tidy", "tranquil", "trusty", "upbeat", "vivid", "warm", "wise", "witty", "zesty"]
-_SECOND = ["anchor", "anvil", "arch", "atlas", "badger", "barge", "beacon", "birch", "bison", "breeze", "bridge", "brook", "buoy", "cedar", "clipper", "cloud", "coral", "crane", "delta", "dock", "dolphin", "dune", "ember", "falcon", "ferry", "finch", "fjord", "garnet", "glacier", "harbor", "hawk", "heron", "inlet", "island", "jetty", "juniper", "kayak", "keel", "lagoon", "lantern", "ledge", "lynx", "maple", "marlin", "mast", "meadow", "mesa", "moose", "nebula", "oak", "orca", "osprey", "otter", "pebble", "pier", "pine", "plover", "port", "prairie", "puffin", "quay", "raft", "raven", "reef", "ridge", "river", "rudder", "sail", "schooner", "seal", "shoal", "skiff", "sloop", "sparrow", "spruce", "summit", "swan", "tide", "trout", "tug", "vessel", "walrus", "wharf", "willow", "wren", "yacht"]
+_FIRST = """
+    amber agile bold brisk calm clever cosmic crisp daring deft eager fair fluent frank gentle glad golden
+    happy hardy honest humble jolly keen kind lively loyal lucid lucky mellow merry mild neat nimble noble
+    patient placid plucky polite proud quick quiet ready robust serene sharp shiny silent sincere smart snappy
+    solid steady stout sunny swift tidy tranquil trusty upbeat vivid warm wise witty zesty
+""".split()  # noqa: SIM905
+_SECOND = """
+    anchor anvil arch atlas badger barge beacon birch bison breeze bridge brook buoy cedar clipper cloud coral
+    crane delta dock dolphin dune ember falcon ferry finch fjord garnet glacier harbor hawk heron inlet island
+    jetty juniper kayak keel lagoon lantern ledge lynx maple marlin mast meadow mesa moose nebula oak orca
+    osprey otter pebble pier pine plover port prairie puffin quay raft raven reef ridge river rudder sail
+    schooner seal shoal skiff sloop sparrow spruce summit swan tide trout tug vessel walrus wharf willow wren
+    yacht
+""".split()  # noqa: SIM905
 _FIRST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _CHARACTERS = _FIRST_CHARACTERS | frozenset("_.-")
 

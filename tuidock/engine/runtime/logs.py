@@ -105,6 +105,10 @@ class LogReader:
         self._path, self._offset, self._rest = newer[0], 0, b""
         return True
 
+    def remaining(self) -> list[tuple[str, int]]:
+        """Segments that are still to be read, with the offset to begin at."""
+        return [(p, self._offset if p == self._path else 0) for p in segments(self.directory) if p >= self._path]
+
     def close(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
@@ -167,3 +171,24 @@ def read_logs(
         reader.close()
         if watch is not None:
             watch.close()
+
+
+def copy_logs(directory: str, out: int, err: int, *, tail: int | None = None, timestamps: bool = False) -> None:
+    """Writes the whole log (or its last lines) to descriptors as the container wrote it, at the speed of the disk.
+
+    Raises OSError, BrokenPipeError when the reader has gone.
+    """
+    from tuidock import native
+
+    reader = LogReader(directory)
+    try:
+        if tail is not None:
+            reader.seek_tail(tail)
+        for path, offset in reader.remaining():
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                native.copy_log(fd, offset, -1, out, err, timestamps=timestamps)
+            finally:
+                os.close(fd)
+    finally:
+        reader.close()
