@@ -1,0 +1,179 @@
+/* The init process between clone3 and exec, in order: cgroups, namespaces, mounts, what dresses the root, `ready`, and
+ * after the launcher's `go` the identity and the program.
+ *
+ * It has no PR_SET_PDEATHSIG, since it must outlive a killed shim; a launcher that dies before `go` ends it by the end of
+ * the pipe.
+ */
+#include "launch.h"
+#include "kernel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+
+static int join(int namespace, const char *kind, struct failure *failure)
+{
+    if (namespace < 0)
+        return 0;
+    return checked(syscall(SYS_setns, namespace, 0)) < 0
+               ? fail(failure, "clone", -errno, "join the %s namespace: %s", kind, strerror(errno)) : 0;
+}
+
+static int enter_namespaces(const struct child *child, struct failure *failure)
+{
+    const struct record *record = child->record;
+    int rc = record->cgroup_v2 ? 0 : cgroup_join_v1(record, failure);
+
+    if (rc == 0 && !strcmp(record->ns_cgroup, "private") && checked(syscall(SYS_unshare, CLONE_NEWCGROUP)) < 0)
+        rc = fail(failure, "clone", -errno, "make the cgroup namespace: %s", strerror(errno));
+    if (rc == 0)
+        rc = join(child->join.ipc, "ipc", failure);
+    if (rc == 0)
+        rc = join(child->join.uts, "uts", failure);
+    if (rc == 0)
+        rc = join(child->join.net, "network", failure);
+    return rc;
+}
+
+static int set_names(const struct record *record, struct failure *failure)
+{
+    if (*record->hostname && sethostname(record->hostname, strlen(record->hostname)) < 0)
+        return fail(failure, "hostname", -errno, "set the hostname to %s: %s", record->hostname, strerror(errno));
+    if (*record->domainname && setdomainname(record->domainname, strlen(record->domainname)) < 0)
+        return fail(failure, "hostname", -errno, "set the domain name to %s: %s", record->domainname, strerror(errno));
+    return 0;
+}
+
+/* 0, 1 and 2, with the terminal as the controlling one. Descriptors that lie there already are moved away first. */
+static int place_stdio(const struct child *child, int slave, struct failure *failure)
+{
+    int source[3] = {child->stdio->in, child->stdio->out, child->stdio->err};
+    cleanup_close int null = -1;
+
+    if (slave >= 0) {
+        source[0] = source[1] = source[2] = slave;
+        if (ioctl(slave, TIOCSCTTY, 0) < 0)
+            return fail(failure, "device", -errno, "make the terminal the controlling one: %s", strerror(errno));
+    }
+    for (int fd = 0; fd < 3; fd++) {
+        if (source[fd] < 0) {            /* only the host's /dev/null can be meant; it was looked at for the masks */
+            if (null < 0)
+                null = open_at(AT_FDCWD, "/dev/null", O_RDWR, 0);
+            source[fd] = null;
+        }
+        if (source[fd] < 3) {
+            source[fd] = fcntl(source[fd], F_DUPFD_CLOEXEC, 3);
+            if (source[fd] < 0)
+                return fail(failure, "exec", -errno, "prepare standard stream %d: %s", fd, strerror(errno));
+        }
+    }
+    for (int fd = 0; fd < 3; fd++)
+        if (dup2(source[fd], fd) < 0)
+            return fail(failure, "exec", -errno, "prepare standard stream %d: %s", fd, strerror(errno));
+    return 0;
+}
+
+static int dress(const struct child *child, struct process *process, struct message *message, int *terminal)
+{
+    const struct record *record = child->record;
+    struct failure *failure = &message->failure;
+    struct sources sources;
+    cleanup_close int root = -1, proc = -1, devpts = -1, slave = -1;
+    uint64_t started = ticks_ns();
+    bool own_dev;
+    int rc = sources_open(record, &sources, failure);
+
+    if (rc < 0)
+        return rc;
+    root = rootfs_mount(record, failure);
+    if (root < 0)
+        return root;
+    rc = rootfs_enter(root, record->container_dir, failure);
+    if (rc < 0)
+        return rc;
+    message->ns_layer = ticks_ns() - started;
+    proc = file_system_mount("proc", "proc", "", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+    if (proc < 0)
+        return fail(failure, "mount", proc, "mount a procfs: %s", strerror(-proc));
+    rc = sysctls_write(record, proc, failure);
+    if (rc == 0)
+        rc = process_limits(record, proc, failure);
+    if (rc == 0)
+        rc = set_names(record, failure);
+    if (rc == 0)
+        rc = mounts_make(record, root, &sources, proc, &devpts, &own_dev, failure);
+    if (rc == 0)
+        rc = devices_make(record, root, own_dev, failure);
+    if (rc == 0 && record->tty) {
+        *terminal = terminal_open(record, root, devpts, own_dev, &slave, failure);
+        rc = *terminal < 0 ? *terminal : 0;
+    }
+    if (rc == 0)
+        rc = paths_hide(record, root, sources.null, failure);
+    if (rc == 0)
+        rc = process_resolve(process, root, failure);
+    if (rc == 0)
+        rc = place_stdio(child, slave, failure);
+    return rc;
+}
+
+/* Read-only comes last, after the working directory could be made. */
+static int finish_root(const struct record *record, struct failure *failure)
+{
+    cleanup_close int root = -1;
+    int rc;
+
+    if (!record->readonly_root)
+        return 0;
+    root = open_at(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
+    rc = root < 0 ? root : mount_setattr_(root, 0, MOUNT_ATTR_RDONLY, 0, 0);
+    return rc < 0 ? fail(failure, "mount", rc, "make the root file system read-only: %s", strerror(-rc)) : 0;
+}
+
+static int run(const struct child *child, struct message *message)
+{
+    const struct record *record = child->record;
+    struct process process = {.record = record, .arg = &record->arg, .user = record->user, .cwd = record->cwd,
+                              .caps = record->caps, .filter = *child->filter,
+                              .init_exe = record->init ? child->prepared->self_exe : -1};
+    int terminal = -1, rc;
+    char go;
+
+    process.env.item = calloc(record->env.count + 2, sizeof *process.env.item);
+    if (!process.env.item)
+        return fail(&message->failure, "exec", -ENOMEM, "no memory for the environment");
+    if (record->env.count)
+        memcpy(process.env.item, record->env.item, record->env.count * sizeof *process.env.item);
+    process.env.count = record->env.count;
+    signals_reset();
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    setsid();
+    rc = enter_namespaces(child, &message->failure);
+    if (rc == 0)
+        rc = dress(child, &process, message, &terminal);
+    if (rc == 0)
+        rc = process_make_cwd(&process, &message->failure);
+    if (rc == 0)
+        rc = finish_root(record, &message->failure);
+    if (rc < 0)
+        return rc;
+    message->kind = MESSAGE_READY;
+    rc = message_send(child->status, message, terminal);
+    close_fd(&terminal);
+    if (rc < 0 || read(child->go, &go, 1) != 1)
+        _exit(255);                      /* the launcher is gone: nobody would know this process */
+    return process_become(&process, &message->failure);
+}
+
+void child_main(const struct child *child)
+{
+    struct message message = {.kind = MESSAGE_FAILED};
+
+    run(child, &message);
+    message.kind = MESSAGE_FAILED;
+    message_send(child->status, &message, -1);
+    _exit(255);
+}

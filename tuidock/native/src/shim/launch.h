@@ -1,0 +1,86 @@
+/* What the rooms of the launch side share among themselves: the making of a process inside a container. */
+#ifndef TUIDOCK_LAUNCH_H
+#define TUIDOCK_LAUNCH_H
+
+#include "shim.h"
+
+#include <linux/filter.h>
+
+/* user.c: who the process is, resolved in the root file system's own passwd and group. */
+struct identity { uid_t uid; gid_t gid; gid_t *group; size_t groups; char home[256]; };
+int user_resolve(int root, const char *user, const struct list *group_add, struct identity *identity,
+                 struct failure *failure);
+void identity_free(struct identity *identity);
+
+/* caps.c */
+int caps_limit_bounding(uint64_t keep);
+int caps_set(uint64_t effective, uint64_t permitted);          /* inheritable and ambient become empty */
+uint64_t caps_permitted(void);
+
+/* seccomp.c */
+struct filter { struct sock_filter *instruction; unsigned short count; };
+int seccomp_read(const char *path, struct filter *filter, struct failure *failure);    /* "" gives an empty filter */
+int seccomp_load(const struct filter *filter);
+void filter_free(struct filter *filter);
+#define cleanup_filter __attribute__((cleanup(filter_free)))
+
+/* process.c: from "inside the namespaces, as root" to the running program; the same for start and exec. */
+struct process {
+    const struct record *record;
+    const struct list *arg;
+    struct list env;             /* own array, HOME in it */
+    const char *user, *cwd;
+    uint64_t caps;
+    struct filter filter;
+    struct identity identity;
+    int init_exe;                /* >= 0: executed as PID 1 in front of the command */
+    char home[300];              /* HOME=... */
+    char path[4096];             /* the executable, found */
+};
+int process_limits(const struct record *record, int proc, struct failure *failure);
+int process_resolve(struct process *process, int root, struct failure *failure);       /* identity and HOME */
+int process_make_cwd(const struct process *process, struct failure *failure);
+int process_become(struct process *process, struct failure *failure);                  /* returns only on failure */
+void signals_reset(void);
+
+/* rootfs.c */
+int rootfs_mount(const struct record *record, struct failure *failure);                /* detached mount, or < 0 */
+int rootfs_enter(int root, const char *attach_at, struct failure *failure);            /* attach, pivot, forget the host */
+
+/* mounts.c */
+struct sources { int *tree; int *cgroup_tree; size_t trees, cgroup_trees; int null; };
+int sources_open(const struct record *record, struct sources *sources, struct failure *failure);
+/* `proc` is the detached procfs of this pid namespace: used for the first mount of that type. devpts becomes the mount of
+ * the container's own devpts (-1 when it has none), own_dev whether /dev is a tmpfs made here. */
+int mounts_make(const struct record *record, int root, struct sources *sources, int proc, int *devpts, bool *own_dev,
+                struct failure *failure);
+int target_open(int root, const char *path, bool is_file);      /* O_PATH, created when missing; -errno */
+uint64_t mount_attributes(unsigned long flags);
+int file_system_mount(const char *type, const char *source, const char *data, uint64_t attributes);
+
+/* dress.c: devices, sysctls, masks, read-only paths, terminal */
+int sysctls_write(const struct record *record, int proc, struct failure *failure);
+int devices_make(const struct record *record, int root, bool own_dev, struct failure *failure);
+int paths_hide(const struct record *record, int root, int null, struct failure *failure);
+int terminal_open(const struct record *record, int root, int devpts, bool own_dev, int *slave, struct failure *failure);
+
+/* child.c */
+enum { MESSAGE_READY = 'R', MESSAGE_FAILED = 'F' };
+struct message { int kind; uint64_t ns_layer; struct failure failure; };
+struct joined { int ipc, uts, net; };                           /* namespaces given by path, -1 none */
+struct child {
+    const struct record *record;
+    const struct prepared *prepared;
+    const struct stdio *stdio;
+    const struct filter *filter;
+    struct joined join;
+    int status, go;
+};
+_Noreturn void child_main(const struct child *child);
+int message_send(int socket, const struct message *message, int descriptor);
+int message_receive(int socket, struct message *message, int *descriptor);   /* 1, 0 at the end, -errno */
+
+/* cgroup.c */
+int cgroup_join_v1(const struct record *record, struct failure *failure);
+
+#endif

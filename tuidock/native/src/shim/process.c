@@ -1,0 +1,264 @@
+/* From "root inside the namespaces" to the program of the container: limits, working directory, identity, capabilities,
+ * seccomp, execve. Start and exec both end here, so that neither can be laxer than the other.
+ */
+#include "launch.h"
+#include "kernel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#ifndef CLOSE_RANGE_FIRST
+#define CLOSE_RANGE_FIRST 3
+#endif
+
+void signals_reset(void)
+{
+    sigset_t none;
+
+    for (int number = 1; number < NSIG; number++)
+        if (number != SIGKILL && number != SIGSTOP)
+            signal(number, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+int process_limits(const struct record *record, int proc, struct failure *failure)
+{
+    char text[16], current[16];
+    int rc;
+
+    for (size_t i = 0; i < record->limits; i++) {
+        const struct limit *limit = &record->limit[i];
+        struct rlimit wanted = {limit->soft, limit->hard}, now;
+
+        if (!limit->by_user && getrlimit((unsigned)limit->resource, &now) == 0) {  /* a default is no reason to fail */
+            if (wanted.rlim_max > now.rlim_max)
+                wanted.rlim_max = now.rlim_max;
+            if (wanted.rlim_cur > wanted.rlim_max)
+                wanted.rlim_cur = wanted.rlim_max;
+        }
+        if (setrlimit((unsigned)limit->resource, &wanted) < 0)
+            return fail(failure, "rlimit", -errno, "error setting rlimit type %d: %s", limit->resource,
+                        errno == EPERM ? "operation not permitted" : strerror(errno));
+    }
+    snprintf(text, sizeof text, "%d", record->oom_score_adj);
+    if (read_file_at(proc, "self/oom_score_adj", current, sizeof current) > 0 && atoi(current) == record->oom_score_adj)
+        return 0;
+    rc = write_file_at(proc, "self/oom_score_adj", text);
+    return rc < 0 ? fail(failure, "rlimit", rc, "set oom_score_adj to %s: %s", text, strerror(-rc)) : 0;
+}
+
+int process_resolve(struct process *process, int root, struct failure *failure)
+{
+    bool has_home = false;
+    int rc = user_resolve(root, process->user, &process->record->group_add, &process->identity, failure);
+
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < process->env.count; i++)
+        has_home |= !strncmp(process->env.item[i], "HOME=", 5);
+    if (!has_home) {
+        snprintf(process->home, sizeof process->home, "HOME=%s", process->identity.home);
+        process->env.item[process->env.count++] = process->home;      /* the maker of the array left room for two */
+        process->env.item[process->env.count] = NULL;
+    }
+    return 0;
+}
+
+/* FIFOs and terminals become the user's, so that opening /dev/stdout works; /dev/null and files stay what they are. */
+static void own_stdio(const struct identity *identity)
+{
+    for (int fd = 0; fd <= 2; fd++) {
+        struct stat status;
+        if (fstat(fd, &status) == 0 && status.st_uid != identity->uid && (S_ISFIFO(status.st_mode) || isatty(fd)) &&
+            fchown(fd, identity->uid, (gid_t)-1) < 0)
+            continue;                    /* a pipe of an exec's caller may refuse: then only re-opening fails */
+    }
+}
+
+/* The working directory is made when missing: inside the container, where no symlink leads out (CVE-2026-55686). */
+int process_make_cwd(const struct process *process, struct failure *failure)
+{
+    char level[4096];
+
+    if (access(process->cwd, F_OK) == 0 || errno != ENOENT || strlen(process->cwd) >= sizeof level)
+        return 0;                        /* what is wrong with it is told when it is entered */
+    strcpy(level, process->cwd);
+    for (char *slash = strchr(level + 1, '/'); ; slash = strchr(slash + 1, '/')) {
+        if (slash)
+            *slash = 0;
+        if (mkdir(level, 0755) < 0 && errno != EEXIST)
+            return fail(failure, "cwd", -errno, "mkdir %s: %s", level, strerror(errno));
+        if (!slash)
+            return 0;
+        *slash = '/';
+    }
+}
+
+static int enter_cwd(const struct process *process, bool last_try, struct failure *failure)
+{
+    char now[4096];
+    int rc = chdir(process->cwd) < 0 ? -errno : 0;
+
+    if ((rc == -EACCES || rc == -EPERM) && !last_try)
+        return 1;                                             /* the user may be allowed where root is not (NFS) */
+    if (rc < 0)
+        return fail(failure, "cwd", rc, "chdir to cwd (\"%s\") set in config.json failed: %s", process->cwd,
+                    rc == -ENOENT ? "no such file or directory" : rc == -ENOTDIR ? "not a directory"
+                    : rc == -EACCES ? "permission denied" : strerror(-rc));
+    /* A leaked directory descriptor of the host must not become the working directory (CVE-2024-21626). The system call
+     * itself, since libc hides what the kernel says of a directory outside of the root. */
+    if (checked(syscall(SYS_getcwd, now, sizeof now)) < 0 || *now != '/')
+        return fail(failure, "cwd", -EPERM, "current working directory is outside of container mount namespace root -- "
+                    "possible container breakout detected");
+    return 0;
+}
+
+static bool is_executable(const char *path, int *why)
+{
+    struct stat status;
+
+    if (stat(path, &status) < 0) {
+        *why = errno;
+        return false;
+    }
+    if (S_ISDIR(status.st_mode)) {
+        *why = EISDIR;
+        return false;
+    }
+    if (access(path, X_OK) < 0 || !(status.st_mode & 0111)) {
+        *why = EACCES;
+        return false;
+    }
+    return true;
+}
+
+/* The file that will be executed, found as the container's user and in the container's PATH. */
+static int find_executable(struct process *process, struct failure *failure)
+{
+    const char *name = process->arg->item[0], *search = "";
+    int why = ENOENT;
+
+    if (strchr(name, '/')) {
+        if ((size_t)snprintf(process->path, sizeof process->path, "%s", name) >= sizeof process->path)
+            return fail(failure, "exec-notfound", -ENAMETOOLONG, "exec: \"%.200s...\": file name too long", name);
+        if (is_executable(name, &why))
+            return 0;
+        if (why == EISDIR)
+            return fail(failure, "exec-permission", -EISDIR, "exec: \"%s\": is a directory", name);
+        if (why == EACCES)
+            return fail(failure, "exec-permission", -EACCES, "exec: \"%s\": permission denied", name);
+        return fail(failure, "exec-notfound", -why, "exec: \"%s\": stat %s: %s", name, name,
+                    why == ENOENT ? "no such file or directory" : why == ENOTDIR ? "not a directory" : strerror(why));
+    }
+    for (size_t i = 0; i < process->env.count; i++)
+        if (!strncmp(process->env.item[i], "PATH=", 5))
+            search = process->env.item[i] + 5;
+    while (*name && *search) {
+        size_t length = strcspn(search, ":");
+        int size = snprintf(process->path, sizeof process->path, "%.*s%s%s", (int)length, search,
+                            length ? "/" : "./", name);
+        if (size > 0 && (size_t)size < sizeof process->path && is_executable(process->path, &why))
+            return 0;
+        search += length + (search[length] == ':');
+    }
+    return fail(failure, "exec-notfound", -ENOENT, "exec: \"%s\": executable file not found in $PATH", name);
+}
+
+static int execute(const struct process *process, struct failure *failure)
+{
+    int rc;
+
+    if (process->init_exe >= 0) {
+        const struct list *arg = process->arg;
+        char **init = calloc(arg->count + 3, sizeof *init);
+        if (!init)
+            return fail(failure, "exec", -ENOMEM, "no memory for the arguments");
+        init[0] = (char[]){"init"};
+        init[1] = (char[]){"--"};
+        memcpy(init + 2, arg->item, arg->count * sizeof *init);
+        syscall(SYS_execveat, process->init_exe, "", init, process->env.item, AT_EMPTY_PATH);
+        rc = -errno;
+        free(init);
+        return fail(failure, "exec", rc, "execute the init process: %s", strerror(-rc));
+    }
+    execve(process->path, process->arg->item, process->env.item);
+    rc = -errno;
+    if (rc == -EACCES || rc == -EPERM)
+        return fail(failure, "exec-permission", rc, "exec: \"%s\": permission denied", process->path);
+    if (rc == -ENOENT)                   /* it is there, but its interpreter or loader is not */
+        return fail(failure, "exec-notfound", rc, "exec %s: no such file or directory", process->path);
+    return fail(failure, "exec", rc, "exec %s: %s", process->path, rc == -ENOEXEC ? "exec format error" : strerror(-rc));
+}
+
+/* Changing the identity keeps the permitted set, so that seccomp can be loaded as the last act but one: the fewest
+ * system calls stand under a filter that may deny them. */
+static int change_identity(const struct process *process, struct failure *failure)
+{
+    const struct identity *identity = &process->identity;
+
+    if (setgroups(identity->groups, identity->group) < 0)
+        return fail(failure, "user", -errno, "set the groups: %s", strerror(errno));
+    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setresgid(identity->gid, identity->gid, identity->gid) < 0 ||
+        setresuid(identity->uid, identity->uid, identity->uid) < 0 || prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
+        return fail(failure, "user", -errno, "become uid %u gid %u: %s", identity->uid, identity->gid, strerror(errno));
+    return 0;
+}
+
+int process_become(struct process *process, struct failure *failure)
+{
+    const struct record *record = process->record;
+    uint64_t permitted = caps_permitted();
+    uint64_t keep = process->caps & permitted;       /* what the engine itself lacks it cannot give */
+    uint64_t final = process->identity.uid == 0 ? keep : 0;
+    int rc, cwd;
+
+    if (checked(syscall(SYS_close_range, CLOSE_RANGE_FIRST, ~0u, CLOSE_RANGE_CLOEXEC)) < 0)
+        return fail(failure, "exec", -errno, "mark descriptors to be closed: %s", strerror(errno));
+    own_stdio(&process->identity);
+    umask(record->umask);
+    cwd = enter_cwd(process, false, failure);
+    if (cwd < 0)
+        return cwd;
+    rc = caps_limit_bounding(keep);
+    if (rc < 0)
+        return fail(failure, "caps", rc, "limit the bounding set: %s", strerror(-rc));
+    rc = change_identity(process, failure);
+    if (rc < 0)
+        return rc;
+    rc = caps_set(final, permitted);                 /* look up the command with the rights it will have */
+    if (rc < 0)
+        return fail(failure, "caps", rc, "set capabilities: %s", strerror(-rc));
+    if (cwd > 0 && (rc = enter_cwd(process, true, failure)) < 0)
+        return rc;
+    rc = find_executable(process, failure);
+    if (rc < 0)
+        return rc;
+    if (record->no_new_privs) {
+        rc = caps_set(final, final);
+        if (rc < 0)
+            return fail(failure, "caps", rc, "set capabilities: %s", strerror(-rc));
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+            return fail(failure, "caps", -errno, "set no_new_privs: %s", strerror(errno));
+        rc = seccomp_load(&process->filter);
+        if (rc < 0)
+            return fail(failure, "seccomp", rc, "load the seccomp filter: %s", strerror(-rc));
+    } else {
+        rc = caps_set(final | 1ULL << CAP_SYS_ADMIN, permitted);      /* without no_new_privs loading asks for it */
+        if (rc == 0)
+            rc = seccomp_load(&process->filter);
+        if (rc < 0)
+            return fail(failure, "seccomp", rc, "load the seccomp filter: %s", strerror(-rc));
+        rc = caps_set(final, final);
+        if (rc < 0)
+            return fail(failure, "caps", rc, "set capabilities: %s", strerror(-rc));
+    }
+    return execute(process, failure);
+}
