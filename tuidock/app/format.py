@@ -161,7 +161,11 @@ def stats_sort_keys(stats: Stats | None) -> dict[str, Any]:
 
 
 def container_row(
-    container: Container, stats: Stats | None = None, now_ns: int = 0, ascii: bool = False, previous: Stats | None = None
+    container: Container,
+    stats: Stats | None = None,
+    now_ns: int = 0,
+    ascii: bool = False,
+    previous: Stats | None = None,
 ) -> Row:
     """A row for CONTAINER_COLUMNS."""
     sampled = stats_cells(stats if container.status in ("running", "paused") else None, previous, ascii)

@@ -1,9 +1,9 @@
 """Colour themes: YAML files in themes/, read into Textual themes.
 
 A theme of one's own goes to ~/.config/tuidock/themes; one with a fault is left out with one sentence about it, and the
-app starts in any case. Importing a YAML parser costs as much as starting Python, so what was read is kept as JSON beside
-names, times and sizes of the files. With NO_COLOR the choice falls on a theme that follows the terminal's own palette,
-because only for those Textual sends no colour at all; over an unknown terminal that is a safe choice, too.
+app starts in any case. Importing a YAML parser costs as much as starting Python, so what was read is kept as JSON
+beside names, times and sizes of the files. With NO_COLOR the choice falls on a theme that follows the terminal's own
+palette, because only for those Textual sends no colour at all; on an unknown terminal that is a safe choice, too.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 DEFAULT: Final = "tuidock-dark"
 PLAIN: Final = "terminal-dark"
 _COLOURS: Final = (
-    "primary", "secondary", "warning", "error", "success", "accent", "foreground", "background", "surface", "panel", "boost",
+    "primary", "secondary", "warning", "error", "success", "accent",
+    "foreground", "background", "surface", "panel", "boost",
 )  # fmt: skip
 _REQUIRED: Final = ("primary", "warning", "error", "success", "accent", "foreground", "background")
+_FEW_COLOURS: Final = ("linux", "vt100", "vt220", "xterm", "screen", "ansi", "dumb")
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _VARIABLE: Final = re.compile(r"[a-z][a-z0-9-]{0,59}")
 _VALUE: Final = re.compile(r"[#\w%., ()-]{1,60}")
@@ -46,9 +48,9 @@ def user_directory(environ: Mapping[str, str] = os.environ) -> Path:
 
 def default_theme(environ: Mapping[str, str] = os.environ) -> str:
     """The theme when nobody chose one: the terminal's palette under NO_COLOR and on terminals of few colours."""
-    if environ.get("NO_COLOR"):
+    if environ.get("NO_COLOR") or environ.get("TERM", "") in _FEW_COLOURS:
         return PLAIN
-    return PLAIN if environ.get("TERM", "") in ("linux", "vt100", "vt220", "xterm", "screen", "ansi", "dumb") else DEFAULT
+    return DEFAULT
 
 
 def checked(values: object, name: str) -> tuple[Theme | None, list[str]]:
