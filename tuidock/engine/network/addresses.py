@@ -1,0 +1,126 @@
+"""IPv4 addresses: which container has which one in which network.
+
+An address belongs to its container from create to rm, over stops and reboots, so that neighbours' caches and people's
+notes stay right. The next one is the highest ever given plus one; only then gaps are filled, so an address that was
+given back is not somebody else's a moment later.
+"""
+
+from __future__ import annotations
+
+import socket
+import sqlite3
+import struct
+from typing import Final
+
+from tuidock.engine.errors import Conflict, InvalidArgument, SystemFailure
+from tuidock.engine.network.networks import NetworkRow
+
+#: A Linux bridge has no more ports than this.
+BRIDGE_PORTS: Final = 1023
+
+_GAP = """
+SELECT a.address + 1 FROM addresses a WHERE a.network_id = ?1 AND a.address < ?2 AND NOT EXISTS
+    (SELECT 1 FROM addresses b WHERE b.network_id = ?1 AND b.address = a.address + 1) ORDER BY a.address LIMIT 1
+"""
+
+
+def number(address: str) -> int:
+    """An IPv4 address as a number. Raises InvalidArgument when it is none."""
+    try:
+        return int(struct.unpack("!I", socket.inet_pton(socket.AF_INET, address))[0])
+    except OSError:
+        raise InvalidArgument(f"invalid IPv4 address: {address}") from None
+
+
+def dotted(value: int) -> str:
+    return socket.inet_ntoa(struct.pack("!I", value))
+
+
+def mac(value: int) -> str:
+    """The MAC that belongs to an address, so that a restart keeps neighbours' caches right."""
+    return "02:42:" + ":".join(f"{byte:02x}" for byte in struct.pack("!I", value))
+
+
+def split(subnet: str) -> tuple[int, int]:
+    """(network, prefix length) of `10.88.0.0/16`."""
+    network, _, prefix = subnet.partition("/")
+    if not prefix.isdigit() or int(prefix) > 32:
+        raise InvalidArgument(f"invalid subnet: {subnet}")
+    value = number(network)
+    if value & ((1 << (32 - int(prefix))) - 1):
+        raise InvalidArgument(f"invalid subnet: {subnet} has bits set to the right of its prefix")
+    return value, int(prefix)
+
+
+def overlap(first: tuple[int, int], second: tuple[int, int]) -> bool:
+    """Whether two (network, prefix length) have an address in common."""
+    shift = 32 - min(first[1], second[1])
+    return first[0] >> shift == second[0] >> shift
+
+
+def allocate(db: sqlite3.Connection, network: NetworkRow, container_id: str, wanted: str = "") -> str:
+    """Give the container an address in the network (the one it has, if it has one) and return it.
+
+    Runs in the caller's write transaction. Raises Conflict for a wanted address that is taken, InvalidArgument for one
+    outside of the subnet, SystemFailure when all are in use.
+    """
+    row = db.execute(
+        "SELECT address FROM addresses WHERE network_id = ? AND container_id = ?", (network.id, container_id)
+    ).fetchone()
+    if row and (not wanted or number(wanted) == row[0]):
+        return dotted(row[0])
+    base, prefix = split(network.subnet)
+    gateway, last = number(network.gateway), base + (1 << (32 - prefix)) - 2
+    if wanted:
+        chosen = number(wanted)
+        if not base < chosen <= last or chosen == gateway:
+            raise InvalidArgument(f"no address {wanted} for a container in network {network.name} ({network.subnet})")
+        holder = holder_of(db, network.id, chosen)
+        if holder:
+            raise Conflict(f"address {wanted} of network {network.name} belongs to container {holder}")
+    else:
+        chosen = _next(db, network, base, last, gateway)
+    db.execute(
+        "INSERT INTO addresses(network_id, address, container_id) VALUES (?, ?, ?)", (network.id, chosen, container_id)
+    )
+    return dotted(chosen)
+
+
+def _next(db: sqlite3.Connection, network: NetworkRow, base: int, last: int, gateway: int) -> int:
+    highest = db.execute("SELECT max(address) FROM addresses WHERE network_id = ?", (network.id,)).fetchone()[0]
+    candidate = max(highest or base, base) + 1
+    candidate += candidate == gateway
+    if candidate <= last:
+        return candidate
+    first = base + 1 + (base + 1 == gateway)
+    if not holder_of(db, network.id, first):
+        return first
+    gap = db.execute(_GAP, (network.id, last)).fetchone()
+    if gap and gap[0] == gateway:
+        gap = db.execute(_GAP.replace("a.address + 1", "a.address + 2"), (network.id, last - 1)).fetchone()
+    if not gap or not base < gap[0] <= last:
+        raise SystemFailure(f"no free address in network {network.name} ({network.subnet}); remove unused containers")
+    return int(gap[0])
+
+
+def holder_of(db: sqlite3.Connection, network_id: str, address: int) -> str:
+    """The name of the container that has the address, or its id when the row has gone, or ""."""
+    row = db.execute(
+        "SELECT coalesce(c.name, a.container_id) FROM addresses a LEFT JOIN containers c ON c.id = a.container_id "
+        "WHERE a.network_id = ? AND a.address = ?",
+        (network_id, address),
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
+def address_of(db: sqlite3.Connection, network_id: str, container_id: str) -> str:
+    """The container's address in the network, "" when it has none."""
+    row = db.execute(
+        "SELECT address FROM addresses WHERE network_id = ? AND container_id = ?", (network_id, container_id)
+    ).fetchone()
+    return dotted(row[0]) if row else ""
+
+
+def release(db: sqlite3.Connection, container_id: str) -> None:
+    """Give all addresses of a container back; at rm."""
+    db.execute("DELETE FROM addresses WHERE container_id = ?", (container_id,))

@@ -1,0 +1,82 @@
+"""Network links by raw netlink and ioctl: what a start has to know or remove, in microseconds.
+
+Importing pyroute2 costs more than a whole start, so only the creation of a bridge, which happens once after a boot,
+goes through it.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+import struct
+
+from tuidock.engine.errors import SystemFailure
+
+_RTM_DELLINK = 17
+_NLM_F_REQUEST = 1
+_NLM_F_ACK = 4
+_SIOCGIFADDR = 0x8915
+_SIOCGIFFLAGS = 0x8913
+_SIOCGIFNETMASK = 0x891B
+_IFF_UP = 1
+
+
+def exists(name: str) -> bool:
+    """Whether the calling process's network namespace has the link."""
+    return os.path.exists(f"/sys/class/net/{name}")
+
+
+def delete_link(name: str) -> None:
+    """Delete a link (the other end of a veth pair goes with it); one that has gone meanwhile is fine."""
+    try:
+        index = socket.if_nametoindex(name)
+    except OSError:
+        return
+    body = struct.pack("=BxHiII", socket.AF_UNSPEC, 0, index, 0, 0)
+    header = struct.pack("=IHHII", 16 + len(body), _RTM_DELLINK, _NLM_F_REQUEST | _NLM_F_ACK, 1, 0)
+    failed = exchange(socket.NETLINK_ROUTE, header + body)
+    if failed not in (0, errno.ENODEV):
+        raise SystemFailure(f"cannot delete the network link {name}: {os.strerror(failed)}")
+
+
+def exchange(protocol: int, message: bytes) -> int:
+    """Send one netlink request and return the errno of its answer, 0 when there is none in it."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol) as netlink:
+        netlink.bind((0, 0))
+        netlink.send(message)
+        answer = netlink.recv(65536)
+    kind = struct.unpack_from("=H", answer, 4)[0]
+    if kind != 2:
+        return 0
+    return -int(struct.unpack_from("=i", answer, 16)[0])
+
+
+def ipv4_of(name: str) -> tuple[str, int] | None:
+    """(address, prefix length) of a link that is up; None when there is no such link, or it is down or has none."""
+    request = struct.pack("16s24x", name.encode())
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as any_socket:
+        try:
+            flags = struct.unpack_from("=H", fcntl.ioctl(any_socket, _SIOCGIFFLAGS, request), 16)[0]
+            if not flags & _IFF_UP:
+                return None
+            address = fcntl.ioctl(any_socket, _SIOCGIFADDR, request)[20:24]
+            mask = fcntl.ioctl(any_socket, _SIOCGIFNETMASK, request)[20:24]
+        except OSError:
+            return None
+    return socket.inet_ntoa(address), int.from_bytes(mask, "big").bit_count()
+
+
+def routes(path: str = "/proc/net/route") -> list[tuple[int, int, str]]:
+    """(network, prefix length, link) of the IPv4 routes of this namespace, without the default ones."""
+    found = []
+    with open(path, encoding="ascii") as lines:
+        next(lines, None)
+        for line in lines:
+            fields = line.split()
+            network = int.from_bytes(int(fields[1], 16).to_bytes(4, "little"), "big")
+            prefix = int(fields[7], 16).bit_count()
+            if prefix:
+                found.append((network, prefix, fields[0]))
+    return found
