@@ -1,0 +1,464 @@
+/* Attach clients: frames over a stream socket, both ways.
+ *
+ * The owner (a foreground `run`) gets every byte: while its socket is full the container is not read. Any other client
+ * has a bounded buffer; one that falls behind gets what is buffered, then LOST, and can come back and read the log. No
+ * client ever holds the container up, nor its end.
+ */
+#include "stay.h"
+#include "kernel.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <termios.h>
+
+enum { HEADER = 8, SLACK = 4096, STDIN_PIECE = 16384, PROTOCOL = 1 };
+
+static void client_ready(struct monitor *monitor, struct watch *watch, uint32_t events);
+
+static bool greeted(const struct client *client) { return client && client->greeted; }
+
+static void stdin_close(struct monitor *monitor)
+{
+    const struct notice message = {.kind = NOTICE_STDIN_CLOSED};
+    if (monitor->input.fd < 0)
+        return;
+    watch_close(monitor, &monitor->input);
+    if (monitor->control.fd >= 0)
+        notice_send(monitor->control.fd, &message, NOTICE_SMALL, NULL, 0);
+}
+
+/* The end of a client's input ends the container's only as `stdin-once` says; a terminal has no such end. */
+static void input_ended(struct monitor *monitor, const struct client *client)
+{
+    if ((client->flags & WANT_STDIN) && monitor->record.stdin_once && !monitor->record.tty)
+        stdin_close(monitor);
+}
+
+static void client_watch(struct monitor *monitor, struct client *client)
+{
+    uint32_t events = EPOLLERR;                /* in the set for HUP alone */
+    if (client->used)
+        events |= EPOLLOUT;
+    if (!client->waits_for_stdin && !client->half_closed)
+        events |= EPOLLIN;
+    watch_set(monitor, &client->watch, events);
+}
+
+static void client_close(struct monitor *monitor, struct client *client)
+{
+    for (size_t i = 0; i < CLIENTS; i++)
+        if (monitor->client[i] == client)
+            monitor->client[i] = NULL;
+    if (monitor->owner == client)
+        monitor->owner = NULL;
+    watch_close(monitor, &client->watch);
+    if (client->buffer)
+        munmap(client->buffer, client->size);
+    free(client);
+    pump_arm(monitor);
+}
+
+/* Room for `count` more bytes. The owner's buffer may grow, but only by what a dead container left in its pipes. */
+static bool client_room(struct client *client, size_t count, bool may_grow)
+{
+    if (!client->buffer) {
+        size_t size = CLIENT_BUFFER + SLACK;
+        char *buffer = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (buffer == MAP_FAILED)
+            return false;
+        client->buffer = buffer;
+        client->size = size;
+    }
+    if (client->start && client->start + client->used + count > client->size) {
+        memmove(client->buffer, client->buffer + client->start, client->used);
+        client->start = 0;
+    }
+    if (client->used + count > client->size && may_grow) {
+        size_t size = client->size + count + CLIENT_BUFFER;
+        char *buffer = mremap(client->buffer, client->size, size, MREMAP_MAYMOVE);
+        if (buffer == MAP_FAILED)
+            return false;
+        client->buffer = buffer;
+        client->size = size;
+    }
+    return client->used + count <= client->size;
+}
+
+static void client_mute(struct client *client)
+{
+    client->flags &= ~(unsigned)(WANT_STDOUT | WANT_STDERR);
+    client->used = client->start = 0;
+    client->lost = 0;
+}
+
+static void client_flush(struct client *client)
+{
+    while (client->used) {
+        ssize_t sent = send(client->watch.fd, client->buffer + client->start, client->used,
+                            MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0 && errno != EAGAIN)
+            client_mute(client);
+        if (sent <= 0)
+            return;
+        client->start += (size_t)sent;
+        client->used -= (size_t)sent;
+    }
+    if (client->buffer) {
+        munmap(client->buffer, client->size);
+        client->buffer = NULL;
+        client->start = client->size = 0;
+    }
+}
+
+/* A whole frame is taken, or none of it (false). */
+static bool client_frame(struct client *client, unsigned type, unsigned stream, const void *payload, size_t count,
+                         bool must)
+{
+    unsigned char header[HEADER] = {(unsigned char)type, (unsigned char)stream};
+    uint32_t length = (uint32_t)count;
+    size_t sent = 0, size = HEADER + count;
+    memcpy(header + 4, &length, sizeof length);
+    if (client->used)
+        client_flush(client);
+    if (!client->used) {
+        struct iovec parts[] = {{header, HEADER}, {(void *)payload, count}};
+        struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+        ssize_t done = sendmsg(client->watch.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (done < 0 && errno != EAGAIN && errno != EINTR) {
+            client_mute(client);
+            return true;
+        }
+        sent = done > 0 ? (size_t)done : 0;
+        if (sent == size)
+            return true;
+    } else if (!must && client->used + size > CLIENT_BUFFER) {
+        return false;
+    }
+    if (!client_room(client, size - sent, must))
+        return false;
+    char *at = client->buffer + client->start + client->used;
+    if (sent < HEADER) {
+        memcpy(at, header + sent, HEADER - sent);
+        memcpy(at + HEADER - sent, payload, count);
+    } else {
+        memcpy(at, (const char *)payload + (sent - HEADER), size - sent);
+    }
+    client->used += size - sent;
+    return true;
+}
+
+void attach_output(struct monitor *monitor, unsigned stream, const char *bytes, size_t count)
+{
+    unsigned wanted = stream ? WANT_STDERR : WANT_STDOUT;
+    for (size_t i = 0; i < CLIENTS; i++) {
+        struct client *client = monitor->client[i];
+        if (!greeted(client) || !(client->flags & wanted))
+            continue;
+        for (size_t at = 0; at < count && (client->flags & wanted); at += FRAME_LIMIT) {
+            size_t part = count - at < FRAME_LIMIT ? count - at : FRAME_LIMIT;
+            if (client->lost || !client_frame(client, FRAME_OUT, stream + 1, bytes + at, part, client == monitor->owner))
+                client->lost += part;
+        }
+        client_watch(monitor, client);
+    }
+}
+
+bool attach_owner_full(const struct monitor *monitor)
+{
+    return monitor->owner && monitor->owner->used > 0;
+}
+
+bool attach_flushed(const struct monitor *monitor)
+{
+    for (size_t i = 0; i < CLIENTS; i++)
+        if (monitor->client[i])
+            return false;
+    return true;
+}
+
+/* After a flush: say LOST, or be done. */
+static void client_settle(struct monitor *monitor, struct client *client)
+{
+    if (!client->used && client->lost && !client->closing) {
+        uint64_t lost = client->lost;
+        client->closing = true;
+        client_frame(client, FRAME_LOST, 0, &lost, sizeof lost, true);
+    }
+    if (!client->used && client->closing) {
+        client_close(monitor, client);
+        return;
+    }
+    client_watch(monitor, client);
+    if (client == monitor->owner)
+        pump_arm(monitor);
+}
+
+static bool hello(struct monitor *monitor, struct client *client)
+{
+    if (client->small[0] != PROTOCOL)
+        return false;
+    client->flags = client->small[1];
+    client->greeted = true;
+    if ((client->flags & IS_OWNER) && !monitor->owner)
+        monitor->owner = client;
+    const unsigned char state[2] = {monitor->record.tty, monitor->record.stdin_open && monitor->input.fd >= 0};
+    client_frame(client, FRAME_STATE, 0, state, sizeof state, true);
+    return true;
+}
+
+static void resize(struct monitor *monitor, const unsigned char *payload)
+{
+    struct winsize size = {0};
+    uint16_t rows, cols;
+    memcpy(&rows, payload, sizeof rows);
+    memcpy(&cols, payload + 2, sizeof cols);
+    size.ws_row = rows;
+    size.ws_col = cols;
+    if (monitor->record.tty && monitor->pump.source[0].watch.fd >= 0)
+        ioctl(monitor->pump.source[0].watch.fd, TIOCSWINSZ, &size);
+}
+
+/* A whole small frame has come. False: the client does not speak the protocol. */
+static bool frame_done(struct monitor *monitor, struct client *client)
+{
+    unsigned type = client->header[0];
+    uint32_t number;
+    if (type == FRAME_HELLO)
+        return client->small_used >= 2 && hello(monitor, client);
+    if (!client->greeted)
+        return false;
+    switch (type) {
+    case FRAME_STDIN:
+        return true;
+    case FRAME_STDIN_EOF:
+        input_ended(monitor, client);
+        return true;
+    case FRAME_RESIZE:
+        if (client->small_used < 4)
+            return false;
+        resize(monitor, client->small);
+        return true;
+    case FRAME_SIGNAL:
+        if (client->small_used < 4)
+            return false;
+        memcpy(&number, client->small, sizeof number);
+        if (monitor->running && number > 0 && number < NSIG)
+            pidfd_signal_(monitor->init_pidfd, (int)number);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Bytes go on only as the container takes them: looked at first, and taken off the socket when they are delivered. */
+static ssize_t deliver_stdin(struct monitor *monitor, struct client *client)
+{
+    char bytes[STDIN_PIECE];
+    ssize_t seen = recv(client->watch.fd, bytes, client->left < sizeof bytes ? client->left : sizeof bytes,
+                        MSG_PEEK | MSG_DONTWAIT);
+    if (seen <= 0)
+        return seen;
+    ssize_t taken = seen;
+    if (monitor->input.fd >= 0 && (client->flags & WANT_STDIN)) {
+        taken = write(monitor->input.fd, bytes, (size_t)seen);
+        if (taken < 0 && errno == EAGAIN) {
+            client->waits_for_stdin = true;
+            watch_set(monitor, &monitor->input, EPOLLOUT);
+            return -1;
+        }
+        if (taken < 0 && errno != EINTR) {
+            stdin_close(monitor);
+            taken = seen;
+        }
+    }
+    if (taken > 0)
+        taken = recv(client->watch.fd, bytes, (size_t)taken, MSG_DONTWAIT);
+    if (taken > 0)
+        client->left -= (uint32_t)taken;
+    return taken < 0 ? -1 : taken;
+}
+
+/* One step of reading: header, small payload or stdin. > 0 went on, 0 the peer's end, -1 nothing now, -2 bad. */
+static int client_step(struct monitor *monitor, struct client *client)
+{
+    ssize_t got;
+    if (client->header_used < HEADER) {
+        got = recv(client->watch.fd, client->header + client->header_used, HEADER - client->header_used, MSG_DONTWAIT);
+        if (got <= 0)
+            return got == 0 || (errno != EAGAIN && errno != EINTR) ? 0 : -1;
+        client->header_used += (unsigned)got;
+        if (client->header_used < HEADER)
+            return 1;
+        memcpy(&client->left, client->header + 4, sizeof client->left);
+        client->small_used = 0;
+        if (client->header[0] != FRAME_STDIN && client->left > sizeof client->small)
+            return -2;
+    } else if (client->header[0] == FRAME_STDIN) {
+        if (!client->greeted)
+            return -2;
+        got = deliver_stdin(monitor, client);
+        if (got <= 0)
+            return got == 0 || (errno != EAGAIN && errno != EINTR) ? 0 : -1;
+    } else {
+        got = recv(client->watch.fd, client->small + client->small_used, client->left, MSG_DONTWAIT);
+        if (got <= 0)
+            return got == 0 || (errno != EAGAIN && errno != EINTR) ? 0 : -1;
+        client->small_used += (unsigned)got;
+        client->left -= (uint32_t)got;
+    }
+    if (client->left)
+        return 1;
+    client->header_used = 0;
+    return frame_done(monitor, client) ? 1 : -2;
+}
+
+static void client_read(struct monitor *monitor, struct client *client, bool gone)
+{
+    int step = 1;
+    for (int steps = 0; step > 0 && steps < 32; steps++)
+        step = client_step(monitor, client);
+    if (step == 0) {
+        input_ended(monitor, client);
+        client->half_closed = true;
+    }
+    if (step == -2 || (step == 0 && gone)) {
+        client_close(monitor, client);
+        return;
+    }
+    client_settle(monitor, client);
+}
+
+static void client_ready(struct monitor *monitor, struct watch *watch, uint32_t events)
+{
+    struct client *client = container_of(watch, struct client, watch);
+    bool gone = events & (EPOLLHUP | EPOLLERR);
+    if (gone)
+        client_mute(client);
+    if (events & EPOLLOUT)
+        client_flush(client);
+    if (gone && client->half_closed) {
+        client_close(monitor, client);
+    } else if (gone && client->waits_for_stdin) {
+        watch_set(monitor, watch, 0);          /* what it has sent still goes to the container, at its pace */
+        pump_arm(monitor);
+    } else if ((events & EPOLLIN) || gone) {
+        client_read(monitor, client, gone);
+    } else {
+        client_settle(monitor, client);
+    }
+}
+
+/* The container takes input again. */
+static void input_ready(struct monitor *monitor, struct watch *watch, uint32_t events)
+{
+    if (events & EPOLLERR)
+        stdin_close(monitor);
+    else
+        watch_set(monitor, watch, 0);
+    for (size_t i = 0; i < CLIENTS; i++) {
+        struct client *client = monitor->client[i];
+        if (client && client->waits_for_stdin) {
+            client->waits_for_stdin = false;
+            client_watch(monitor, client);
+        }
+    }
+}
+
+void attach_stdin_opened(struct monitor *monitor)
+{
+    monitor->input.ready = input_ready;
+}
+
+static struct client *client_add(struct monitor *monitor, int fd)
+{
+    size_t slot = CLIENTS;
+    for (size_t i = 0; i < CLIENTS && slot == CLIENTS; i++)
+        if (!monitor->client[i])
+            slot = i;
+    for (size_t i = 0; i < CLIENTS && slot == CLIENTS; i++)
+        if (monitor->client[i]->lost && monitor->client[i] != monitor->owner) {
+            client_close(monitor, monitor->client[i]);
+            slot = i;
+        }
+    struct client *client = slot < CLIENTS ? calloc(1, sizeof *client) : NULL;
+    if (!client) {
+        close(fd);
+        return NULL;
+    }
+    client->watch = (struct watch){fd, 0, client_ready};
+    monitor->client[slot] = client;
+    client_watch(monitor, client);
+    return client;
+}
+
+static void listener_ready(struct monitor *monitor, struct watch *watch, uint32_t events)
+{
+    (void)events;
+    int fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0)
+        client_add(monitor, fd);
+}
+
+int attach_owner(struct monitor *monitor, int fd)
+{
+    struct client *client = client_add(monitor, fd);
+    if (!client)
+        return -ENOMEM;
+    client->small[0] = PROTOCOL;
+    client->small[1] = WANT_STDIN | WANT_STDOUT | WANT_STDERR | IS_OWNER;
+    hello(monitor, client);
+    client_watch(monitor, client);
+    return 0;
+}
+
+/* Bound by descriptor: a data root may lie deeper than a socket address is long. */
+int attach_listen(struct monitor *monitor, struct failure *failure)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/attach", monitor->run_dir);
+    unlinkat(monitor->run_dir, "attach", 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return fail(failure, "log", -errno, "make the attach socket: %s", strerror(errno));
+    monitor->attach = (struct watch){fd, 0, listener_ready};
+    if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || fchmodat(monitor->run_dir, "attach", 0600, 0) < 0
+        || listen(fd, 64) < 0)
+        return fail(failure, "log", -errno, "listen on the attach socket in %s: %s", monitor->run_path, strerror(errno));
+    return 0;
+}
+
+void attach_ended(struct monitor *monitor, int status)
+{
+    int32_t code = status;
+    for (size_t i = 0; i < CLIENTS; i++) {
+        struct client *client = monitor->client[i];
+        if (!client)
+            continue;
+        if (!client->greeted) {
+            client_close(monitor, client);
+            continue;
+        }
+        client->waits_for_stdin = false;
+        if (!client->lost) {
+            client_frame(client, FRAME_EXIT, 0, &code, sizeof code, true);
+            client->closing = true;
+        }
+        client_settle(monitor, client);
+    }
+}
+
+/* All but the owner, who may take as long as it likes. */
+void attach_close(struct monitor *monitor)
+{
+    for (size_t i = 0; i < CLIENTS; i++)
+        if (monitor->client[i] && monitor->client[i] != monitor->owner)
+            client_close(monitor, monitor->client[i]);
+}
