@@ -1,0 +1,63 @@
+"""The full-screen app over `tuidock.engine`.
+
+Importing this package must stay cheap, because it happens on every start: Textual is imported by `run_app` only, and
+while that goes on a thread already opens the engine and reads the first rows.
+"""
+
+from __future__ import annotations
+
+#: Textual reads these when it is imported. Over SSH every frame is bytes: few frames, no animation, no pixel mouse.
+TERMINAL_DEFAULTS = {
+    "TEXTUAL_FPS": "20",
+    "TEXTUAL_ANIMATIONS": "none",
+    "TEXTUAL_SMOOTH_SCROLL": "0",
+}
+
+
+def run_app(root: str = "", read_only: bool = False, mouse: bool = True) -> int:
+    """Runs the app on this terminal until the person quits; the exit code."""
+    import os
+    import sys
+
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        print("tuidock: the app needs a terminal; use a command such as `tuidock ps` instead.", file=sys.stderr)
+        return 1
+    for name, value in TERMINAL_DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    from tuidock.app.workers import Workers
+
+    def make_engine() -> object:
+        from tuidock.engine import Engine
+
+        return Engine(root, read_only=read_only)
+
+    workers = Workers(make_engine)  # type: ignore[arg-type]
+    workers.open()
+
+    from tuidock.app import config
+    from tuidock.app.app import TuidockApp
+    from tuidock.app.model import ViewModel
+
+    settings = config.load()
+    model = ViewModel()
+    model.user = user_name()
+    if workers.wait_open(0.3):
+        for kind, rows in workers.first_rows.items():
+            model.replace(kind, rows)
+    app = TuidockApp(workers, model, settings, root=root, read_only=read_only)
+    try:
+        code = app.run(mouse=mouse and settings.mouse)
+    finally:
+        workers.stop()
+    return code if isinstance(code, int) else app.return_code or 0
+
+
+def user_name() -> str:
+    import os
+
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except (ImportError, KeyError):
+        return str(os.geteuid())

@@ -263,3 +263,15 @@ def keymap_of(preset: str, own: Mapping[str, str]) -> tuple[dict[str, str], list
         if free != wanted or action.id in keymap:
             keymap[action.id] = ",".join(free)
     return keymap, problems
+
+#: Keys of the views in the details, for the foot of the screen: (id of the binding, key, label).
+DETAIL_KEYS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
+    "logs": (("log.search", "/", "search"), ("log.filter", "&", "filter"), ("log.follow", "s", "follow"),
+             ("log.wrap", "w", "wrap"), ("log.timestamps", "t", "time"), ("log.since", "0-6", "since"),
+             ("log.copy", "c", "copy"), ("log.save", "ctrl+s", "save")),
+    "ports": (("table.select", "enter", "open"),),
+    "inspect": (("json.fold", "enter", "fold"), ("json.search", "/", "search"), ("json.copy", "c", "copy")),
+    "env": (("table.select", "enter", "copy"),),
+    "top": (),
+    "users": (("table.select", "enter", "go to"),),
+}

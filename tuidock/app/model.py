@@ -158,6 +158,11 @@ class ViewModel:
             return None
         return past[-1]
 
+    def sample_before(self, identity: str) -> Stats | None:
+        """The sample before the newest one: rates need two."""
+        past = self.history.get(identity)
+        return past[-2] if past is not None and len(past) > 1 else None
+
     # -- jobs -------------------------------------------------------------------------------------------------
 
     def put_job(self, job: Job) -> None:

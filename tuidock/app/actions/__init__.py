@@ -1,0 +1,64 @@
+"""What the actions of `bindings.py` do, under the same ids: `container.stop` is the method `container_stop`.
+
+Each asks when it should, hands the work to the workers and leaves: the row changes when the engine's event comes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tuidock.app.actions.changes import Changes
+from tuidock.app.actions.terminal import Terminal
+from tuidock.app.actions.views import Views
+from tuidock.app.bindings import BY_ID, Action, Situation, possible
+from tuidock.app.model import CONTAINERS, Row, row_name
+from tuidock.engine.clean import clean
+from tuidock.engine.types import Container
+
+if TYPE_CHECKING:
+    from tuidock.app.screens.main import MainScreen
+
+__all__ = ["Actions"]
+
+
+class Actions(Changes, Views, Terminal):
+    """The actions of the main screen."""
+
+    def __init__(self, screen: MainScreen) -> None:
+        self.screen = screen
+        self.app = screen.tuidock
+
+    def do(self, identity: str, rows: list[Row] | None = None, kind: str = "") -> None:
+        """Does it to these rows, or to what is marked or under the cursor; says why when it is not possible."""
+        action = BY_ID[identity]
+        situation = self.screen.situation
+        if rows is not None:
+            row = rows[0] if len(rows) == 1 else None
+            situation = situation._replace(kind=kind or situation.kind, row=row, marked=len(rows) if len(rows) > 1 else 0)
+        if action.changes and self.app.read_only:
+            self.app.say("This session is read-only, so nothing may be changed.", "warning")
+            return
+        can = possible(action, situation)
+        if not can:
+            self.app.say(why_not(action, situation), "warning")
+            return
+        method = getattr(self, identity.replace(".", "_"))
+        if action.when is not None and action.id not in ("table.clear_marks", "list.next", "list.previous"):
+            method(rows if rows is not None else self.screen.acted_rows())
+        else:
+            method()
+
+
+def why_not(action: Action, situation: Situation) -> str:
+    """A sentence that says why an action is not possible now."""
+    row = situation.row
+    if situation.kind not in action.kinds:
+        kinds = " or ".join(action.kinds)
+        return f"{action.label.capitalize()} is for {kinds}."
+    if row is None:
+        return "There is nothing under the cursor."
+    if isinstance(row, Container) and situation.kind == CONTAINERS:
+        if action.id == "container.open":
+            return f"{clean(row.name)} publishes no port."
+        return f"{clean(row_name(row))} is {row.status}: {action.label} is not possible."
+    return f"{action.label.capitalize()} is not possible here."

@@ -1,0 +1,295 @@
+"""Actions that change something: the life of containers, removing, images, volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from tuidock.app.model import CONTAINERS, IMAGES, NETWORKS, VOLUMES, Row, row_id, row_name
+from tuidock.app.panes import NOUNS
+from tuidock.engine.clean import clean
+from tuidock.engine.types import Container, Image, Volume
+
+if TYPE_CHECKING:
+    from tuidock.app.app import TuidockApp
+    from tuidock.app.screens.main import MainScreen
+
+ALIVE = ("running", "paused", "restarting")
+
+
+def targets(rows: list[Row]) -> list[tuple[str, str]]:
+    return [(row_id(row), clean(row_name(row))) for row in rows]
+
+
+def named(rows: list[Row], kind: str) -> str:
+    """The rows in words: a name, or how many."""
+    if len(rows) == 1:
+        return clean(row_name(rows[0]))
+    return f"{len(rows)} {kind}"
+
+
+def listed(rows: list[Row], limit: int = 8) -> list[str]:
+    names = [clean(row_name(row)) for row in rows]
+    return names[:limit] + ([f"and {len(names) - limit} more"] if len(names) > limit else [])
+
+
+def with_status(rows: list[Row], *statuses: str) -> list[Row]:
+    return [row for row in rows if isinstance(row, Container) and row.status in statuses]
+
+
+class Changes:
+    """See `actions/__init__.py`."""
+
+    screen: MainScreen
+    app: TuidockApp
+
+    def _move(self, verb: str, rows: list[Row], call: Callable[[Any, str], Any]) -> None:
+        self.app.engine_workers.move(verb, targets(rows), call)
+
+    def _ask_then(self, key: str, title: str, rows: list[Row], yes: str, call: Callable[[], None]) -> None:
+        """Asks unless the policy or an earlier answer says that this need not be asked."""
+        if self.app.config.confirm != "always" or key in self.app.not_asked:
+            call()
+            return
+        self.app.confirm(title, listed(rows) if len(rows) > 1 else [], yes, call, remember=key)
+
+    # -- life of containers -------------------------------------------------------------------------------------
+
+    def container_toggle(self, rows: list[Row]) -> None:
+        alive = with_status(rows, *ALIVE)
+        if alive:
+            self.container_stop(alive)
+        else:
+            self.container_start(rows)
+
+    def container_start(self, rows: list[Row]) -> None:
+        self._move("started", with_status(rows, "created", "exited", "dead"), lambda engine, ref: engine.start(ref))
+
+    def container_stop(self, rows: list[Row]) -> None:
+        alive = with_status(rows, *ALIVE)
+        self._ask_then("stop", f"Stop {named(alive, CONTAINERS)}?", alive, "stop",
+                       lambda: self._move("stopped", alive, lambda engine, ref: engine.stop(ref)))
+
+    def container_restart(self, rows: list[Row]) -> None:
+        self._ask_then("restart", f"Restart {named(rows, CONTAINERS)}?", rows, "restart",
+                       lambda: self._move("restarted", rows, lambda engine, ref: engine.restart(ref)))
+
+    def container_pause(self, rows: list[Row]) -> None:
+        running = with_status(rows, "running")
+        if running:
+            self._move("paused", running, lambda engine, ref: engine.pause(ref))
+        else:
+            self.container_unpause(rows)
+
+    def container_unpause(self, rows: list[Row]) -> None:
+        self._move("unpaused", with_status(rows, "paused"), lambda engine, ref: engine.unpause(ref))
+
+    def container_kill(self, rows: list[Row]) -> None:
+        alive = with_status(rows, *ALIVE)
+        call = lambda: self._move("killed", alive, lambda engine, ref: engine.kill(ref))  # noqa: E731
+        if self.app.config.confirm == "never":
+            call()
+            return
+        self.app.confirm(f"Kill {named(alive, CONTAINERS)}?",
+                         [*(listed(alive) if len(alive) > 1 else []), "SIGKILL leaves no time to write anything."],
+                         "kill", call)
+
+    def container_rename(self, rows: list[Row]) -> None:
+        from tuidock.app.screens.ask import AskScreen, Question
+
+        row = rows[0]
+
+        def renamed(values: list[str] | None) -> None:
+            if values:
+                self.rename(row, values[0])
+
+        self.app.push_screen(AskScreen(f"Rename {clean(row_name(row))}", [Question("New name", row_name(row))],
+                                       yes="rename"), renamed)
+
+    def rename(self, row: Row, name: str) -> None:
+        self._move("renamed", [row], lambda engine, ref: engine.rename(ref, name))
+
+    # -- removing -----------------------------------------------------------------------------------------------
+
+    def row_remove(self, rows: list[Row]) -> None:
+        self._remove(rows, force=False)
+
+    def row_force(self, rows: list[Row]) -> None:
+        self._remove(rows, force=True)
+
+    def _remove(self, rows: list[Row], force: bool) -> None:
+        from tuidock.app.screens.confirm import Answer, Choice, ConfirmScreen
+
+        kind = self.screen.kind if rows and row_id(rows[0]) in self.app.model.rows[self.screen.kind] else _kind_of(rows)
+        if kind == NETWORKS:
+            self.app.say("Networks cannot be removed in this version.", "warning")
+            return
+        alive = with_status(rows, *ALIVE)
+        lines = listed(rows) if len(rows) > 1 else []
+        choices: list[Choice] = []
+        expect = ""
+        if kind == CONTAINERS:
+            if len(rows) == 1 and isinstance(rows[0], Container):
+                lines.append(f"It is {rows[0].status}; its writable layer and its logs go with it.")
+            elif alive:
+                lines.append(f"{len(alive)} of them still run.")
+            choices = [Choice("f", "force: stop what runs (SIGKILL)", force),
+                       Choice("v", "remove its anonymous volumes, too")]
+        elif kind == IMAGES:
+            used = [row for row in rows if isinstance(row, Image) and row.containers]
+            if used:
+                lines.append(f"{len(used)} in use by containers." if len(rows) > 1 else "It is in use by containers.")
+            choices = [Choice("f", "force: remove every name, and although containers use it", force)]
+        elif kind == VOLUMES:
+            lines.append("What is in it is lost." if len(rows) == 1 else "What is in them is lost.")
+            expect = clean(row_name(rows[0])) if len(rows) == 1 else str(len(rows))
+            if len(rows) > 1:
+                lines.append(f"Type {len(rows)} to confirm.")
+
+        def refuse(ticked: frozenset[str]) -> str:
+            if kind == CONTAINERS and alive and "f" not in ticked:
+                who = f"{clean(row_name(alive[0]))} is {alive[0].status}" if len(alive) == 1 else f"{len(alive)} still run"  # type: ignore[union-attr]
+                return f"{who}: press f to remove by force, or stop it first."
+            return ""
+
+        def removed(answer: Answer | None) -> None:
+            if answer is None:
+                return
+            hard, volumes = "f" in answer.ticked, "v" in answer.ticked
+            calls: dict[str, Callable[[Any, str], Any]] = {
+                CONTAINERS: lambda engine, ref: engine.remove(ref, force=hard, volumes=volumes),
+                IMAGES: lambda engine, ref: engine.remove_image(ref, force=hard),
+                VOLUMES: lambda engine, ref: engine.remove_volume(ref, force=force),
+            }
+            references = rows
+            self.app.engine_workers.move("removed", self._removal_targets(kind, references, hard), calls[kind])
+
+        verb = "Force remove" if force else "Remove"
+        noun = NOUNS[kind] if len(rows) == 1 else ""
+        self.app.push_screen(
+            ConfirmScreen(f"{verb} {noun} {named(rows, kind)}?".replace("  ", " "), lines, yes="remove", choices=choices,
+                          expect=expect, refuse=refuse), removed)
+
+    @staticmethod
+    def _removal_targets(kind: str, rows: list[Row], force: bool) -> list[tuple[str, str]]:
+        """An image is removed by its name, so that its other names stay; by its id when all are to go."""
+        if kind != IMAGES:
+            return targets(rows)
+        found = []
+        for row in rows:
+            single = isinstance(row, Image) and len(row.references) == 1
+            reference = row_name(row) if single and not force else row_id(row)
+            found.append((reference, clean(row_name(row))))
+        return found
+
+    # -- images, volumes ------------------------------------------------------------------------------------------
+
+    def image_pull(self) -> None:
+        from tuidock.app.screens.ask import AskScreen, Question
+
+        def chosen(values: list[str] | None) -> None:
+            if values:
+                self.pull(values[0])
+
+        self.app.push_screen(
+            AskScreen("Pull an image", [Question("Reference", "host/base", known=("host/base",))], yes="pull",
+                      note="host/base is a small image made from this machine's own programs, without any network."),
+            chosen)
+
+    def pull(self, reference: str) -> None:
+        self.app.engine_workers.job(f"pull {reference}", lambda engine: engine.pull(reference))
+
+    def image_tag(self, rows: list[Row]) -> None:
+        from tuidock.app.screens.ask import AskScreen, Question
+
+        row = rows[0]
+
+        def chosen(values: list[str] | None) -> None:
+            if values:
+                self.tag(row_id(row), values[0])
+
+        self.app.push_screen(AskScreen(f"Tag {clean(row_name(row))}", [Question("New name", "", "name:tag")], yes="tag"),
+                             chosen)
+
+    def tag(self, source: str, target: str) -> None:
+        self.app.engine_workers.move("tagged", [(source, clean(target))], lambda engine, ref: engine.tag(ref, target))
+
+    def row_new(self) -> None:
+        if self.screen.kind == VOLUMES:
+            from tuidock.app.screens.ask import AskScreen, Question
+
+            def chosen(values: list[str] | None) -> None:
+                if values is not None:
+                    self.create_volume(values[0])
+
+            self.app.push_screen(AskScreen("Create a volume", [Question("Name", "", "empty: a random one", False)],
+                                           yes="create"), chosen)
+        else:
+            self.container_run()
+
+    def create_volume(self, name: str) -> None:
+        self.app.engine_workers.move("created", [(name, clean(name) or "a volume")],
+                              lambda engine, ref: engine.create_volume(ref))
+
+    def container_run(self, image: str = "") -> None:
+        from tuidock.app.screens.run_form import RunForm
+
+        row = self.screen.pane(IMAGES).row_at_cursor if self.screen.kind == IMAGES else None
+        if not image and isinstance(row, Image):
+            image = row_name(row)
+        self.app.push_screen(RunForm(self.app.model, image))
+
+    def run(self, argv: list[str], start: bool = True) -> None:
+        """`:run` and `:create`: the words of the command line."""
+        from tuidock.engine.options.run import parse_run
+
+        command = parse_run(argv, verb="run" if start else "create")
+        self.app.engine_workers.run(command.request, start, lambda row: self.app.said("started" if start else "created", row),
+                             lambda text: self.app.say(text, "error"))
+
+    # -- many at once ---------------------------------------------------------------------------------------------
+
+    def row_bulk(self) -> None:
+        """A menu of what can be done to the marked rows, and to those that nobody uses."""
+        from tuidock.app.screens.picker import Choice, PickerScreen
+
+        kind = self.screen.kind
+        marked = [row for row in self.screen.acted_rows()] if self.screen.pane().marks else []
+        model = self.app.model
+        choices: list[Choice] = []
+        if marked and kind == CONTAINERS:
+            for label, verb in (("start", self.container_start), ("stop", self.container_stop),
+                                ("restart", self.container_restart), ("pause", self.container_pause),
+                                ("kill", self.container_kill)):
+                choices.append(Choice(f"{label} the {len(marked)} marked", (verb, marked)))
+        if marked and kind != NETWORKS:
+            choices.append(Choice(f"remove the {len(marked)} marked", (self.row_remove, marked)))
+        rows = list(model.rows[kind].values())
+        if kind == CONTAINERS:
+            running, idle = with_status(rows, *ALIVE), with_status(rows, "exited", "created", "dead")
+            choices.append(Choice(f"stop all {len(running)} that run", (self.container_stop, running)))
+            choices.append(Choice(f"remove all {len(idle)} that do not run", (self.row_remove, idle)))
+        elif kind == IMAGES:
+            dangling = [row for row in rows if isinstance(row, Image) and not row.references and not row.containers]
+            unused = [row for row in rows if isinstance(row, Image) and not row.containers]
+            choices.append(Choice(f"remove {len(dangling)} dangling", (self.row_remove, dangling), "without a name"))
+            choices.append(Choice(f"remove {len(unused)} unused", (self.row_remove, unused), "no container has them"))
+        elif kind == VOLUMES:
+            free = [row for row in rows if isinstance(row, Volume) and not row.users]
+            choices.append(Choice(f"remove {len(free)} without users", (self.row_remove, free), "their content is lost"))
+        choices = [choice for choice in choices if choice.value[1]]
+        if not choices:
+            self.app.say("There is nothing to act on: space marks rows.", "warning")
+            return
+
+        def chosen(value: Any) -> None:
+            if value is not None:
+                value[0](value[1])
+
+        self.app.push_screen(PickerScreen("Act on many", choices), chosen)
+
+
+def _kind_of(rows: list[Row]) -> str:
+    if not rows or isinstance(rows[0], Container):
+        return CONTAINERS
+    return IMAGES if isinstance(rows[0], Image) else VOLUMES if isinstance(rows[0], Volume) else NETWORKS

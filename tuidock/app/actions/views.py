@@ -1,0 +1,300 @@
+"""Actions that only look: panes, tabs, filter, sort, copying, logs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tuidock.app import panes
+from tuidock.app.model import CONTAINERS, IMAGES, KINDS, NETWORKS, VOLUMES, Row, row_name
+from tuidock.engine.clean import clean
+from tuidock.engine.types import Container, PortBinding
+
+if TYPE_CHECKING:
+    from tuidock.app.app import TuidockApp
+    from tuidock.app.screens.main import MainScreen
+    from tuidock.app.widgets.line_table import LineTable
+
+
+class Views:
+    """See `actions/__init__.py`."""
+
+    screen: MainScreen
+    app: TuidockApp
+
+    # -- panes and tabs -----------------------------------------------------------------------------------------
+
+    def pane_containers(self) -> None:
+        self.screen.go(CONTAINERS)
+
+    def pane_images(self) -> None:
+        self.screen.go(IMAGES)
+
+    def pane_volumes(self) -> None:
+        self.screen.go(VOLUMES)
+
+    def pane_networks(self) -> None:
+        self.screen.go(NETWORKS)
+
+    def _step(self, step: int) -> None:
+        self.screen.go(KINDS[(KINDS.index(self.screen.kind) + step) % len(KINDS)])
+
+    def pane_next(self) -> None:
+        self._step(1)
+
+    def pane_previous(self) -> None:
+        self._step(-1)
+
+    def tab_next(self) -> None:
+        self._turn(1)
+
+    def tab_previous(self) -> None:
+        self._turn(-1)
+
+    def _turn(self, step: int) -> None:
+        if self.screen.narrow and self.screen.page == "list":
+            self.screen.show_page("detail")
+        else:
+            self.screen.detail.step_tab(step)
+
+    def nav_back(self) -> None:
+        """Out of the details, then out of full, then the filter, then the marks; never out of the program."""
+        screen, pane = self.screen, self.screen.pane()
+        if screen.page == "detail":
+            screen.show_page("list")
+        elif screen.full:
+            self.view_full()
+        elif pane.filter_text:
+            pane.set_filter_text("")
+        elif pane.range_active or pane.marks:
+            pane.clear_marks()
+
+    def view_full(self) -> None:
+        self.screen.full = not self.screen.full
+        self.screen._arrange()
+
+    def view_grow(self) -> None:
+        self._share(1)
+
+    def view_shrink(self) -> None:
+        self._share(-1)
+
+    def _share(self, step: int) -> None:
+        from tuidock.app.screens.main import SHARES
+
+        if self.screen.page == "detail":
+            step = -step
+        self.screen.share = max(0, min(len(SHARES) - 1, self.screen.share + step))
+        self.screen._arrange()
+
+    # -- lists ----------------------------------------------------------------------------------------------------
+
+    def list_filter(self) -> None:
+        from tuidock.app.screens.prompt import PromptLine
+
+        screen, pane = self.screen, self.screen.pane()
+        if screen.page == "detail":
+            screen.show_page("list")
+        before = pane.filter_text
+        names = " ".join(f"{name}:" for name in sorted(panes.FIELD_NAMES[pane.kind]))
+
+        def cancelled() -> None:
+            pane.set_filter_text(before)
+
+        screen.open_prompt(PromptLine("/", lambda text: self.set_filter(text), value=before, cancelled=cancelled,
+                                      changed=pane.set_filter_text, past=self.app.filters,
+                                      note=f"re !re -f fuzzy -l label=v {names}"))
+
+    def set_filter(self, text: str) -> None:
+        note = self.screen.pane().set_filter_text(text)
+        if note:
+            self.app.say(note, "warning")
+
+    def list_next(self) -> None:
+        self.screen.pane().action_cursor_down()
+
+    def list_previous(self) -> None:
+        self.screen.pane().action_cursor_up()
+
+    def sort_by(self, column: str) -> None:
+        """`:sort mem`: by the start of a column's name."""
+        pane = self.screen.pane()
+        known = [each.key for each in pane.columns if each.sortable]
+        fitting = [key for key in known if key.startswith(column.lower())]
+        if not fitting:
+            self.app.say(f"There is no column {column}; there are {', '.join(known)}.", "warning")
+            return
+        again = pane.sort == (fitting[0], False)
+        pane.sort_by(fitting[0], again)
+
+    def list_columns(self) -> None:
+        """Hides or shows a column of the pane."""
+        from tuidock.app.screens.picker import Choice, PickerScreen
+
+        pane = self.screen.pane()
+        every = panes.columns(pane.kind)
+        hidden = self.app.hidden_columns.setdefault(pane.kind, set())
+        choices = [Choice(f"[{' ' if each.key in hidden else 'x'}] {each.title}", each.key) for each in every[1:]]
+
+        def chosen(key: str | None) -> None:
+            if key is None:
+                return
+            hidden.symmetric_difference_update({key})
+            pane.set_hidden(hidden)
+
+        self.app.push_screen(PickerScreen("Columns", choices), chosen)
+
+    def container_all(self) -> None:
+        pane = self.screen.pane(CONTAINERS)
+        pane.only_running = not pane.only_running
+        pane.show_rows()
+        self.app.say("Only containers that run." if pane.only_running else "All containers.")
+
+    # -- looking closely ------------------------------------------------------------------------------------------
+
+    def row_inspect(self, rows: list[Row]) -> None:
+        self._look("inspect")
+
+    def _look(self, tab: str) -> None:
+        screen = self.screen
+        screen.detail.follow(screen.kind, screen.pane().cursor_key, at_once=True)
+        screen.detail.show_tab(tab)
+        screen.show_page("detail")
+
+    def container_logs(self, rows: list[Row]) -> None:
+        self._logs(rows[:1])
+
+    def container_merged(self, rows: list[Row]) -> None:
+        self._logs(rows)
+
+    def _logs(self, rows: list[Row]) -> None:
+        chosen = [row for row in rows if isinstance(row, Container)]
+
+        def show(directories: list[str]) -> None:
+            from tuidock.app.screens.logs import LogsScreen
+
+            self.app.push_screen(LogsScreen(list(zip(chosen, directories, strict=True))))
+
+        self.app.engine_workers.ask("logs", lambda engine: [engine.log_directory(row.id) for row in chosen], show,
+                             lambda text: self.app.say(text, "error"))
+
+    def detail_selected(self, table: LineTable, key: str) -> None:
+        """Enter on a line of a table in the details."""
+        detail = self.screen.detail
+        row, line = detail.row, table.row(key)
+        if row is None or line is None:
+            return
+        if detail.tab == "ports" and isinstance(row, Container):
+            port = next((each for each in row.ports if str(each) == key), None)
+            if port is not None:
+                self.open_port(port)
+        elif detail.tab == "users":
+            found = self.app.model.find(CONTAINERS, key)
+            if isinstance(found, Container):
+                self.screen.go(CONTAINERS)
+                self.screen.pane(CONTAINERS).move_cursor(found.id)
+        elif detail.tab in ("env", "layers"):
+            self.app.copy(line.cell(len(table.columns) - 1).text, "the value")
+
+    # -- copying and opening --------------------------------------------------------------------------------------
+
+    def row_copy(self, rows: list[Row]) -> None:
+        from tuidock.app.screens.picker import Choice, PickerScreen
+
+        if len(rows) > 1:
+            choices = [Choice("names", " ".join(row_name(row) for row in rows), f"{len(rows)} marked")]
+        else:
+            choices = [Choice(what, text, text if len(text) < 60 else text[:59] + "…")
+                       for what, text in panes.copies(rows[0])]
+
+        def chosen(text: Any) -> None:
+            if text is not None:
+                self.app.copy(clean(text))
+
+        self.app.push_screen(PickerScreen("Copy", choices), chosen)
+
+    def row_copy_line(self, rows: list[Row]) -> None:
+        pane = self.screen.pane()
+        lines = []
+        for row in rows:
+            line = panes.line(row, self.app.model, False)
+            lines.append("  ".join(clean(line.cell(at).text) for at in range(len(pane.columns))).rstrip())
+        self.app.copy("\n".join(lines), "the row" if len(lines) == 1 else f"{len(lines)} rows")
+
+    def container_open(self, rows: list[Row]) -> None:
+        from tuidock.app.screens.picker import Choice, PickerScreen
+
+        row = rows[0]
+        ports = [port for port in getattr(row, "ports", ()) if port.host_port and port.protocol == "tcp"]
+        if not ports:
+            self.app.say(f"{clean(row_name(row))} publishes no TCP port now.", "warning")
+        elif len(ports) == 1:
+            self.open_port(ports[0])
+        else:
+            choices = [Choice(panes.url(port.host_ip, port.host_port), port, f"→ {port.container_port}") for port in ports]
+            self.app.push_screen(PickerScreen("Which port?", choices),
+                                 lambda port: self.open_port(port) if port is not None else None)
+
+    def open_port(self, port: PortBinding) -> None:
+        """Opens the address where there is a browser; over SSH copies the line that brings the port to one."""
+        import os
+
+        address = panes.url(port.host_ip, port.host_port)
+        if os.environ.get("SSH_CONNECTION"):
+            host = os.environ["SSH_CONNECTION"].split(" ")[2]
+            target = port.host_ip if port.host_ip not in ("", "0.0.0.0", "::") else "localhost"
+            line = f"ssh -L {port.host_port}:{target}:{port.host_port} {self.app.model.user or 'user'}@{host}"
+            self.app.copy(line, quiet=True)
+            self.app.say(f"Copied: {line}  Then open {panes.url('', port.host_port)}")
+        elif os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+            self.app.open_url(address)
+            self.app.say(f"Opened {address}")
+        else:
+            self.app.copy(address, quiet=True)
+            self.app.say(f"Copied {address}")
+
+    # -- the program ----------------------------------------------------------------------------------------------
+
+    def app_command(self) -> None:
+        from tuidock.app.commands import complete, execute
+        from tuidock.app.screens.prompt import PromptLine
+
+        self.screen.open_prompt(PromptLine(":", lambda text: execute(self.screen, text), past=self.app.commands_typed,
+                                           completer=lambda text: complete(self.app.model, text),
+                                           note="tab completes"))
+
+    def app_palette(self) -> None:
+        self.app.action_command_palette()
+
+    def app_help(self) -> None:
+        from tuidock.app.screens.help import HelpScreen
+
+        self.app.push_screen(HelpScreen(self.app.keymap, self.screen.situation))
+
+    def app_theme(self) -> None:
+        from tuidock.app.screens.picker import Choice, PickerScreen
+
+        names = sorted(self.app.available_themes)
+
+        def chosen(name: str | None) -> None:
+            if name:
+                self.app.theme = name
+
+        self.app.push_screen(PickerScreen("Theme", [Choice(name, name, "now" if name == self.app.theme else "")
+                                                    for name in names], narrow=True), chosen)
+
+    def app_keys(self) -> None:
+        from tuidock.app.bindings import PRESETS
+        from tuidock.app.screens.picker import Choice, PickerScreen
+
+        self.app.push_screen(PickerScreen("Keymap", [Choice(name, name) for name in PRESETS]),
+                             lambda name: self.app.use_keymap(name) if name else None)
+
+    def app_mouse(self) -> None:
+        self.app.toggle_mouse()
+
+    def app_refresh(self) -> None:
+        self.app.engine_workers.refresh()
+        self.screen.detail.reload()
+
+    def app_quit(self) -> None:
+        self.app.ask_quit()

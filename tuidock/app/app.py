@@ -1,0 +1,281 @@
+"""The app: screens, theme, keymap, and what every screen may ask for - a toast, the clipboard, the terminal.
+
+It knows nothing about containers beyond the view model, and nothing about threads beyond the messages of `workers.py`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from textual.app import App, SuspendNotSupported
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from tuidock.app import theme as themes
+from tuidock.app.bindings import keymap_of
+from tuidock.app.clipboard import sequence
+from tuidock.app.config import Config
+from tuidock.app.model import CONTAINERS, Row, ViewModel, row_name
+from tuidock.app.report import record, sentence
+from tuidock.app.screens.main import MainScreen
+from tuidock.engine.clean import clean
+
+if TYPE_CHECKING:
+    from textual import events
+
+    from tuidock.app import messages
+    from tuidock.app.workers import Workers
+
+#: Seconds after which texts such as "up 3m" are drawn anew when nothing else happens.
+AGES_EVERY = 30.0
+
+
+class TuidockApp(App[int]):
+    """tuidock over one engine."""
+
+    TITLE = "tuidock"
+    CSS_PATH = "styles/app.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    NOTIFICATION_TIMEOUT = 4
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "ask_quit", "quit", show=False, priority=True)]
+
+    def __init__(
+        self, workers: Workers, model: ViewModel, config: Config | None = None, *, root: str = "", read_only: bool = False
+    ) -> None:
+        from tuidock.app.commands import TuidockCommands
+
+        self.COMMANDS = {TuidockCommands}  # type: ignore[misc]
+        super().__init__()
+        self.engine_workers, self.model, self.config = workers, model, config or Config()
+        self.root, self.read_only = root, read_only
+        self.keymap: dict[str, str] = {}
+        self.not_asked: set[str] = set()
+        self.hidden_columns: dict[str, set[str]] = {}
+        self.filters: list[str] = []
+        self.commands_typed: list[str] = []
+        self.log_searches: list[str] = []
+        self.log_filters: list[str] = []
+        self.errors: list[BaseException] = []
+        self._mouse_on = True
+
+    # -- start and end ------------------------------------------------------------------------------------------
+
+    def on_load(self) -> None:
+        problems = [*self.config.problems, *themes.register(self)]
+        wanted = self.config.theme
+        default = themes.default_theme(os.environ)
+        if wanted and wanted not in self.available_themes:
+            problems.append(f"config.yaml: there is no theme {wanted!r}; `:theme` lists them")
+            wanted = ""
+        # Without colours only a theme of the terminal's own palette sends none.
+        self.theme = default if os.environ.get("NO_COLOR") or not wanted else wanted
+        problems += self._set_keymap(self.config.preset)
+        self._problems = problems
+
+    def get_default_screen(self) -> MainScreen:
+        return MainScreen()
+
+    @property
+    def main(self) -> MainScreen | None:
+        return next((each for each in self.screen_stack if isinstance(each, MainScreen)), None)
+
+    def on_mount(self) -> None:
+        for problem in self._problems:
+            self.say(clean(problem), "warning")
+        self.call_after_refresh(self.engine_workers.start, self.post_message)
+        self.set_interval(AGES_EVERY, self._ages)
+
+    def _on_exit_app(self) -> Any:
+        self.engine_workers.stop()
+        return super()._on_exit_app()
+
+    def action_ask_quit(self) -> None:
+        self.ask_quit()
+
+    async def action_quit(self) -> None:
+        self.ask_quit()
+
+    def ask_quit(self) -> None:
+        """Quits; asks only when a pull would be lost."""
+        if not self.model.jobs:
+            self.leave()
+            return
+        titles = [clean(job.title) for job in self.model.jobs.values()]
+        self.confirm("Quit while this goes on?", [*titles, "It would be given up. Containers go on."], "quit", self.leave)
+
+    def leave(self) -> None:
+        self.engine_workers.stop()
+        self.exit(0)
+
+    # -- what has happened --------------------------------------------------------------------------------------
+
+    def on_rows_read(self, message: messages.RowsRead) -> None:
+        if self.model.replace(message.kind, message.rows) and (main := self.main) is not None:
+            main.rows_changed(message.kind)
+
+    def on_containers_read(self, message: messages.ContainersRead) -> None:
+        came = any(row.id not in self.model.containers() for row in message.rows)
+        if not self.model.put_containers(message.rows, message.gone) or (main := self.main) is None:
+            return
+        main.rows_changed(CONTAINERS, None if came or message.gone else list(message.rows))
+
+    def on_events_read(self, message: messages.EventsRead) -> None:
+        if (main := self.main) is not None:
+            main.detail.events_read(list(message.events))
+        for screen in self.screen_stack:
+            read = getattr(screen, "events_read", None)
+            if read is not None:
+                read(list(message.events))
+
+    def on_stats_read(self, message: messages.StatsRead) -> None:
+        self.model.host = message.host
+        changed = self.model.add_samples(message.samples)
+        if (main := self.main) is not None:
+            with self.batch_update():
+                main.samples_changed(changed)
+
+    def on_host_read(self, message: messages.HostRead) -> None:
+        self.model.host_name, self.model.host = message.name, message.host
+        if (main := self.main) is not None:
+            main.header.show()
+
+    def on_job_changed(self, message: messages.JobChanged) -> None:
+        job = message.job
+        self.model.put_job(job)
+        if job.ended and not job.failed:
+            self.say(f"{clean(job.title)}: done")
+        if (main := self.main) is not None:
+            main.header.show()
+
+    def on_moves_ended(self, message: messages.MovesEnded) -> None:
+        for text in message.failed[:3]:
+            self.say(text, "error")
+        if len(message.failed) > 3:
+            self.say(f"{len(message.failed) - 3} more failed.", "error")
+        if len(message.done) == 1 and not message.failed:
+            self.say(f"{message.done[0]} {message.verb}")
+        elif message.done:
+            self.say(f"{len(message.done)} {message.verb}")
+
+    def on_engine_failed(self, message: messages.EngineFailed) -> None:
+        self.say(message.sentence, "error")
+
+    def on_answered(self, message: messages.Answered) -> None:
+        message.then(message.value)
+
+    def on_app_blur(self, event: events.AppBlur) -> None:
+        self.engine_workers.set_awake(False)
+
+    def on_app_focus(self, event: events.AppFocus) -> None:
+        self.engine_workers.set_awake(True)
+        self._ages()
+
+    def _ages(self) -> None:
+        if self.app_focus and (main := self.main) is not None and main.is_current:
+            main.ages_changed()
+
+    # -- what screens ask for -----------------------------------------------------------------------------------
+
+    def say(self, text: str, severity: Literal["information", "warning", "error"] = "information") -> None:
+        """A toast; the text is cleaned and never markup."""
+        self.notify(clean(text), severity=severity, markup=False, timeout=8 if severity == "error" else 4)
+
+    def said(self, verb: str, row: Row | None) -> None:
+        if row is not None:
+            self.say(f"{clean(row_name(row))} {verb}")
+
+    def confirm(self, title: str, lines: Sequence[str], yes: str, then: Callable[[], None], remember: str = "") -> None:
+        from tuidock.app.screens.confirm import Answer, ConfirmScreen
+
+        def answered(answer: Answer | None) -> None:
+            if answer is None:
+                return
+            if answer.remember:
+                self.not_asked.add(remember)
+            then()
+
+        self.push_screen(ConfirmScreen(title, lines, yes=yes, remember=bool(remember)), answered)
+
+    def copy(self, text: str, what: str = "", quiet: bool = False) -> None:
+        """To the clipboard of the terminal in front of the person, over SSH and through tmux."""
+        made, problem = sequence(text, os.environ)
+        if problem:
+            self.say(problem, "warning")
+            return
+        self._clipboard = text
+        if self._driver is not None:
+            self._driver.write(made)
+        if not quiet:
+            shown = what or (text if len(text) < 50 else f"{text[:49]}…")
+            self.say(f"Copied {shown} ({len(text.encode())} bytes)")
+
+    def copy_to_clipboard(self, text: str) -> None:
+        self.copy(text, "the selection")
+
+    def give_terminal(self, argv: Sequence[str], note: str) -> int:
+        """Runs a program on the terminal until it ends; its exit code, -1 when that is not possible."""
+        import signal
+        import subprocess
+
+        def nothing(number: int, frame: object) -> None:
+            """A handler, not SIG_IGN: the program must not inherit that it is ignored."""
+
+        try:
+            with self.suspend():
+                before = signal.signal(signal.SIGINT, nothing)
+                try:
+                    print(f"\r\n── {note} ──\r\n", flush=True)
+                    return subprocess.call(list(argv))
+                finally:
+                    signal.signal(signal.SIGINT, before)
+        except SuspendNotSupported:
+            self.say("This terminal cannot be given away, so no program can be run on it.", "error")
+        except OSError as error:
+            self.say(sentence(error), "error")
+        return -1
+
+    def toggle_mouse(self) -> None:
+        """Without the mouse the terminal's own selection works."""
+        driver = self._driver
+        self._mouse_on = not self._mouse_on
+        switch = getattr(driver, "_enable_mouse_support" if self._mouse_on else "_disable_mouse_support", None)
+        if switch is not None:
+            switch()
+        self.say("The mouse belongs to tuidock." if self._mouse_on else "The mouse belongs to the terminal: select as usual.")
+
+    def use_keymap(self, preset: str) -> None:
+        for problem in self._set_keymap(preset):
+            self.say(problem, "warning")
+        self.say(f"Keymap {preset}; keymap.preset in config.yaml keeps it.")
+
+    def _set_keymap(self, preset: str) -> list[str]:
+        keymap, problems = keymap_of(preset, self.config.keys)
+        self.keymap = keymap
+        self.set_keymap(keymap)
+        return problems
+
+    # -- mistakes -------------------------------------------------------------------------------------------------
+
+    def report(self, error: BaseException) -> None:
+        """A mistake of the program: a toast and a line in the log; the app goes on."""
+        self.errors.append(error)
+        self.say(sentence(error), "error")
+
+    async def _dispatch_message(self, message: Message) -> None:
+        try:
+            await super()._dispatch_message(message)
+        except Exception as error:
+            if not self.is_running or self.main is None:
+                raise
+            self.report(error)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """What no guard caught: a widget has ended, the app has not - unless it has not even begun."""
+        if self.main is None or not self.main.is_mounted or len(self.errors) > 50:
+            record(error)
+            super()._handle_exception(error)
+            return
+        self.report(error)

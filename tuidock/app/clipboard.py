@@ -1,0 +1,25 @@
+"""The clipboard of the terminal (OSC 52): the only one that is in front of the person when tuidock runs over SSH."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+
+#: Terminals cut longer ones; k9s found this limit.
+MOST = 74_994
+
+
+def sequence(text: str, environ: Mapping[str, str]) -> tuple[str, str]:
+    """The bytes to write, or a sentence that says why not. tmux and screen need them wrapped."""
+    encoded = base64.b64encode(text.encode("utf-8", "replace")).decode("ascii")
+    if not text:
+        return "", "There is nothing to copy."
+    if len(encoded) > MOST:
+        return "", f"{len(encoded)} bytes are too many for a terminal's clipboard (at most {MOST}); save to a file instead."
+    plain = f"\x1b]52;c;{encoded}\x07"
+    if environ.get("TMUX"):
+        return "\x1bPtmux;" + plain.replace("\x1b", "\x1b\x1b") + "\x1b\\", ""
+    if environ.get("TERM", "").startswith("screen") and environ.get("STY"):
+        parts = [plain[at : at + 252] for at in range(0, len(plain), 252)]
+        return "".join(f"\x1bP{part}\x1b\\" for part in parts), ""
+    return plain, ""

@@ -1,0 +1,239 @@
+"""Words after `:` and the command palette, both from the table of actions.
+
+`:stop web db` does to named rows what a key does to the row under the cursor; `:run -d nginx` takes the words of the
+command line. The palette offers every action that is possible now.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
+from tuidock.app.bindings import ACTIONS, BY_COMMAND, PRESETS, Action, keys_of, label_of, possible, show_keys
+from tuidock.app.model import CONTAINERS, IMAGES, KINDS, VOLUMES, Row, ViewModel, row_name
+from tuidock.app.panes import NOUNS
+from tuidock.engine.clean import clean
+from tuidock.engine.errors import EngineError
+
+if TYPE_CHECKING:
+    from tuidock.app.screens.main import MainScreen
+
+#: Other words for the same command.
+SYNONYMS = {
+    "ps": "containers", "c": "containers", "container": "containers", "i": "images", "image": "images",
+    "v": "volumes", "volume": "volumes", "net": "networks", "network": "networks", "q": "quit", "q!": "quit",
+    "exit": "quit", "rmi": "rm", "remove": "rm", "delete": "rm", "sh": "exec", "shell": "exec", "log": "logs", "?": "help",
+    "h": "help", "keymap": "keys", "r": "refresh", "f": "filter",
+}
+
+
+def split(text: str) -> tuple[str, list[str]]:
+    """The word of the command and its arguments; raises ValueError for open quotes."""
+    words = shlex.split(text)
+    if not words:
+        return "", []
+    return SYNONYMS.get(words[0], words[0]), words[1:]
+
+
+def complete(model: ViewModel, text: str) -> list[str]:
+    """What the text may become: commands, then names of rows."""
+    head, _, rest = text.lstrip().rpartition(" ")
+    if not head:
+        return sorted(word for word in BY_COMMAND if word.startswith(text))
+    command = SYNONYMS.get(head.split(" ", 1)[0], head.split(" ", 1)[0])
+    if command == "theme":
+        return []
+    if command == "keys":
+        names = list(PRESETS)
+    elif command in ("run", "create"):
+        names = [row_name(row) for row in model.rows[IMAGES].values()]
+    elif command == "pull":
+        names = ["host/base"]
+    elif command in BY_COMMAND:
+        names = [row_name(row) for kind in BY_COMMAND[command].kinds for row in model.rows[kind].values()]
+    else:
+        names = []
+    return [f"{head} {name}" for name in sorted({clean(name) for name in names}) if name.startswith(rest)]
+
+
+def execute(screen: MainScreen, text: str) -> None:
+    """Does what was typed, or says in one sentence why not."""
+    app = screen.tuidock
+    try:
+        word, arguments = split(text)
+    except ValueError as error:
+        app.say(f"The command cannot be read: {error}.", "error")
+        return
+    if not word:
+        return
+    action = BY_COMMAND.get(word)
+    if action is None:
+        import difflib
+
+        near = difflib.get_close_matches(word, [*BY_COMMAND, *SYNONYMS], 1)
+        app.say(f"There is no command {word}" + (f"; did you mean {near[0]}?" if near else "; ? lists them."), "warning")
+        return
+    if action.changes and app.read_only:
+        app.say("This session is read-only, so nothing may be changed.", "warning")
+        return
+    try:
+        special = SPECIAL.get(word)
+        if special is not None and (arguments or word in ("sort", "reverse")):
+            special(screen, arguments)
+        elif arguments and action.arguments.startswith("[NAME"):
+            _on_named(screen, action, arguments)
+        else:
+            screen.actions.do(action.id)
+    except EngineError as error:
+        app.say(clean(str(error)), "error")
+
+
+def find_rows(screen: MainScreen, action: Action, names: list[str]) -> tuple[str, list[Row], list[str]]:
+    """The named rows, all of one kind: that of the focused pane when it has them."""
+    model = screen.tuidock.model
+    kinds = [screen.kind, *(kind for kind in KINDS if kind != screen.kind)]
+    best: tuple[str, list[Row], list[str]] = (screen.kind, [], names)
+    for kind in kinds:
+        if kind not in action.kinds:
+            continue
+        found = [(name, model.find(kind, name)) for name in names]
+        rows = [row for _, row in found if row is not None]
+        missing = [name for name, row in found if row is None]
+        if not missing:
+            return kind, rows, []
+        if len(missing) < len(best[2]):
+            best = (kind, rows, missing)
+    return best
+
+
+def _on_named(screen: MainScreen, action: Action, names: list[str]) -> None:
+    kind, rows, missing = find_rows(screen, action, names)
+    if missing:
+        nouns = " or ".join(NOUNS[each] for each in action.kinds)
+        screen.tuidock.say(f"No such {nouns}: {clean(', '.join(missing))}", "error")
+        return
+    if kind != screen.kind and action.id in ("row.inspect", "row.copy"):
+        screen.go(kind)
+    if action.id == "row.inspect":
+        from tuidock.app.model import row_id
+
+        screen.pane(kind).move_cursor(row_id(rows[0]))
+    screen.actions.do(action.id, rows, kind)
+
+
+def _container(screen: MainScreen, name: str) -> Row | None:
+    row = screen.tuidock.model.find(CONTAINERS, name)
+    if row is None:
+        screen.tuidock.say(f"No such container: {clean(name)}", "error")
+    return row
+
+
+def _run(screen: MainScreen, arguments: list[str]) -> None:
+    screen.actions.run(arguments)
+
+
+def _create(screen: MainScreen, arguments: list[str]) -> None:
+    if screen.kind == VOLUMES and len(arguments) == 1:
+        screen.actions.create_volume(arguments[0])
+    else:
+        screen.actions.run(arguments, start=False)
+
+
+def _exec(screen: MainScreen, arguments: list[str]) -> None:
+    row = _container(screen, arguments[0])
+    if row is None:
+        return
+    if len(arguments) == 1:
+        screen.actions.do("container.exec", [row], CONTAINERS)
+    else:
+        screen.actions.exec(row, arguments[1:])
+
+
+def _rename(screen: MainScreen, arguments: list[str]) -> None:
+    row = _container(screen, arguments[0]) if len(arguments) > 1 else screen.pane(CONTAINERS).row_at_cursor
+    if row is not None:
+        screen.actions.rename(row, arguments[-1])
+
+
+def _tag(screen: MainScreen, arguments: list[str]) -> None:
+    if len(arguments) > 1:
+        screen.actions.tag(arguments[0], arguments[1])
+    elif (row := screen.pane(IMAGES).row_at_cursor) is not None:
+        screen.actions.tag(getattr(row, "id", ""), arguments[0])
+
+
+def _theme(screen: MainScreen, arguments: list[str]) -> None:
+    app = screen.tuidock
+    if arguments[0] in app.available_themes:
+        app.theme = arguments[0]
+    else:
+        app.say(f"There is no theme {clean(arguments[0])}; there are {', '.join(sorted(app.available_themes))}.", "warning")
+
+
+def _keys(screen: MainScreen, arguments: list[str]) -> None:
+    if arguments[0] in PRESETS:
+        screen.tuidock.use_keymap(arguments[0])
+    else:
+        screen.tuidock.say(f"There is no keymap {clean(arguments[0])}; there are {', '.join(PRESETS)}.", "warning")
+
+
+def _sort(screen: MainScreen, arguments: list[str]) -> None:
+    if arguments:
+        screen.actions.sort_by(arguments[0])
+    else:
+        screen.pane().action_sort_next()
+
+
+SPECIAL: dict[str, Callable[[MainScreen, list[str]], None]] = {
+    "run": _run,
+    "create": _create,
+    "exec": _exec,
+    "rename": _rename,
+    "tag": _tag,
+    "theme": _theme,
+    "keys": _keys,
+    "sort": _sort,
+    "reverse": lambda screen, arguments: screen.pane().action_sort_reverse(),
+    "pull": lambda screen, arguments: screen.actions.pull(arguments[0]),
+    "filter": lambda screen, arguments: screen.actions.set_filter(" ".join(arguments)),
+    "merged": lambda screen, arguments: _on_named(screen, BY_COMMAND["merged"], arguments),
+}
+
+
+class TuidockCommands(Provider):
+    """Every action that is possible now, for the palette."""
+
+    def _offers(self) -> list[tuple[str, str, Callable[[], None]]]:
+        from tuidock.app.screens.main import MainScreen
+
+        screen = self.screen
+        if not isinstance(screen, MainScreen):
+            return []
+        situation = screen.situation
+        keymap = screen.tuidock.keymap
+        offers = []
+        for action in ACTIONS:
+            if not action.screen or action.id == "app.palette" or not possible(action, situation):
+                continue
+            keys = show_keys(keys_of(action, keymap))
+            label = label_of(action, situation)
+            about = f"{action.help}  ({keys})" if keys else action.help
+            row = situation.row
+            if action.when is not None and row is not None and not situation.marked:
+                label += f" {clean(row_name(row))}"
+            offers.append((label, about, lambda identity=action.id: screen.action_do(identity)))  # type: ignore[misc]
+        return offers
+
+    async def discover(self) -> Hits:
+        for label, about, call in self._offers():
+            yield DiscoveryHit(label, call, help=about)
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for label, about, call in self._offers():
+            score = max(matcher.match(label), 0.6 * matcher.match(about))
+            if score > 0:
+                yield Hit(score, matcher.highlight(label), call, help=about)

@@ -1,0 +1,129 @@
+"""What each kind of row is as a pane: its title, its line in the table, its fields for the filter, its tabs.
+
+Pure, so that the four panes can be one widget: a pane is described here and shown by `screens/pane.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tuidock.app import format as shown
+from tuidock.app.filters import Fields
+from tuidock.app.model import CONTAINERS, IMAGES, KINDS, NETWORKS, VOLUMES, Row, ViewModel, row_name
+from tuidock.app.widgets.rows import Column
+from tuidock.app.widgets.rows import Row as Line
+from tuidock.engine.clean import clean
+from tuidock.engine.types import Container, Image, Network, Volume
+
+TITLES = {CONTAINERS: "Containers", IMAGES: "Images", VOLUMES: "Volumes", NETWORKS: "Networks"}
+#: The word for one row of the kind, as docker says it.
+NOUNS = {CONTAINERS: "container", IMAGES: "image", VOLUMES: "volume", NETWORKS: "network"}
+DIGITS = {kind: str(at) for at, kind in enumerate(KINDS, 1)}
+
+EMPTY = {
+    CONTAINERS: "No containers yet. R runs one; P pulls host/base, an image made from this machine's programs.",
+    IMAGES: "No images yet. P pulls host/base; `tuidock load -i file.tar` brings one.",
+    VOLUMES: "No volumes yet. ctrl+n creates one.",
+    NETWORKS: "No networks.",
+}
+EMPTY_READ_ONLY = {kind: text.split(".")[0] + "." for kind, text in EMPTY.items()}
+
+TABS: dict[str, tuple[tuple[str, str], ...]] = {
+    CONTAINERS: (("logs", "Logs"), ("stats", "Stats"), ("ports", "Ports"), ("inspect", "Inspect"), ("env", "Env"),
+                 ("top", "Top"), ("timeline", "Timeline")),
+    IMAGES: (("layers", "Layers"), ("inspect", "Inspect")),
+    VOLUMES: (("users", "Users"), ("inspect", "Inspect")),
+    NETWORKS: (("users", "Members"), ("inspect", "Inspect")),
+}
+
+#: Fields that the filter knows by name in each pane.
+FIELD_NAMES = {
+    CONTAINERS: frozenset({"name", "id", "image", "state", "health", "port", "network", "volume", "command"}),
+    IMAGES: frozenset({"name", "id", "state"}),
+    VOLUMES: frozenset({"name", "driver", "state", "user"}),
+    NETWORKS: frozenset({"name", "id", "driver", "subnet", "user"}),
+}
+
+
+def columns(kind: str) -> Sequence[Column]:
+    return {
+        CONTAINERS: shown.CONTAINER_COLUMNS,
+        IMAGES: shown.IMAGE_COLUMNS,
+        VOLUMES: shown.VOLUME_COLUMNS,
+        NETWORKS: shown.NETWORK_COLUMNS,
+    }[kind]
+
+
+def line(row: Row, model: ViewModel, ascii: bool) -> Line:
+    """The row as a line of its table."""
+    if isinstance(row, Container):
+        return shown.container_row(row, model.sample(row.id), model.clock(), ascii, model.sample_before(row.id))
+    if isinstance(row, Image):
+        return shown.image_row(row, model.clock(), ascii)
+    if isinstance(row, Volume):
+        return shown.volume_row(row, model.clock(), ascii)
+    return shown.network_row(row, model.clock(), ascii)
+
+
+def fields(row: Row) -> Fields:
+    """What the filter may look at."""
+    if isinstance(row, Container):
+        ports = " ".join(str(port) for port in row.ports)
+        named = {
+            "name": row.name, "id": row.id, "image": row.image, "state": row.status, "health": row.health,
+            "port": ports, "command": row.command, "network": " ".join(each.network for each in row.networks),
+            "volume": " ".join(each.name or each.source for each in row.mounts),
+        }
+        text = f"{row.name} {row.image} {row.status} {row.health} {ports} {row.id[:12]}"
+    elif isinstance(row, Image):
+        state = "used" if row.containers else "unused" if row.references else "dangling"
+        named = {"name": " ".join(row.references), "id": row.id.removeprefix("sha256:"), "state": state}
+        text = f"{' '.join(row.references)} {row.short_id} {state}"
+    elif isinstance(row, Volume):
+        state = "used" if row.users else "unused"
+        named = {"name": row.name, "driver": row.driver, "state": state, "user": " ".join(row.users)}
+        text = f"{row.name} {row.driver} {state} {' '.join(row.users)}"
+    else:
+        members = " ".join(name for name, _ in row.members)
+        named = {"name": row.name, "id": row.id, "driver": row.driver, "subnet": row.subnet, "user": members}
+        text = f"{row.name} {row.driver} {row.subnet} {row.bridge} {members} {row.id[:12]}"
+    return Fields(text, named, row.labels)
+
+
+def title(kind: str, model: ViewModel, visible: int) -> str:
+    """The title of a pane with what is worth knowing about the whole list."""
+    rows = model.rows[kind]
+    count = str(len(rows)) if visible == len(rows) else f"{visible} of {len(rows)}"
+    text = f"{DIGITS[kind]} {TITLES[kind]} {count}"
+    if kind in (IMAGES, VOLUMES):
+        sizes = [size for row in rows.values() if (size := getattr(row, "size", -1)) >= 0]
+        if sizes:
+            text += f" · {shown.size(sum(sizes))}"
+    return text
+
+
+def copies(row: Row) -> list[tuple[str, str]]:
+    """What can be copied of a row: (what it is, the text)."""
+    found = [("name", row_name(row))]
+    if isinstance(row, Container):
+        found += [("id", row.id), ("image", row.image)]
+        found += [(f"address in {each.network}", each.address) for each in row.networks if each.address]
+        found += [("URL", url(port.host_ip, port.host_port)) for port in row.ports if port.host_port]
+        found += [("command", row.command)]
+        found += [("logs command", f"tuidock logs -f {row.name}"), ("shell command", f"tuidock exec -it {row.name} sh")]
+    elif isinstance(row, Image):
+        found += [("id", row.id), ("run command", f"tuidock run -it --rm {row_name(row)}")]
+        found += [("digest", digest) for digest in row.digests]
+    elif isinstance(row, Volume):
+        found += [("mountpoint", row.mountpoint), ("run option", f"-v {row.name}:/data")]
+    elif isinstance(row, Network):
+        found += [("id", row.id), ("subnet", row.subnet), ("gateway", row.gateway)]
+    return [(what, clean(text)) for what, text in found if text]
+
+
+def url(host_ip: str, host_port: int, host: str = "localhost") -> str:
+    """The address under which a published port answers."""
+    if host_ip not in ("", "0.0.0.0", "::"):
+        host = f"[{host_ip}]" if ":" in host_ip else host_ip
+    scheme = "https" if host_port in (443, 8443) else "http"
+    return f"{scheme}://{host}:{host_port}"

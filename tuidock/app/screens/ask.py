@@ -1,0 +1,80 @@
+"""A dialog that asks for one or more short texts, such as a new name or a tag."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Label, Static
+
+from tuidock.app.screens.lines import Item, KeyLine, PressableLine
+from tuidock.app.screens.prompt import CompleteFrom
+
+
+class Question(NamedTuple):
+    """One text to ask for."""
+
+    label: str
+    value: str = ""
+    placeholder: str = ""
+    required: bool = True
+    known: Sequence[str] = ()
+
+
+class AskScreen(ModalScreen[list[str] | None]):
+    """Gives the texts, or None."""
+
+    def __init__(self, title: str, questions: Sequence[Question], *, yes: str = "ok", note: str = "") -> None:
+        super().__init__()
+        self._title, self._questions, self._yes, self._note = title, questions, yes, note
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static(self._title, classes="dialog-title", markup=False)
+            widest = max(len(question.label) for question in self._questions) + 2
+            for question in self._questions:
+                with Horizontal(classes="field"):
+                    label = Label(question.label, markup=False)
+                    label.styles.width = widest
+                    yield label
+                    known = list(question.known)
+                    suggester = CompleteFrom(lambda text, known=known: known) if known else None  # type: ignore[misc]
+                    yield Input(question.value, placeholder=question.placeholder, compact=True, suggester=suggester)
+            if self._note:
+                yield Static(self._note, classes="dialog-text", markup=False)
+            yield Static("", id="dialog-error", markup=False)
+            yield KeyLine(id="dialog-keys")
+
+    def on_mount(self) -> None:
+        self.query_one(KeyLine).set_items([Item("enter", self._yes, "enter"), Item("escape", "back", "esc")])
+        self.query(Input).first().focus()
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key == "escape":
+            event.stop()
+            self.dismiss(None)
+
+    @on(PressableLine.Pressed)
+    def _pressed(self, event: PressableLine.Pressed) -> None:
+        if event.key == "escape":
+            self.dismiss(None)
+        else:
+            self._entered()
+
+    @on(Input.Submitted)
+    def _entered(self) -> None:
+        values = [field.value.strip() for field in self.query(Input)]
+        for question, value, field in zip(self._questions, values, self.query(Input), strict=True):
+            if question.required and not value:
+                if self.focused is field:
+                    error = self.query_one("#dialog-error", Static)
+                    error.update(f"{question.label} is missing.")
+                    error.display = True
+                field.focus()
+                return
+        if self.is_current:
+            self.dismiss(values)

@@ -1,0 +1,303 @@
+"""The right side of the main screen: what is known about the row under the cursor, in tabs.
+
+It follows the cursor with a short delay, and what was asked of the engine for a row that the cursor has left is
+forgotten, so that holding `j` over a thousand rows costs one question. Each tab's widget is made when it is first
+looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.message import Message
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Static
+
+from tuidock.app import panes, tabs
+from tuidock.app.model import CONTAINERS, KINDS, Row, ViewModel, row_id, row_name
+from tuidock.app.screens.lines import Item, PressableLine, TabLine
+from tuidock.app.widgets.line_table import LineTable
+from tuidock.engine.clean import clean
+from tuidock.engine.types import Container, Event
+
+if TYPE_CHECKING:
+    from tuidock.app.widgets.log_view import LogView
+    from tuidock.app.workers import Workers
+
+#: How long the cursor has to rest before the details follow.
+DELAY = 0.08
+#: Seconds between two looks at the processes of a container while their tab is open.
+TOP_EVERY = 2
+
+
+class Detail(Vertical):
+    """Tabs over one view at a time."""
+
+    class TabChanged(Message):
+        """Another tab is shown: what is worth sampling may have changed."""
+
+    def __init__(self, model: ViewModel, workers: Workers, *, ascii: bool = False) -> None:
+        super().__init__(id="detail")
+        self.model, self._workers, self._ascii = model, workers, ascii
+        self.kind = CONTAINERS
+        self.identity: str | None = None
+        self.tab_of = {kind: panes.TABS[kind][0][0] for kind in KINDS}
+        self._views: dict[str, Widget] = {}
+        self._shown: tuple[str, str | None, str] | None = None
+        self._delay: Timer | None = None
+        self._row_seen: Row | None = None
+        self._ticks = 0
+        self.value: Any = None  # what the inspect tab shows, to copy from
+
+    def compose(self) -> ComposeResult:
+        yield TabLine(id="detail-tabs")
+        yield Static("", id="detail-note", markup=False)
+
+    @property
+    def tab(self) -> str:
+        return self.tab_of[self.kind]
+
+    @property
+    def row(self) -> Row | None:
+        return self.model.get(self.kind, self.identity) if self.identity is not None else None
+
+    @property
+    def view(self) -> Widget | None:
+        """The widget of the tab that is shown."""
+        return self._views.get(self._view_name(self.tab))
+
+    def _view_name(self, tab: str) -> str:
+        return f"{tab}-{self.kind}" if tab in ("ports", "users", "layers", "env", "top") else tab
+
+    # -- following the cursor -----------------------------------------------------------------------------------
+
+    def follow(self, kind: str, identity: str | None, at_once: bool = False) -> None:
+        """Shows another row soon, or at once."""
+        if (kind, identity) == (self.kind, self.identity) and self._shown is not None:
+            return
+        self.kind, self.identity = kind, identity
+        self._workers.forget("detail")
+        self._draw_tabs()
+        if self._delay is not None:
+            self._delay.stop()
+            self._delay = None
+        if at_once:
+            self._load()
+        else:
+            self._delay = self.set_timer(DELAY, self._load)
+
+    def show_tab(self, tab: str) -> None:
+        if tab != self.tab and tab in dict(panes.TABS[self.kind]):
+            self.tab_of[self.kind] = tab
+            self._draw_tabs()
+            self._load()
+            self.post_message(self.TabChanged())
+
+    def step_tab(self, step: int) -> None:
+        names = [name for name, _ in panes.TABS[self.kind]]
+        self.show_tab(names[(names.index(self.tab) + step) % len(names)])
+
+    @on(PressableLine.Pressed, "#detail-tabs")
+    def _tab_pressed(self, event: PressableLine.Pressed) -> None:
+        event.stop()
+        self.show_tab(event.key)
+
+    def _draw_tabs(self) -> None:
+        line = self.query_one(TabLine)
+        line.set_items([Item(name, label) for name, label in panes.TABS[self.kind]])
+        row = self.row
+        line.set_active(self.tab, clean(row_name(row)) if row is not None else "")
+
+    # -- the row changes ------------------------------------------------------------------------------------------
+
+    def row_changed(self) -> None:
+        """The model was told something new about the row that is shown."""
+        row = self.row
+        if row is self._row_seen:
+            return
+        self._draw_tabs()
+        if self.tab == "logs" and row is not None and self._shown == (self.kind, self.identity, "logs"):
+            self._row_seen = row
+            return
+        self._load()
+
+    def events_read(self, events: list[Event]) -> None:
+        """A container began again: a rule in its log says so."""
+        view = self._views.get("logs")
+        if view is None or not view.display:
+            return
+        for event in events:
+            if event.type == "container" and event.id == self.identity and event.action in ("start", "die"):
+                log: LogView = view  # type: ignore[assignment]
+                log.note(clean(tabs.event_words(event)), event.time, event.id)
+
+    def tick(self) -> None:
+        """A sample came in."""
+        if not self.display or self.identity is None:
+            return
+        if self.tab == "stats" and self._shown == (self.kind, self.identity, "stats"):
+            view = self._views.get("stats")
+            if view is not None:
+                view.push(self.model, self.identity)  # type: ignore[attr-defined]
+        elif self.tab == "top":
+            self._ticks += 1
+            if self._ticks % TOP_EVERY == 0:
+                self._load()
+
+    @property
+    def wants_samples(self) -> bool:
+        return self.display and self.kind == CONTAINERS and self.tab in ("stats", "top")
+
+    # -- filling --------------------------------------------------------------------------------------------------
+
+    def say(self, text: str) -> None:
+        """A sentence in the place of the view."""
+        note = self.query_one("#detail-note", Static)
+        note.update(text)
+        note.display = bool(text)
+        if text and (view := self.view) is not None:
+            view.display = False
+
+    def reload(self) -> None:
+        self._shown = None
+        self._load()
+
+    def _load(self) -> None:
+        self._delay = None
+        if not self.is_attached:
+            return
+        row = self._row_seen = self.row
+        if row is None:
+            for view in self._views.values():
+                view.display = False
+            self._shown = (self.kind, None, self.tab)
+            self.say("")
+            return
+        self._draw_tabs()
+        tabs_fill = getattr(self, f"_fill_{self.tab}")
+        tabs_fill(row)
+
+    def _ask(self, question: Callable[[Any], Any], then: Callable[[Any], None]) -> None:
+        wanted = (self.kind, self.identity, self.tab)
+
+        def answered(value: Any) -> None:
+            if wanted == (self.kind, self.identity, self.tab) and self.is_attached:
+                then(value)
+
+        def failed(text: str) -> None:
+            if wanted == (self.kind, self.identity, self.tab) and self.is_attached:
+                self.say(text)
+
+        self._workers.ask("detail", question, answered, failed)
+
+    def _present(self, make: Callable[[], Widget]) -> tuple[Widget, bool]:
+        """The view of the tab, alone on the stage; True when it was made just now."""
+        name = self._view_name(self.tab)
+        view = self._views.get(name)
+        fresh = view is None
+        if view is None:
+            view = self._views[name] = make()
+            view.add_class("view")
+            self.mount(view)
+        focused = self.screen.focused
+        moved = focused is not None and focused is not view and focused in self._views.values()
+        for each in self._views.values():
+            each.display = each is view
+        if moved and view.can_focus:
+            view.focus()
+        self.say("")
+        self._shown = (self.kind, self.identity, self.tab)
+        return view, fresh
+
+    def _table(self, columns: Any, rows: Any, empty: str) -> None:
+        view, fresh = self._present(lambda: LineTable(columns, empty=empty, ascii=self._ascii))
+        assert isinstance(view, LineTable)
+        if not fresh and tuple(view.columns) != tuple(columns):
+            view.set_columns(columns)
+        view.set_empty(empty)
+        view.set_rows(rows)
+
+    def _fill_logs(self, row: Row) -> None:
+        assert isinstance(row, Container)
+        if self._shown == (self.kind, self.identity, "logs"):
+            return
+
+        def show(directory: str) -> None:
+            from tuidock.app.widgets.log_view import LogSource, LogView
+
+            view, _ = self._present(LogView)
+            assert isinstance(view, LogView)
+            view.show([LogSource(row.id, clean(row.name), directory)], note=tabs.log_note(row))
+
+        self._ask(lambda engine: engine.log_directory(row.id), show)
+
+    def _fill_stats(self, row: Row) -> None:
+        from tuidock.app.screens.stats import StatsView
+
+        view, _ = self._present(StatsView)
+        assert isinstance(view, StatsView) and isinstance(row, Container)
+        view.show(self.model, row)
+
+    def _fill_ports(self, row: Row) -> None:
+        assert isinstance(row, Container)
+        self._table(tabs.PORT_COLUMNS, tabs.port_rows(row),
+                    "No published ports; `-p 8080:80` when it is created publishes one.")
+
+    def _fill_inspect(self, row: Row) -> None:
+        method = {"containers": "inspect_container", "images": "inspect_image", "volumes": "inspect_volume",
+                  "networks": "inspect_network"}[self.kind]
+        identity = row_id(row)
+
+        def show(value: Any) -> None:
+            from tuidock.app.widgets.json_tree import JsonTree
+
+            view, _ = self._present(JsonTree)
+            assert isinstance(view, JsonTree)
+            self.value = value
+            view.show(value)
+
+        self._ask(lambda engine: getattr(engine, method)(identity), show)
+
+    def _fill_env(self, row: Row) -> None:
+        identity = row_id(row)
+        self._ask(lambda engine: engine.inspect_container(identity),
+                  lambda value: self._table(tabs.CONFIG_COLUMNS, tabs.config_rows(value), "Nothing is set."))
+
+    def _fill_top(self, row: Row) -> None:
+        assert isinstance(row, Container)
+        if row.status not in ("running", "paused"):
+            self._shown = (self.kind, self.identity, "top")
+            self._table((), (), "It does not run, so it has no processes.")
+            return
+        self._ask(lambda engine: engine.top(row.id),
+                  lambda value: self._table(*tabs.top_table(value), "No processes."))
+
+    def _fill_timeline(self, row: Row) -> None:
+        assert isinstance(row, Container)
+
+        def show(value: Any) -> None:
+            from tuidock.app.widgets.timeline import Timeline
+
+            view, _ = self._present(Timeline)
+            assert isinstance(view, Timeline)
+            steps = tabs.timeline_steps(value, row)
+            view.show(steps, tabs.ended_words(row))
+            if not steps:
+                self.say("It has not been started yet, so there is no timeline.")
+
+        self._ask(lambda engine: engine.inspect_container(row.id), show)
+
+    def _fill_layers(self, row: Row) -> None:
+        identity = row_id(row)
+        clock = self.model.clock
+        self._ask(lambda engine: engine.history(identity),
+                  lambda value: self._table(tabs.LAYER_COLUMNS, tabs.layer_rows(value, clock()), "No layers."))
+
+    def _fill_users(self, row: Row) -> None:
+        columns, rows = tabs.user_table(row, self.model)
+        self._table(columns, rows, "Nobody uses it.")

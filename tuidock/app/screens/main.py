@@ -1,0 +1,366 @@
+"""The main screen: four panes on the left, what is under the cursor on the right, the keys at the foot.
+
+Below 100 columns there is one page at a time: a list with the names of the panes as a line of tabs, or the details.
+The screen shows the view model and hands every wish to `actions.py`; it never changes a row itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Container as Box
+from textual.containers import Horizontal, Vertical
+from textual.css.query import NoMatches
+from textual.widget import Widget
+
+from tuidock.app import panes
+from tuidock.app.actions import Actions
+from tuidock.app.bindings import ACTIONS, BY_ID, Situation, keys_of, label_of, possible, show_keys
+from tuidock.app.model import CONTAINERS, KINDS, Row
+from tuidock.app.screens.detail import Detail
+from tuidock.app.screens.header import Header
+from tuidock.app.screens.lines import Item, KeyLine, PressableLine, TabLine
+from tuidock.app.screens.log_keys import LogKeys
+from tuidock.app.screens.pane import Pane
+from tuidock.app.screens.prompt import PromptLine
+from tuidock.app.widgets.line_table import LineTable
+from tuidock.engine.types import Container
+
+if TYPE_CHECKING:
+    from tuidock.app.widgets.log_view import LogView
+
+#: From this width on the details stand beside the lists.
+WIDE = 100
+#: How much of the width the lists have; `+` and `_` step through.
+SHARES = (30, 38, 46, 56, 68)
+
+
+def screen_bindings() -> list[Binding]:
+    """The table of actions as Textual's bindings; keys of the focused widget are that widget's own."""
+    return [
+        Binding(action.keys, f"do('{action.id}')", action.label, show=False, id=action.id)
+        for action in ACTIONS
+        if action.screen and action.keys
+    ]
+
+
+class MainScreen(LogKeys):
+    """Lists, details, keys."""
+
+    BINDINGS = screen_bindings()  # type: ignore[assignment]
+    AUTO_FOCUS = f"#{CONTAINERS}"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
+
+    def __init__(self) -> None:
+        super().__init__(id="main")
+        self.kind = CONTAINERS
+        self.page = "list"
+        self.share = 2
+        self.full = False
+        self._situation_seen: object = None
+
+    # -- parts ------------------------------------------------------------------------------------------------
+
+    def compose(self) -> ComposeResult:
+        app = self.tuidock
+        yield Header(app.model, read_only=app.read_only, ascii=app.config.ascii)
+        yield TabLine(id="pane-tabs")
+        with Horizontal(id="body"):
+            with Vertical(id="lists"):
+                for kind in KINDS:
+                    yield Pane(kind, app.model, ascii=app.config.ascii, read_only=app.read_only)
+            yield Detail(app.model, app.engine_workers, ascii=app.config.ascii)
+        yield KeyLine(id="keys")
+
+    def on_mount(self) -> None:
+        self.actions = Actions(self)
+        for kind in KINDS:
+            self.pane(kind).show_rows()
+        self._arrange()
+        self.detail.follow(CONTAINERS, self.pane(CONTAINERS).cursor_key)
+        self.header.show()
+
+    def pane(self, kind: str = "") -> Pane:
+        return self.query_one(f"#{kind or self.kind}", Pane)
+
+    @property
+    def detail(self) -> Detail:
+        return self.query_one(Detail)
+
+    @property
+    def header(self) -> Header:
+        return self.query_one(Header)
+
+    @property
+    def log_view(self) -> LogView | None:
+        view = self.detail.view
+        return cast("LogView", view) if view is not None and self.detail.tab == "logs" else None
+
+    def log_name(self) -> str:
+        row = self.detail.row
+        return row.name if isinstance(row, Container) else ""
+
+    @property
+    def in_detail(self) -> bool:
+        focused = self.focused
+        return focused is not None and self.detail in focused.ancestors_with_self
+
+    @property
+    def situation(self) -> Situation:
+        pane = self.pane()
+        return Situation(self.kind, pane.row_at_cursor, len(pane.marks), self.tuidock.read_only, self.in_detail,
+                         bool(pane.filter_text))
+
+    def acted_rows(self) -> list[Row]:
+        return self.pane().acted_rows()
+
+    # -- what the model was told --------------------------------------------------------------------------------
+
+    def rows_changed(self, kind: str, changed: list[Row] | None = None) -> None:
+        """Rows of this kind are different now; changed names them when no row came or went."""
+        pane = self.pane(kind)
+        if changed is not None and all(pane.row(getattr(row, "id", "")) is not None for row in changed) \
+                and not pane.only_running:
+            pane.show_changed(changed)
+        else:
+            pane.show_rows()
+        if kind == self.detail.kind:
+            self.detail.row_changed()
+        self.header.show()
+        self._draw_pane_tabs()
+        if kind != self.kind:
+            self._arrange()
+        self.refresh_keys()
+        self.sample_what_is_seen()
+
+    def samples_changed(self, ids: set[str]) -> None:
+        self.pane(CONTAINERS).show_samples(ids)
+        self.detail.tick()
+        self.header.show()
+
+    def ages_changed(self) -> None:
+        """Time has passed: what is told as an age may read differently."""
+        pane = self.pane(CONTAINERS)
+        if pane.display:
+            pane.show_changed([row for key in pane.visible_keys if (row := pane.model.get(CONTAINERS, key))])
+
+    def sample_what_is_seen(self) -> None:
+        """Asks for samples of the running containers on screen, and of the one in the details."""
+        app = self.tuidock
+        containers = app.model.containers()
+        pane = self.pane(CONTAINERS)
+        seen: list[str] = []
+        if app.screen is self and pane.display and pane.size.height > 0:
+            seen = list(pane.visible_keys)
+        if self.detail.wants_samples and self.detail.identity is not None:
+            seen.append(self.detail.identity)
+        app.engine_workers.want_samples(sorted({
+            each for each in seen if each in containers and containers[each].status == "running"
+        }))
+
+    @on(LineTable.VisibleChanged)
+    def _other_rows_seen(self) -> None:
+        self.sample_what_is_seen()
+
+    @on(Detail.TabChanged)
+    def _other_tab(self) -> None:
+        self.sample_what_is_seen()
+        self.refresh_keys()
+
+    def on_screen_resume(self) -> None:
+        self.sample_what_is_seen()
+
+    # -- layout -------------------------------------------------------------------------------------------------
+
+    @property
+    def narrow(self) -> bool:
+        return self.size.width < WIDE
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Heights of the lists and which page is seen: the list in use has what the others do not need."""
+        if not self.is_mounted:
+            return
+        try:
+            lists, detail = self.query_one("#lists", Vertical), self.detail
+        except NoMatches:
+            return
+        one_page = self.narrow or self.full
+        lists.display = not one_page or self.page == "list"
+        detail.display = not one_page or self.page == "detail"
+        lists.styles.width = "100%" if one_page else f"{SHARES[self.share]}%"
+        self.query_one("#pane-tabs").display = self.narrow and self.page == "list"
+        for kind in KINDS:
+            pane = self.pane(kind)
+            pane.display = not one_page or kind == self.kind
+            pane.set_class(self.narrow, "-alone")
+            pane.show_header(kind == CONTAINERS or one_page or kind == self.kind)
+        if not one_page:
+            room = self.size.height - 2
+            heights = pane_heights(room, {kind: self.pane(kind).row_count for kind in KINDS}, self.kind)
+            for kind, height in heights.items():
+                self.pane(kind).styles.height = height
+        else:
+            self.pane().styles.height = "1fr"
+        self._draw_pane_tabs()
+
+    def _draw_pane_tabs(self) -> None:
+        line = self.query_one("#pane-tabs", TabLine)
+        if line.display:
+            model = self.tuidock.model
+            line.set_items([Item(kind, f"{panes.DIGITS[kind]} {panes.TITLES[kind]} {len(model.rows[kind])}")
+                            for kind in KINDS])
+            line.set_active(self.kind)
+
+    def go(self, kind: str) -> None:
+        """To another pane."""
+        self.page = "list"
+        self.kind = kind
+        self._arrange()
+        self.pane(kind).focus()
+        self.detail.follow(kind, self.pane(kind).cursor_key, at_once=False)
+        self.refresh_keys()
+
+    def show_page(self, page: str) -> None:
+        """To the list or to the details; on a narrow screen the other one leaves."""
+        self.page = page
+        self._arrange()
+        if page == "list":
+            self.pane().focus()
+        else:
+            self.detail.follow(self.kind, self.pane().cursor_key, at_once=True)
+            self.call_after_refresh(self._focus_detail)
+        self.refresh_keys()
+
+    def _focus_detail(self) -> None:
+        view = self.detail.view
+        if view is None:
+            self.set_timer(0.05, self._focus_detail_once)
+        else:
+            self._focus_view(view)
+
+    def _focus_detail_once(self) -> None:
+        if (view := self.detail.view) is not None and self.page == "detail":
+            self._focus_view(view)
+
+    def _focus_view(self, view: Widget) -> None:
+        target = view if view.can_focus else next((each for each in view.query("*") if each.can_focus), None)
+        if target is not None:
+            target.focus()
+
+    # -- focus, cursor, mouse -----------------------------------------------------------------------------------
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        widget = event.widget
+        if isinstance(widget, Pane) and (widget.kind != self.kind or self.page != "list"):
+            self.kind, self.page = widget.kind, "list"
+            self._arrange()
+            self.detail.follow(widget.kind, widget.cursor_key)
+        elif self.detail in widget.ancestors_with_self and self.page != "detail":
+            self.page = "detail"
+            self._arrange()
+        self.refresh_keys()
+
+    @on(LineTable.CursorMoved)
+    def _cursor_moved(self, event: LineTable.CursorMoved) -> None:
+        if isinstance(event.table, Pane) and event.table.kind == self.kind:
+            self.detail.follow(self.kind, event.key)
+            self.refresh_keys()
+
+    @on(LineTable.RowSelected)
+    def _row_selected(self, event: LineTable.RowSelected) -> None:
+        if isinstance(event.table, Pane):
+            self.show_page("detail")
+        else:
+            self.actions.detail_selected(event.table, event.key)
+
+    @on(LineTable.MarksChanged)
+    def _marks_changed(self, event: LineTable.MarksChanged) -> None:
+        if isinstance(event.table, Pane):
+            event.table.show_title()
+            self.refresh_keys()
+
+    @on(PressableLine.Pressed, "#pane-tabs")
+    def _pane_pressed(self, event: PressableLine.Pressed) -> None:
+        self.go(event.key)
+
+    @on(PressableLine.Pressed, "#keys")
+    async def _key_pressed(self, event: PressableLine.Pressed) -> None:
+        if event.key in BY_ID and BY_ID[event.key].screen:
+            self.action_do(event.key)
+        elif self.focused is not None:
+            for binding in self.focused._bindings:
+                if binding[1].id == event.key:
+                    await self.app.run_action(binding[1].action, self.focused)
+                    return
+
+    # -- keys ---------------------------------------------------------------------------------------------------
+
+    def refresh_keys(self) -> None:
+        """The keys at the foot: those of the focused pane, by the state of the row."""
+        if not self.is_mounted:
+            return
+        situation = self.situation
+        row = situation.row
+        seen = (situation, row.status if isinstance(row, Container) else None, self.focused, self.detail.tab)
+        if seen == self._situation_seen:
+            return
+        self._situation_seen = seen
+        items = self._detail_items() if situation.in_detail else self._list_items(situation)
+        self.query_one("#keys", KeyLine).set_items(items)
+
+    def _list_items(self, situation: Situation) -> list[Item]:
+        items = []
+        keymap = self.tuidock.keymap
+        for action in ACTIONS:
+            if not action.footer or (can := possible(action, situation)) is False:
+                continue
+            keys = show_keys(keys_of(action, keymap)).split(" ")[0]
+            if keys and (can or action.id == "container.toggle"):
+                items.append(Item(action.id, label_of(action, situation), keys, bool(can)))
+        return items
+
+    def _detail_items(self) -> list[Item]:
+        from tuidock.app.bindings import DETAIL_KEYS
+
+        items = [Item(key, text, hint) for key, hint, text in DETAIL_KEYS.get(self.detail.tab, ())]
+        keymap = self.tuidock.keymap
+        for identity, label in (("tab.next", "tab"), ("nav.back", "list"), ("app.help", "help")):
+            hint = show_keys(keys_of(BY_ID[identity], keymap)).split(" ")[0]
+            items.append(Item(identity, label, hint))
+        return items
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action != "do" or not parameters or not self.is_mounted:
+            return True
+        known = BY_ID.get(str(parameters[0]))
+        # What is impossible only now may be pressed, to be told why; what changes something is gone when read-only.
+        return known is not None and not (known.changes and self.tuidock.read_only)
+
+    def action_do(self, identity: str) -> None:
+        if self.query(PromptLine):
+            return
+        self.actions.do(identity)
+        self.refresh_keys()
+
+    def body(self) -> Box:
+        return cast(Box, self.query_one("#body"))
+
+
+def pane_heights(room: int, rows: dict[str, int], focused: str) -> dict[str, int]:
+    """Lines for each list: one for the title, a few rows for those not in use, the rest for the one in use."""
+    others = [kind for kind in rows if kind != focused]
+    few = 2 if room < 24 else 3 if room < 34 else 5
+    heights = {kind: 1 + max(1, min(rows[kind], few)) for kind in others}
+    if CONTAINERS in heights:
+        heights[CONTAINERS] = 2 + max(1, min(rows[CONTAINERS], few + 3))
+    while room - sum(heights.values()) < 6 and any(height > 2 for height in heights.values()):
+        tallest = max(heights, key=lambda kind: heights[kind])
+        heights[tallest] -= 1
+    heights[focused] = max(3, room - sum(heights.values()))
+    return {kind: heights[kind] for kind in rows}

@@ -1,0 +1,135 @@
+"""The line at the foot in which a person types: a command after `:`, a filter or a search after `/`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal
+from textual.suggester import Suggester
+from textual.widgets import Input, Label
+
+if TYPE_CHECKING:
+    from textual.widget import Widget
+
+Completer = Callable[[str], Sequence[str]]
+
+
+class CompleteFrom(Suggester):
+    """Suggests what a function knows about the text so far."""
+
+    def __init__(self, completer: Completer) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+        self._completer = completer
+
+    async def get_suggestion(self, value: str) -> str | None:
+        return next((each for each in self._completer(value) if each.startswith(value) and each != value), None)
+
+
+class PromptLine(Horizontal):
+    """A label and an input. It says nothing by messages but calls what it was opened with, because one line serves
+    for several purposes one after the other."""
+
+    DEFAULT_CSS = """
+    PromptLine { height: 1; dock: bottom; background: $surface; }
+    PromptLine Label { width: auto; color: $accent; text-style: bold; }
+    PromptLine Input { width: 1fr; border: none; height: 1; padding: 0; background: $surface; }
+    PromptLine #prompt-note { color: $text-muted; text-style: none; padding: 0 1; }
+    """
+    BINDINGS = [
+        Binding("escape", "cancel", "back", show=False),
+        Binding("tab", "complete", "complete", show=False),
+        Binding("up", "older", show=False),
+        Binding("down", "newer", show=False),
+        Binding("ctrl+c", "cancel", show=False),
+    ]
+
+    def __init__(
+        self,
+        label: str,
+        submitted: Callable[[str], None],
+        *,
+        value: str = "",
+        changed: Callable[[str], str] | None = None,
+        cancelled: Callable[[], None] | None = None,
+        completer: Completer | None = None,
+        past: list[str] | None = None,
+        note: str = "",
+    ) -> None:
+        super().__init__(id="prompt")
+        self._label, self._value, self._note = label, value, note
+        self._submitted, self._changed, self._cancelled = submitted, changed, cancelled
+        self._completer = completer
+        self._past = past if past is not None else []
+        self._at = len(self._past)
+        self._before: Widget | None = None
+        self._ended = False
+
+    def compose(self) -> ComposeResult:
+        yield Label(self._label, markup=False)
+        suggester = CompleteFrom(self._completer) if self._completer is not None else None
+        yield Input(self._value, compact=True, select_on_focus=False, suggester=suggester)
+        yield Label(self._note, id="prompt-note", markup=False)
+
+    def on_mount(self) -> None:
+        self._before = self.screen.focused
+        self.query_one(Input).focus()
+
+    def set_note(self, text: str) -> None:
+        self.query_one("#prompt-note", Label).update(text)
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self._changed is not None and not self._ended:
+            self.set_note(self._changed(event.value))
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        if self._ended:
+            return
+        text = event.value
+        if text.strip() and (not self._past or self._past[-1] != text):
+            self._past.append(text)
+        self._close()
+        self._submitted(text)
+
+    def action_cancel(self) -> None:
+        if self._ended:
+            return
+        self._close()
+        if self._cancelled is not None:
+            self._cancelled()
+
+    def action_complete(self) -> None:
+        field = self.query_one(Input)
+        found = list(self._completer(field.value)) if self._completer is not None else []
+        fitting = [each for each in found if each.startswith(field.value)]
+        if fitting:
+            field.value = fitting[0] if fitting[0] != field.value or len(fitting) == 1 else fitting[1]
+            field.cursor_position = len(field.value)
+
+    def _recall(self, step: int) -> None:
+        if not self._past:
+            return
+        self._at = max(0, min(len(self._past), self._at + step))
+        field = self.query_one(Input)
+        field.value = self._past[self._at] if self._at < len(self._past) else ""
+        field.cursor_position = len(field.value)
+
+    def action_older(self) -> None:
+        self._recall(-1)
+
+    def action_newer(self) -> None:
+        self._recall(1)
+
+    def _close(self) -> None:
+        self._ended = True
+        before = self._before
+        if before is not None and before.is_attached and before.display:
+            before.focus()
+        self.remove()
