@@ -23,6 +23,7 @@ class Instance:
     def __init__(self, root: str = "", *, read_only: bool = False) -> None:
         self.paths = Paths(root)
         self.read_only = read_only
+        self.port_range = range(49000, 49901)  # for -P and -p without a host port; the configuration may say otherwise
         self.id = self._identify()
         self.state = State(self.paths, read_only=read_only)
 

@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
-from tuidock.engine.containers import mounting, names, rootfs, rows
+from tuidock.engine.containers import mounting, names, rootfs, rows, wiring
 from tuidock.engine.containers.merge import merge_config
 from tuidock.engine.errors import EngineError, InvalidArgument, NotFound
 from tuidock.engine.events import append
 from tuidock.engine.files import refuse, write_atomic
 from tuidock.engine.instance import Instance
-from tuidock.engine.network import addresses, networks
 from tuidock.engine.runtime import spec
 from tuidock.engine.store import volumes
 from tuidock.engine.types import CreateRequest, MountPoint
@@ -149,7 +148,5 @@ def _commit(
         rows.insert(
             db, container_id, chosen, str(config["Image"]), image.id, time.time_ns(), config, host_config, tuple(points)
         )
-        network = networks.named(db, mode)
-        if network is not None:
-            addresses.allocate(db, network, container_id)
+        wiring.allocate(instance, db, container_id, mode)
     return chosen

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from tuidock.engine.containers import rootfs
+from tuidock.engine.containers import rootfs, wiring
 from tuidock.engine.containers.creating import ImageView
 from tuidock.engine.containers.inspecting import request_of
 from tuidock.engine.containers.moves import move_lock, read_intent, status_of, write_intent
@@ -17,7 +17,6 @@ from tuidock.engine.containers.sweep import heal
 from tuidock.engine.errors import EngineError, InvalidArgument, StartFailed, WrongState
 from tuidock.engine.files import read_text, refuse, write_atomic
 from tuidock.engine.instance import Instance
-from tuidock.engine.network import attach
 from tuidock.engine.runtime import defaults, seccomp, shim, spec
 from tuidock.engine.runtime.cgroup import as_record, detect
 from tuidock.engine.runtime.status import read_pid, read_status
@@ -48,9 +47,9 @@ def start(
         with ExitStack() as undo:
             try:
                 lower = rootfs.with_init_layer(instance.paths, image.top_chain_id, image.lower)
-                wiring = attach.prepare(instance, row.id, row.name, config, host_config)
-                undo.callback(attach.release, instance, row.id)
-                launch = _plan(instance, row, config, host_config, lower, wiring, generation, tty_size, began)
+                place = wiring.prepare(instance, row, config, host_config)
+                undo.callback(wiring.release, instance, row, host_config)
+                launch = _plan(instance, row, config, host_config, lower, place, generation, tty_size, began)
                 pid = _launch(instance, launch, lock, owner)
             except OSError as error:
                 raise refuse(error, f"start container {row.name}") from error
@@ -80,13 +79,13 @@ def _launch(instance: Instance, launch: spec.Launch, lock: int, owner: int) -> i
     except StartFailed as error:
         if error.step != "port" or error.errno != _ENOENT:
             raise
-    attach.restore_table(instance)
+    wiring.restore_table(instance)
     return shim.start(launch.directory, launch.run, lock=lock, owner=owner)
 
 
 def _plan(
     instance: Instance, row: Container, config: Mapping[str, Any], host_config: Mapping[str, Any],
-    lower: tuple[str, ...], wiring: attach.Wiring, generation: int, tty_size: tuple[int, int], began: int,
+    lower: tuple[str, ...], place: wiring.Wiring, generation: int, tty_size: tuple[int, int], began: int,
 ) -> spec.Launch:  # fmt: skip
     directory = instance.paths.container(row.id)
     privileged = bool(host_config.get("Privileged"))
@@ -97,10 +96,10 @@ def _plan(
     return spec.Launch(
         id=row.id, name=row.name, image=row.image, instance=instance.id, generation=generation, directory=directory,
         run=instance.paths.container_run(row.id), journal=instance.paths.journal, config=config,
-        host_config={**host_config, "LinkEnv": wiring.environment},
+        host_config={**host_config, "LinkEnv": place.environment},
         rootfs=spec.Rootfs(lower, directory + "/upper", directory + "/work"),
-        mounts=_living_mounts(row.mounts), interfaces=wiring.interfaces, network_namespace=wiring.namespace,
-        ports=wiring.ports, nft_table=instance.nft_table, cgroup=_cgroup_plan(instance, row.id, host_config),
+        mounts=_living_mounts(row.mounts), interfaces=place.interfaces, network_namespace=place.namespace,
+        ports=place.ports, nft_table=instance.nft_table, cgroup=_cgroup_plan(instance, row.id, host_config),
         seccomp=_seccomp(instance, host_config, mask, privileged),
         steps=(("image", 0), ("container", time.monotonic_ns() - began)),
         reap=(sys.executable, "-m", "tuidock", "--root", instance.paths.root, "_reap", row.id),

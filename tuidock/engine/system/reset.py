@@ -14,6 +14,7 @@ from tuidock.engine.containers.removing import remove_many
 from tuidock.engine.errors import SystemFailure
 from tuidock.engine.files import locked
 from tuidock.engine.instance import Instance
+from tuidock.engine.network import bridge, networks, nftables
 from tuidock.engine.state import State
 from tuidock.engine.types import MountPoint
 
@@ -27,10 +28,12 @@ def reset(instance: Instance) -> None:
     failed = [error for _, error in remove_many(instance, targets, force=True) if error is not None]
     if failed:
         raise SystemFailure(f"cannot reset {instance.paths.root}: {failed[0]}")
-    from tuidock.engine.network import teardown
     from tuidock.engine.runtime.cgroup import detect
 
-    teardown.remove_all(instance.state.read(), instance.id, instance.bridge)
+    for network in networks.all_networks(instance.state.read()):
+        bridge.remove(network)
+    if nftables.exists(instance.nft_table):
+        nftables.remove(instance.nft_table)
     detect(instance.id).remove_parent()
     instance.state.close()
     shutil.rmtree(instance.paths.run, ignore_errors=True)
@@ -55,13 +58,12 @@ def rebuild(instance: Instance) -> list[str]:
         for suffix in ("-wal", "-shm"):
             _unlink(old + suffix)
         try:
-            from tuidock.engine.network import networks
             from tuidock.engine.store import recover
 
             with fresh.write() as db:
                 done += recover.images(db, paths, kept)
                 done += _volumes(db, paths.volumes)
-                networks.restore(db, instance.bridge, paths.is_default, kept)
+                networks.restore(db, kept)
                 for name in sorted(os.listdir(paths.containers)):
                     sentence = _container(db, f"{paths.containers}/{name}/create.json")
                     if sentence:
