@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 from tuidock.engine.containers.inspecting import request_of
 from tuidock.engine.containers.rows import one_container, resolve
 from tuidock.engine.errors import Conflict, InvalidArgument, Unsupported, WrongState
-from tuidock.engine.files import is_locked
+from tuidock.engine.files import is_locked, locked
 from tuidock.engine.instance import Instance
 from tuidock.engine.network import addresses, bridge, files, linking, networks, nftables, ports
+from tuidock.engine.network.ipv4 import mac, number
 from tuidock.engine.runtime.spec import Interface
 from tuidock.engine.runtime.status import read_pid, read_status
 from tuidock.engine.types import Container, PortBinding
@@ -60,7 +61,7 @@ def prepare(instance: Instance, row: Container, config: Mapping[str, Any], host_
     prefix = network.subnet.partition("/")[2]
     interface = Interface(
         "eth0", network.bridge, instance.veth(row.id), (f"{address}/{prefix}",),
-        () if network.internal else (network.gateway,), addresses.mac(addresses.number(address)),
+        () if network.internal else (network.gateway,), mac(number(address)),
     )  # fmt: skip
     return Wiring("private", (interface,), tuple(bindings), tuple(environment), warning)
 
@@ -114,7 +115,9 @@ def release(instance: Instance, row: Container, host_config: Mapping[str, Any]) 
 def restore_table(instance: Instance) -> None:
     """Makes the nftables table anew, with the ports of all that run: somebody has flushed it."""
     db = instance.state.read()
-    nftables.create(instance.nft_table, networks.all_networks(db), ports.elements(db, _living(instance, "")))
+    with locked(instance.paths.run + "/network.lock"):
+        if not nftables.exists(instance.nft_table):  # else somebody was faster, and shims may have added elements
+            nftables.create(instance.nft_table, networks.all_networks(db), ports.elements(db, _living(instance, "")))
 
 
 def _join(instance: Instance, reference: str, directory: str) -> str:

@@ -7,55 +7,16 @@ given back is not somebody else's a moment later.
 
 from __future__ import annotations
 
-import socket
 import sqlite3
-import struct
-from typing import Final
 
 from tuidock.engine.errors import Conflict, InvalidArgument, SystemFailure
+from tuidock.engine.network.ipv4 import dotted, number, split
 from tuidock.engine.network.networks import NetworkRow
-
-#: A Linux bridge has no more ports than this.
-BRIDGE_PORTS: Final = 1023
 
 _GAP = """
 SELECT a.address + 1 FROM addresses a WHERE a.network_id = ?1 AND a.address < ?2 AND NOT EXISTS
     (SELECT 1 FROM addresses b WHERE b.network_id = ?1 AND b.address = a.address + 1) ORDER BY a.address LIMIT 1
 """
-
-
-def number(address: str) -> int:
-    """An IPv4 address as a number. Raises InvalidArgument when it is none."""
-    try:
-        return int(struct.unpack("!I", socket.inet_pton(socket.AF_INET, address))[0])
-    except OSError:
-        raise InvalidArgument(f"invalid IPv4 address: {address}") from None
-
-
-def dotted(value: int) -> str:
-    return socket.inet_ntoa(struct.pack("!I", value))
-
-
-def mac(value: int) -> str:
-    """The MAC that belongs to an address, so that a restart keeps neighbours' caches right."""
-    return "02:42:" + ":".join(f"{byte:02x}" for byte in struct.pack("!I", value))
-
-
-def split(subnet: str) -> tuple[int, int]:
-    """(network, prefix length) of `10.88.0.0/16`."""
-    network, _, prefix = subnet.partition("/")
-    if not prefix.isdigit() or int(prefix) > 32:
-        raise InvalidArgument(f"invalid subnet: {subnet}")
-    value = number(network)
-    if value & ((1 << (32 - int(prefix))) - 1):
-        raise InvalidArgument(f"invalid subnet: {subnet} has bits set to the right of its prefix")
-    return value, int(prefix)
-
-
-def overlap(first: tuple[int, int], second: tuple[int, int]) -> bool:
-    """Whether two (network, prefix length) have an address in common."""
-    shift = 32 - min(first[1], second[1])
-    return first[0] >> shift == second[0] >> shift
 
 
 def allocate(db: sqlite3.Connection, network: NetworkRow, container_id: str, wanted: str = "") -> str:

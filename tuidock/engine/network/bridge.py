@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from tuidock.engine.errors import SystemFailure
 from tuidock.engine.files import locked
 from tuidock.engine.network import links, networks, nftables
-from tuidock.engine.network.addresses import mac, number, overlap, split
+from tuidock.engine.network.ipv4 import mac, number, overlap, split
 from tuidock.engine.network.networks import NetworkRow
 from tuidock.engine.network.nftables import PortElement
 
@@ -63,8 +63,8 @@ def _enable_forwarding() -> None:
 
 
 def _create(network: NetworkRow) -> None:
-    from pyroute2 import IPRoute
-    from pyroute2.netlink.exceptions import NetlinkError
+    from pyroute2 import IPRoute  # type: ignore[import-untyped]
+    from pyroute2.netlink.exceptions import NetlinkError  # type: ignore[import-untyped]
 
     prefix = split(network.subnet)[1]
     blocker = clash(network)
@@ -117,6 +117,6 @@ def move_if_clashing(db: sqlite3.Connection, network: NetworkRow, instance: str)
 
 
 def remove(network: NetworkRow) -> None:
-    """Delete the bridge; none is fine."""
+    """Delete the network's bridge; none is fine, and a link of that name that is no bridge is somebody else's."""
     if network.bridge and os.path.isdir(f"/sys/class/net/{network.bridge}/bridge"):
         links.delete_link(network.bridge)

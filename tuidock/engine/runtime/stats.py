@@ -81,3 +81,12 @@ def host_memory(meminfo: str = "/proc/meminfo") -> int:
     """Bytes of memory of the machine: what `stats` shows as the limit of a container without one."""
     first = read(meminfo).split(None, 2)
     return int(first[1]) * 1024 if len(first) > 1 and first[0] == "MemTotal:" else os.sysconf("SC_PHYS_PAGES") * 4096
+
+
+#: Samplers of this process by cgroup parent, so that a caller without one of its own gets a percentage too.
+_SAMPLERS: dict[str, Sampler] = {}
+
+
+def sample_container(cgroups: Cgroups, container_id: str, pid: int = 0) -> Stats | None:
+    """One sample; its percentage is of the time since this process's previous sample of the container."""
+    return _SAMPLERS.setdefault(cgroups.parent, Sampler(cgroups)).sample(container_id, pid)

@@ -1,0 +1,165 @@
+"""The texts of /etc/hosts, /etc/hostname and /etc/resolv.conf that a container gets, as docker writes them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, NamedTuple
+
+from tuidock.engine.errors import InvalidArgument
+from tuidock.engine.files import read_text, rewrite
+
+_HOSTS_V6: Final = (
+    "::1\tlocalhost ip6-localhost ip6-loopback\n"
+    "fe00::\tip6-localnet\n"
+    "ff00::\tip6-mcastprefix\n"
+    "ff02::1\tip6-allnodes\n"
+    "ff02::2\tip6-allrouters\n"
+)
+_FALLBACK: Final = ("8.8.8.8", "8.8.4.4")
+_RESOLVED_STUB: Final = "127.0.0.53"
+_RESOLVED_FILE: Final = "/run/systemd/resolve/resolv.conf"
+
+
+class HostLine(NamedTuple):
+    """A line of /etc/hosts."""
+
+    address: str
+    names: str
+
+
+def hosts(
+    names: str,
+    addresses: Iterable[str],
+    extra: Iterable[HostLine] = (),
+    linked: Iterable[HostLine] = (),
+    *,
+    ipv6: bool = True,
+) -> str:
+    """/etc/hosts: localhost, --add-host, links, and the container itself under all its addresses."""
+    lines = ["127.0.0.1\tlocalhost\n"]
+    if ipv6:
+        lines.append(_HOSTS_V6)
+    lines += [f"{line.address}\t{line.names}\n" for line in (*extra, *linked)]
+    lines += [f"{address}\t{names}\n" for address in addresses]
+    return "".join(lines)
+
+
+def own_names(hostname: str, domainname: str = "") -> str:
+    """`web.example.org web`, or `web`."""
+    if domainname:
+        return f"{hostname}.{domainname} {hostname}"
+    short = hostname.partition(".")[0]
+    return f"{hostname} {short}" if short and short != hostname else hostname
+
+
+def extra_hosts(entries: Iterable[str], gateway: str) -> list[HostLine]:
+    """--add-host `name:address` or `name=address`; the address host-gateway is that of the host."""
+    lines = []
+    for entry in entries:
+        name, separator, address = entry.partition("=")
+        if not separator or ":" in name:
+            name, separator, address = entry.partition(":")
+        address = address.strip("[]")
+        if address == "host-gateway":
+            if not gateway:
+                raise InvalidArgument(f"--add-host {entry}: this network has no gateway that host-gateway could mean")
+            address = gateway
+        if not name or not address or any(c.isspace() for c in name + address):
+            raise InvalidArgument(f"bad format for add-host: {entry!r}")
+        lines.append(HostLine(address, name))
+    return lines
+
+
+def host_resolv_conf(read: Callable[[str], str] | None = None) -> str:
+    """The host's resolv.conf; the one with real servers when systemd-resolved shows only its stub."""
+    reader = read or _read
+    text = reader("/etc/resolv.conf")
+    if _servers(text) == [_RESOLVED_STUB]:
+        return reader(_RESOLVED_FILE) or text
+    return text
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read(1 << 16)
+    except OSError:
+        return ""
+
+
+def _lines(text: str) -> list[tuple[str, list[str]]]:
+    found = []
+    for line in text.splitlines():
+        words = line.split("#", 1)[0].split(";", 1)[0].split()
+        if len(words) > 1:
+            found.append((words[0], words[1:]))
+    return found
+
+
+def _servers(text: str) -> list[str]:
+    return [words[0] for key, words in _lines(text) if key == "nameserver"]
+
+
+def _is_loopback(address: str) -> bool:
+    return address.startswith("127.") or address == "::1"
+
+
+def resolv_conf(
+    host: str,
+    *,
+    servers: Sequence[str] = (),
+    search: Sequence[str] = (),
+    options: Sequence[str] = (),
+    ipv6: bool = False,
+    own_network: bool = True,
+) -> str:
+    """/etc/resolv.conf from the host's and from --dns, --dns-search and --dns-option, which replace its lines.
+
+    A container with a network of its own cannot reach the host's loopback servers. `--dns-search .` means none.
+    """
+    lines = _lines(host)
+    chosen = list(servers) or [words[0] for key, words in lines if key == "nameserver"]
+    if own_network and not servers:
+        reachable = [s for s in chosen if not _is_loopback(s) and (ipv6 or ":" not in s)]
+        chosen = reachable or list(_FALLBACK)
+    domains = list(search)
+    if not domains:
+        for key, words in lines:
+            if key in ("search", "domain"):
+                domains = words
+    settings = list(options)
+    if not settings:
+        settings = [word for key, words in lines if key == "options" for word in words]
+    text = "".join(f"nameserver {server}\n" for server in chosen)
+    if domains and domains != ["."]:
+        text += f"search {' '.join(domains)}\n"
+    if settings:
+        text += f"options {' '.join(settings)}\n"
+    return text
+
+
+def ipv6_enabled(path: str = "/proc/sys/net/ipv6/conf/default/disable_ipv6") -> bool:
+    """Whether new network namespaces have IPv6."""
+    return _read(path).strip() == "0"
+
+
+def host_file(path: str) -> str:
+    """The text of a file, "" when there is none."""
+    return _read(path)
+
+
+def write(directory: str, name: str, text: str) -> None:
+    """Put a text where the container's bind mount shows it, in the same file; one that is right already stays."""
+    path = f"{directory}/{name}"
+    if read_text(path) != text:
+        rewrite(path, text)
+
+
+def write_unless_edited(directory: str, name: str, text: str) -> None:
+    """As write, but what somebody changed inside the container stays."""
+    path, generated = f"{directory}/{name}", f".{name}.generated"
+    if os.path.exists(path) and _read(path) != _read(f"{directory}/{generated}"):
+        return
+    write(directory, name, text)
+    write(directory, generated, text)
