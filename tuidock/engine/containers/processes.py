@@ -5,10 +5,11 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Sequence
 
-from tuidock.engine.errors import EngineError, InvalidArgument, SystemFailure
+from tuidock.engine.errors import InvalidArgument, SystemFailure
 from tuidock.engine.instance import Instance
 from tuidock.engine.runtime import shim
 from tuidock.engine.runtime.cgroup import detect
+from tuidock.engine.runtime.stats import Sampler
 from tuidock.engine.types import Container, ExecRequest, ProcessTable, Stats
 
 _DEFAULT_PS = ("-ef",)
@@ -42,18 +43,12 @@ def top(instance: Instance, container: Container, ps_args: Sequence[str]) -> Pro
     return ProcessTable(titles, tuple(rows))
 
 
-def sample(instance: Instance, containers: Sequence[Container]) -> list[Stats]:
-    """One Stats for each container that runs."""
-    from tuidock.engine.runtime.stats import sample_container
-
-    cgroups = detect(instance.id)
+def sample(sampler: Sampler, containers: Sequence[Container]) -> list[Stats]:
+    """One Stats for each container that runs; cpu_percent is what was used since the sampler's last look at it."""
     found = []
     for container in containers:
         if container.pid:
-            try:
-                stats = sample_container(cgroups, container.id, container.pid)
-            except (OSError, EngineError):
-                continue  # it ended between the look and the sample
+            stats = sampler.sample(container.id, container.pid)
             if stats is not None:
                 found.append(stats)
     return found

@@ -1,0 +1,46 @@
+"""What every door has: the instance, and the way from a typed reference to a container."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tuidock.engine.containers import rows
+from tuidock.engine.errors import Conflict, WrongState
+from tuidock.engine.instance import Instance
+from tuidock.engine.types import Container
+
+if TYPE_CHECKING:
+    from tuidock.engine.containers.creating import ImageView
+
+LIVING = ("running", "paused", "restarting")
+
+
+class Door:
+    """One data root, perhaps only to be looked at."""
+
+    instance: Instance
+    read_only: bool
+
+    def _change(self, what: str) -> None:
+        if self.read_only:
+            raise Conflict(f"cannot {what}: this session is read-only")
+
+    def _id(self, reference: str) -> str:
+        return rows.resolve(self.instance.state.read(), reference)
+
+    def container(self, reference: str) -> Container:
+        """By name, id or unambiguous prefix. Raises NotFound, AmbiguousId."""
+        return rows.one_container(self.instance, self._id(reference))
+
+    def _running(self, reference: str, words: str = "is not running") -> Container:
+        container = self.container(reference)
+        if container.status not in ("running", "paused"):
+            raise WrongState(f"Container {container.name} {words}")
+        return container
+
+    def _image_view(self, reference: str) -> ImageView:
+        from tuidock.engine.containers.creating import ImageView
+        from tuidock.engine.store import images
+
+        record = images.resolve(self.instance.state, self.instance.paths, reference)
+        return ImageView(record.id, reference, record.container_config, record.lower, record.top_chain_id)

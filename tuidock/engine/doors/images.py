@@ -1,0 +1,92 @@
+"""Images: list, load, save, import, pull, tag, remove."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO
+
+from tuidock.engine.containers import rows
+from tuidock.engine.doors.base import LIVING, Door
+from tuidock.engine.errors import NotFound
+from tuidock.engine.types import Image, Progress, Removed
+
+
+class Images(Door):
+    """The image store of this data root."""
+
+    def images(self, all: bool = False) -> list[Image]:
+        """Newest first, dangling ones included."""
+        from tuidock.engine.store import images
+
+        used: dict[str, int] = {}
+        for (image_id,) in self.instance.state.read().execute("SELECT image_id FROM containers"):
+            used[image_id] = used.get(image_id, 0) + 1
+        return images.list_images(self.instance.state, used)
+
+    def image(self, reference: str) -> Image:
+        """By reference, id or prefix. Raises NotFound."""
+        from tuidock.engine.store import images
+
+        found = images.resolve(self.instance.state, self.instance.paths, reference)
+        for image in self.images():
+            if image.id == found.id:
+                return image
+        raise NotFound("image", reference)
+
+    def inspect_image(self, reference: str) -> dict[str, Any]:
+        """docker's JSON."""
+        from tuidock.engine.store import images
+
+        return images.inspect(self.instance.state, self.instance.paths, reference)
+
+    def history(self, reference: str) -> list[dict[str, Any]]:
+        """Newest step first, docker's keys."""
+        from tuidock.engine.store import images
+
+        return images.history(self.instance.state, self.instance.paths, reference)
+
+    def load(self, source: BinaryIO) -> Iterator[Progress]:
+        """Images of a docker or OCI archive; the last progress of each has action `loaded`."""
+        from tuidock.engine.store import operations
+
+        self._change("load images")
+        return operations.load(self.instance.state, self.instance.paths, source)
+
+    def save(self, references: Sequence[str], target: BinaryIO) -> None:
+        """Writes an archive that docker, podman and skopeo read."""
+        from tuidock.engine.store import operations
+
+        operations.save(self.instance.state, self.instance.paths, references, target)
+
+    def import_image(
+        self, source: BinaryIO, reference: str = "", message: str = "", changes: Sequence[str] = ()
+    ) -> Iterator[Progress]:
+        """An image from a tar of a root file system; the last progress has action `imported` and the id."""
+        from tuidock.engine.store import operations
+
+        self._change("import an image")
+        return operations.import_image(self.instance.state, self.instance.paths, source, reference, message, changes)
+
+    def pull(self, reference: str) -> Iterator[Progress]:
+        """host/base is made from this machine's own programs. Raises Unsupported for anything else."""
+        from tuidock.engine.store import operations
+
+        self._change("pull an image")
+        return operations.pull(self.instance.state, self.instance.paths, reference)
+
+    def tag(self, source: str, target: str) -> None:
+        """Another name for an image."""
+        from tuidock.engine.store import operations
+
+        self._change("tag an image")
+        operations.tag(self.instance.state, self.instance.paths, source, target)
+
+    def remove_image(self, reference: str, force: bool = False, no_prune: bool = False) -> list[Removed]:
+        """docker's rules: a tag that is not the last only untags. Raises InUse, Conflict."""
+        from tuidock.engine.store import operations
+
+        self._change("remove an image")
+        users = [(c.name, c.image_id, c.status in LIVING) for c in rows.list_containers(self.instance)]
+        return operations.remove(
+            self.instance.state, self.instance.paths, reference, users, force=force, no_prune=no_prune
+        )

@@ -1,0 +1,105 @@
+"""Containers: what can be looked at without changing anything."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tuidock.engine.containers import rows
+from tuidock.engine.doors.base import LIVING, Door
+from tuidock.engine.types import Container, LogLine, PortBinding, ProcessTable, Stats, Step
+
+if TYPE_CHECKING:
+    from tuidock.engine.runtime.stats import Sampler
+
+
+class Looking(Door):
+    """Lists, inspect, logs, stats, ports, top."""
+
+    _sampler: Sampler | None = None
+
+    def containers(self, all: bool = True) -> list[Container]:
+        """Newest first; all=False leaves out those that do not run. A lost shim is replaced on the way."""
+        found = rows.list_containers(self.instance, all_=all)
+        if not self.read_only and self._heal(found):
+            found = rows.list_containers(self.instance, all_=all)
+        return found
+
+    def _heal(self, found: list[Container]) -> bool:
+        """Puts right what the list shows: containers without a shim, ends that nobody cleaned up, --rm leftovers."""
+        from tuidock.engine.runtime.status import read_status
+
+        healed = False
+        for container in found:
+            if container.status == "running" or (container.status == "exited" and container.exit_code == 255):
+                state = read_status(self.instance.paths, container.id)
+                if state.needs_shim or state.orphaned:
+                    from tuidock.engine.containers.sweep import heal
+
+                    healed |= heal(self.instance, container.id, state)
+        return healed
+
+    def inspect_container(self, reference: str, size: bool = False) -> dict[str, Any]:
+        """docker's JSON with a Timeline beside it."""
+        from tuidock.engine.containers.inspecting import inspect
+
+        return inspect(self.instance, self._id(reference), size=size)
+
+    def timeline(self, reference: str) -> list[Step]:
+        """The timed steps of the last start."""
+        from tuidock.engine.containers.inspecting import timeline
+
+        return timeline(self.instance, self._id(reference))
+
+    def ports(self, reference: str) -> list[PortBinding]:
+        """The published ports of a running container."""
+        return list(self.container(reference).ports)
+
+    def top(self, reference: str, ps_args: Sequence[str] = ()) -> ProcessTable:
+        """Its processes as the host's ps shows them. Raises WrongState when it does not run."""
+        from tuidock.engine.containers.processes import top
+
+        return top(self.instance, self._running(reference), ps_args)
+
+    def logs(
+        self, reference: str, *, follow: bool = False, tail: int | None = None, since: int = 0, until: int = 0,
+        stop: threading.Event | None = None,
+    ) -> Iterator[list[LogLine]]:  # fmt: skip
+        """Batches of lines; with follow it blocks until the container ends or `stop` is set (events.Stop wakes it)."""
+        from tuidock.engine.runtime.logs import read_logs
+        from tuidock.engine.runtime.status import read_status
+
+        container_id = self._id(reference)
+        paths = self.instance.paths
+        return read_logs(
+            self.log_directory(container_id), paths.journal,
+            lambda: read_status(paths, container_id).status in LIVING,
+            follow=follow, tail=tail, since=since, until=until, stop=stop,
+        )  # fmt: skip
+
+    def copy_logs(
+        self, reference: str, out: int, err: int, *, tail: int | None = None, timestamps: bool = False
+    ) -> None:
+        """Writes the log up to now to two descriptors, raw and fast; -1 drops a stream."""
+        from tuidock.engine.runtime.logs import copy_logs
+
+        copy_logs(self.log_directory(reference), out, err, tail=tail, timestamps=timestamps)
+
+    def log_directory(self, reference: str) -> str:
+        """Where the segments of its log lie."""
+        return self.instance.paths.container(self._id(reference)) + "/logs"
+
+    def stats(self, references: Sequence[str]) -> list[Stats]:
+        """One sample of each that runs. The CPU share is of the time since this engine's last sample of it."""
+        from tuidock.engine.containers.processes import sample
+
+        if self._sampler is None:
+            from tuidock.engine.runtime.cgroup import detect
+            from tuidock.engine.runtime.stats import Sampler
+
+            self._sampler = Sampler(detect(self.instance.id))
+        wanted = set(references)
+        known = [c for c in rows.list_containers(self.instance, all_=False) if c.id in wanted]
+        rest = [self.container(reference) for reference in references if len(reference) != 64]
+        return sample(self._sampler, known + rest)

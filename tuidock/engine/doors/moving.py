@@ -1,0 +1,157 @@
+"""Containers: everything that changes one."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+from tuidock.engine.containers import rows
+from tuidock.engine.doors.base import Door
+from tuidock.engine.errors import EngineError, WrongState
+from tuidock.engine.types import Container, CreateRequest, ExecRequest
+
+
+class Moving(Door):
+    """create, start, stop, kill, pause, rename, remove, attach and exec."""
+
+    def create(self, request: CreateRequest) -> str:
+        """Makes a container, returns its id."""
+        from tuidock.engine.containers.creating import create
+
+        self._change("create a container")
+        return create(self.instance, request, self._image_view(str(request.config.get("Image") or "")))
+
+    def start(
+        self, reference: str, *, owner: socket.socket | None = None, tty_size: tuple[int, int] = (0, 0)
+    ) -> Container:
+        """Starts it; owner is the far end of a stream socket that gets the output with back-pressure.
+
+        Raises StartFailed with docker's exit code.
+        """
+        from tuidock.engine.containers.starting import start
+
+        self._change("start a container")
+        container = self.container(reference)
+        image = self._image_view(container.image_id)
+        fd = -1 if owner is None else owner.fileno()
+        start(self.instance, container, image, owner=fd, tty_size=tty_size)
+        return self.container(container.id)
+
+    def _config(self, container_id: str) -> dict[str, Any]:
+        from tuidock.engine.containers.inspecting import request_of
+
+        return request_of(self.instance, container_id)[0]
+
+    def stop(self, reference: str, *, timeout: int | None = None, signal: str = "") -> None:
+        """Stop signal, wait (10 s), SIGKILL. Stopping a stopped one is fine."""
+        from tuidock.engine.containers import stopping
+
+        self._change("stop a container")
+        container = self.container(reference)
+        stopping.stop(self.instance, container.id, container.name, self._config(container.id), timeout, signal)
+
+    def restart(self, reference: str, *, timeout: int | None = None, signal: str = "") -> None:
+        """stop and start."""
+        from tuidock.engine.events import append
+
+        self._change("restart a container")
+        container = self.container(reference)
+        self.stop(container.id, timeout=timeout, signal=signal)
+        self.start(container.id)
+        append(self.instance.paths.journal, "container", "restart", container.id, container.name, image=container.image)
+
+    def kill(self, reference: str, signal: str = "KILL") -> None:
+        """Sends a signal to the init process."""
+        from tuidock.engine.containers import stopping
+
+        self._change("kill a container")
+        container = self.container(reference)
+        stopping.kill(self.instance, container.id, container.name, self._config(container.id), signal)
+
+    def pause(self, reference: str) -> None:
+        """Freezes all its processes."""
+        from tuidock.engine.containers import stopping
+
+        self._change("pause a container")
+        container = self.container(reference)
+        stopping.pause(self.instance, container.id, container.name)
+
+    def unpause(self, reference: str) -> None:
+        """Lets them go on."""
+        from tuidock.engine.containers import stopping
+
+        self._change("unpause a container")
+        container = self.container(reference)
+        stopping.unpause(self.instance, container.id, container.name)
+
+    def wait(self, reference: str, condition: str = "not-running") -> int:
+        """Blocks until it has ended, returns the exit code. condition: not-running, next-exit or removed."""
+        from tuidock.engine.containers import stopping
+
+        container_id = self._id(reference)
+        return stopping.wait(self.instance, container_id, next_exit=condition == "next-exit")
+
+    def rename(self, reference: str, new_name: str) -> None:
+        """Raises NameTaken or InvalidArgument."""
+        from tuidock.engine.containers.renaming import rename
+
+        self._change("rename a container")
+        rename(self.instance, self.container(reference), new_name)
+
+    def remove(self, reference: str, *, force: bool = False, volumes: bool = False) -> None:
+        """Removes one. Raises WrongState when it runs and force is not given."""
+        for _, error in self.remove_many([reference], force=force, volumes=volumes):
+            if error is not None:
+                raise error
+
+    def remove_many(
+        self, references: Sequence[str], *, force: bool = False, volumes: bool = False
+    ) -> list[tuple[str, EngineError | None]]:
+        """Removes several together (much faster than one by one); tells for each reference what went wrong."""
+        from tuidock.engine.containers.removing import remove_many
+
+        self._change("remove a container")
+        found: dict[str, tuple[str, str]] = {}
+        failures: dict[str, EngineError] = {}
+        for reference in references:
+            try:
+                container = self.container(reference)
+                found[reference] = (container.id, container.name)
+            except EngineError as error:
+                failures[reference] = error
+        targets = list(dict.fromkeys(found.values()))
+        done = dict(remove_many(self.instance, targets, force=force, volumes=volumes, drop_volumes=self._drop_volumes))
+        return [(r, failures[r] if r in failures else done[found[r][0]]) for r in references]
+
+    def _drop_volumes(self, names: Sequence[str]) -> None:
+        from tuidock.engine.store import volumes
+
+        for name in names:
+            volumes.remove(self.instance.state, self.instance.paths, name, force=True)
+
+    def prune_containers(self) -> tuple[list[str], int]:
+        """Removes all that do not run; returns their ids and the bytes that came free."""
+        idle = [container for container in self.containers() if container.status in ("created", "exited", "dead")]
+        size = sum(rows.writable_size(self.instance, container.id) for container in idle)
+        done = self.remove_many([container.id for container in idle])
+        return [reference for reference, error in done if error is None], size
+
+    def attach(self, reference: str) -> socket.socket:
+        """A connected stream socket to its shim; frames as in native/src/shim/attach.c. Raises WrongState."""
+        from tuidock.engine.runtime.stream import connect
+
+        container = self._running(reference)
+        if container.status == "paused":
+            raise WrongState("You cannot attach to a paused container, unpause it first")
+        return connect(self.instance.paths.container_run(container.id))
+
+    def exec_argv(self, reference: str, request: ExecRequest) -> list[str]:
+        """The argv of `tuidock-shim exec`, to be executed or spawned by the client. Raises WrongState."""
+        from tuidock.engine.containers.processes import exec_argv
+
+        self._change("run a command in a container")
+        container = self._running(reference)
+        if container.status == "paused":
+            raise WrongState(f"Container {container.name} is paused, unpause the container before exec")
+        return exec_argv(self.instance, container.id, request)

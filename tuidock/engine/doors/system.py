@@ -1,0 +1,90 @@
+"""The data root as a whole: events, info, check, sweep, rebuild, reset, boot."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from tuidock.engine.doors.images import Images
+from tuidock.engine.doors.looking import Looking
+from tuidock.engine.doors.moving import Moving
+from tuidock.engine.doors.places import Places
+from tuidock.engine.types import Event, Problem, UsageRow
+
+
+class System(Looking, Moving, Images, Places):
+    """What concerns all objects together."""
+
+    def events(
+        self, *, since: int = 0, until: int = 0, follow: bool = True, stop: threading.Event | None = None
+    ) -> Iterator[list[Event]]:
+        """Batches from the journal; with follow it blocks without polling until `stop` is set."""
+        from tuidock.engine.events import read_events
+
+        return read_events(self.instance.paths.journal, since=since, until=until, follow=follow, stop=stop)
+
+    def info(self) -> dict[str, Any]:
+        """docker's `info` keys."""
+        from tuidock.engine.system import usage
+
+        return usage.info(self.instance, self.containers(), len(self.images()))
+
+    def version(self) -> dict[str, Any]:
+        """Version of the program and of what it stands on."""
+        from tuidock.engine.system import usage
+
+        return usage.version()
+
+    def disk_usage(self) -> list[UsageRow]:
+        """The four lines of `system df`."""
+        from tuidock.engine.system import usage
+
+        return usage.disk_usage(self.instance, self.images())
+
+    def check(self, *, repair: bool = False, fast: bool = False) -> Iterator[Problem]:
+        """Looks for everything that could be wrong; repair puts it right."""
+        from tuidock.engine.system.check import check
+
+        if repair:
+            self._change("repair")
+        return check(self.instance, repair=repair, fast=fast)
+
+    def sweep(self) -> list[str]:
+        """Puts right what kills and crashes left; returns what was done."""
+        from tuidock.engine.containers.sweep import sweep
+
+        self._change("sweep")
+        return sweep(self.instance)
+
+    def rebuild(self) -> list[str]:
+        """Makes state.db anew from the other files; returns what was taken in."""
+        from tuidock.engine.system.reset import rebuild
+
+        self._change("rebuild the database")
+        return rebuild(self.instance)
+
+    def reset(self) -> None:
+        """Removes everything of this data root."""
+        from tuidock.engine.system.reset import reset
+
+        self._change("reset")
+        reset(self.instance)
+
+    def boot(self) -> list[str]:
+        """After a reboot: marks what ran as exited and starts what its restart policy wants; returns the names."""
+        from tuidock.engine.containers.booting import wanted_after_boot
+
+        self._change("start containers")
+        self.sweep()
+        started = []
+        for name in wanted_after_boot(self.instance):
+            self.start(name)
+            started.append(name)
+        return started
+
+    @property
+    def root(self) -> str:
+        """The data root."""
+        return os.path.abspath(self.instance.paths.root)
