@@ -161,6 +161,20 @@ int cgroup_join_v1(const struct record *record, struct failure *failure)
     return 0;
 }
 
+/* Whether the container is paused. */
+bool cgroup_frozen(const struct record *record)
+{
+    char text[TEXT_SIZE];
+
+    for (size_t i = 0; i < record->cgroups; i++) {
+        cleanup_close int directory = open_at(AT_FDCWD, record->cgroup[i].directory, O_DIRECTORY | O_PATH, 0);
+        if (directory >= 0 && read_file_at(directory, record->cgroup_v2 ? "cgroup.freeze" : "freezer.state", text,
+                                           sizeof text) > 0)
+            return !strncmp(text, "1", 1) || !strncmp(text, "FR", 2);      /* FROZEN, FREEZING */
+    }
+    return false;
+}
+
 /* Kills every process of one cgroup directory; how many there were. */
 static size_t kill_members(int directory)
 {

@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 
 static int join(int namespace, const char *kind, struct failure *failure)
@@ -44,35 +43,6 @@ static int set_names(const struct record *record, struct failure *failure)
         return fail(failure, "hostname", -errno, "set the hostname to %s: %s", record->hostname, strerror(errno));
     if (*record->domainname && setdomainname(record->domainname, strlen(record->domainname)) < 0)
         return fail(failure, "hostname", -errno, "set the domain name to %s: %s", record->domainname, strerror(errno));
-    return 0;
-}
-
-/* 0, 1 and 2, with the terminal as the controlling one. Descriptors that lie there already are moved away first. */
-static int place_stdio(const struct child *child, int slave, struct failure *failure)
-{
-    int source[3] = {child->stdio->in, child->stdio->out, child->stdio->err};
-    cleanup_close int null = -1;
-
-    if (slave >= 0) {
-        source[0] = source[1] = source[2] = slave;
-        if (ioctl(slave, TIOCSCTTY, 0) < 0)
-            return fail(failure, "device", -errno, "make the terminal the controlling one: %s", strerror(errno));
-    }
-    for (int fd = 0; fd < 3; fd++) {
-        if (source[fd] < 0) {            /* only the host's /dev/null can be meant; it was looked at for the masks */
-            if (null < 0)
-                null = open_at(AT_FDCWD, "/dev/null", O_RDWR, 0);
-            source[fd] = null;
-        }
-        if (source[fd] < 3) {
-            source[fd] = fcntl(source[fd], F_DUPFD_CLOEXEC, 3);
-            if (source[fd] < 0)
-                return fail(failure, "exec", -errno, "prepare standard stream %d: %s", fd, strerror(errno));
-        }
-    }
-    for (int fd = 0; fd < 3; fd++)
-        if (dup2(source[fd], fd) < 0)
-            return fail(failure, "exec", -errno, "prepare standard stream %d: %s", fd, strerror(errno));
     return 0;
 }
 
@@ -116,7 +86,7 @@ static int dress(const struct child *child, struct process *process, struct mess
     if (rc == 0)
         rc = process_resolve(process, root, failure);
     if (rc == 0)
-        rc = place_stdio(child, slave, failure);
+        rc = process_stdio(child->stdio, slave, failure);
     return rc;
 }
 
@@ -138,7 +108,8 @@ static int run(const struct child *child, struct message *message)
     const struct record *record = child->record;
     struct process process = {.record = record, .arg = &record->arg, .user = record->user, .cwd = record->cwd,
                               .caps = record->caps, .filter = *child->filter,
-                              .init_exe = record->init ? child->prepared->self_exe : -1};
+                              .init_exe = record->init ? child->prepared->self_exe : -1,
+                              .owns_stdio = true, .launcher = -1};
     int terminal = -1, rc;
     char go;
 

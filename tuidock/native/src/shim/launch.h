@@ -34,9 +34,13 @@ struct process {
     struct filter filter;
     struct identity identity;
     int init_exe;                /* >= 0: executed as PID 1 in front of the command */
+    bool owns_stdio;             /* the streams were made for this process: they become its user's */
+    int launcher;                /* >= 0: the socket to a launcher that this process must not outlive */
     char home[300];              /* HOME=... */
     char path[4096];             /* the executable, found */
 };
+/* Puts 0, 1 and 2 in place; `slave` >= 0: the terminal for all three, which becomes the controlling one. */
+int process_stdio(const struct stdio *stdio, int slave, struct failure *failure);
 int process_limits(const struct record *record, int proc, struct failure *failure);
 int process_resolve(struct process *process, int root, struct failure *failure);       /* identity and HOME */
 int process_make_cwd(const struct process *process, struct failure *failure);
@@ -80,7 +84,26 @@ _Noreturn void child_main(const struct child *child);
 int message_send(int socket, const struct message *message, int descriptor);
 int message_receive(int socket, struct message *message, int *descriptor);   /* 1, 0 at the end, -errno */
 
+/* exec_child.c */
+struct entry {                   /* what an exec brings along into the container */
+    const struct record *record;
+    struct process *process;
+    const struct stdio *stdio;
+    int container, cgroup;       /* pidfd of its init process; v2: its cgroup, joined at birth */
+    bool tty, foreground;
+};
+struct entered { pid_t pid; int pidfd, status, go, terminal; };
+int exec_enter(const struct entry *entry, struct entered *entered, struct failure *failure);
+
+/* stream.c: the caller's terminal and streams while an exec runs in front */
+struct relay_ends { int to_stdin, from_stdout, from_stderr; bool terminal; };      /* -1: not relayed */
+struct keys { unsigned char byte[16]; size_t count; };
+int keys_parse(const char *text, struct keys *keys);
+enum { STREAM_DETACHED = -2 };
+int stream_run(const struct relay_ends *ends, const struct keys *keys, int pidfd);  /* until it ended, or detached */
+
 /* cgroup.c */
+bool cgroup_frozen(const struct record *record);
 int cgroup_join_v1(const struct record *record, struct failure *failure);
 
 #endif

@@ -13,8 +13,11 @@ int main(int argc, char **argv)
     if (argc > 2 && !strcmp(argv[0], "init") && !strcmp(argv[1], "--"))
         return init_main(argc, argv);
     for (size_t i = 0; argc > 1 && i < COUNT(verbs); i++)
-        if (!strcmp(argv[1], verbs[i].name))
+        if (!strcmp(argv[1], verbs[i].name)) {
+            if (verbs[i].run != init_main)
+                self_protect(argv);      /* does not return when it had to run again; without it, still better than not */
             return verbs[i].run(argc, argv);
+        }
     if (argc == 2 && !strcmp(argv[1], "version"))
         return puts("1") < 0;
     fputs("usage: tuidock-shim start|adopt|exec|init|version ...\n", stderr);

@@ -10,8 +10,10 @@
 #include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #ifndef CLOSE_RANGE_FIRST
@@ -69,6 +71,31 @@ int process_resolve(struct process *process, int root, struct failure *failure)
         process->env.item[process->env.count++] = process->home;      /* the maker of the array left room for two */
         process->env.item[process->env.count] = NULL;
     }
+    return 0;
+}
+
+/* 0, 1 and 2, with the terminal as the controlling one. Descriptors that lie there already are moved away first. */
+int process_stdio(const struct stdio *stdio, int slave, struct failure *failure)
+{
+    int source[3] = {stdio->in, stdio->out, stdio->err};
+
+    if (slave >= 0) {
+        source[0] = source[1] = source[2] = slave;
+        if (ioctl(slave, TIOCSCTTY, 0) < 0)
+            return fail(failure, "device", -errno, "make the terminal the controlling one: %s", strerror(errno));
+    }
+    for (int fd = 0; fd < 3; fd++) {
+        if (source[fd] < 0)
+            return fail(failure, "exec", -EBADF, "standard stream %d is not given", fd);
+        if (source[fd] < 3) {
+            source[fd] = fcntl(source[fd], F_DUPFD_CLOEXEC, 3);
+            if (source[fd] < 0)
+                return fail(failure, "exec", -errno, "prepare standard stream %d: %s", fd, strerror(errno));
+        }
+    }
+    for (int fd = 0; fd < 3; fd++)
+        if (dup2(source[fd], fd) < 0)
+            return fail(failure, "exec", -errno, "prepare standard stream %d: %s", fd, strerror(errno));
     return 0;
 }
 
@@ -212,6 +239,14 @@ static int change_identity(const struct process *process, struct failure *failur
     return 0;
 }
 
+/* A foreground exec ends with its client. Asked for after the identity changed, which clears it, and then looked whether
+ * the client had died before. */
+static bool launcher_lives(int socket)
+{
+    char byte;
+    return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && recv(socket, &byte, 1, MSG_DONTWAIT | MSG_PEEK) != 0;
+}
+
 int process_become(struct process *process, struct failure *failure)
 {
     const struct record *record = process->record;
@@ -222,7 +257,8 @@ int process_become(struct process *process, struct failure *failure)
 
     if (checked(syscall(SYS_close_range, CLOSE_RANGE_FIRST, ~0u, CLOSE_RANGE_CLOEXEC)) < 0)
         return fail(failure, "exec", -errno, "mark descriptors to be closed: %s", strerror(errno));
-    own_stdio(&process->identity);
+    if (process->owns_stdio)
+        own_stdio(&process->identity);
     umask(record->umask);
     cwd = enter_cwd(process, false, failure);
     if (cwd < 0)
@@ -233,6 +269,8 @@ int process_become(struct process *process, struct failure *failure)
     rc = change_identity(process, failure);
     if (rc < 0)
         return rc;
+    if (process->launcher >= 0 && !launcher_lives(process->launcher))
+        _exit(255);
     rc = caps_set(final, permitted);                 /* look up the command with the rights it will have */
     if (rc < 0)
         return fail(failure, "caps", rc, "set capabilities: %s", strerror(-rc));
