@@ -63,7 +63,7 @@ def rebuild(instance: Instance) -> list[str]:
             with fresh.write() as db:
                 done += recover.images(db, paths, kept)
                 done += _volumes(db, paths.volumes)
-                networks.restore(db, kept)
+                networks.restore(db, instance, kept)
                 for name in sorted(os.listdir(paths.containers)):
                     sentence = _container(db, f"{paths.containers}/{name}/create.json")
                     if sentence:

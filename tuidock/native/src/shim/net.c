@@ -104,7 +104,8 @@ static int add_veth(int host, const struct interface *interface, int netns, stru
     batch_text(batch, IFLA_INFO_KIND, "veth");
     data = batch_nest(batch, IFLA_INFO_DATA);
     peer = batch_nest(batch, VETH_INFO_PEER);
-    batch_raw(batch, &link, sizeof link);
+    /* the peer is set up from inside: veth refuses an end (ENOTCONN) that comes up before the two are tied together */
+    batch_raw(batch, &(struct ifinfomsg){.ifi_family = AF_UNSPEC}, sizeof link);
     batch_text(batch, IFLA_IFNAME, interface->name);
     batch_u32(batch, IFLA_NET_NS_FD, (uint32_t)netns);
     if (*interface->mac)
@@ -166,19 +167,24 @@ static int configure(int inside, const struct record *record, struct failure *fa
 {
     cleanup_free struct batch *batch = calloc(1, sizeof *batch);
     const char *what[NETLINK_MESSAGES] = {"lo"};
-    struct ifinfomsg loopback = {.ifi_family = AF_UNSPEC, .ifi_index = 1, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+    struct ifinfomsg up = {.ifi_family = AF_UNSPEC, .ifi_index = 1, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
     uint32_t culprit;
     int rc = 0;
 
     if (!batch)
         return fail(failure, "network", -ENOMEM, "no memory for the addresses");
-    batch_begin(batch, RTM_NEWLINK, NLM_F_ACK, &loopback, sizeof loopback);
+    batch_begin(batch, RTM_NEWLINK, NLM_F_ACK, &up, sizeof up);
     for (size_t i = 0; i < record->interfaces; i++) {
         const struct interface *interface = &record->interface[i];
         int index = index_of(inside, interface->name);
 
         if (index < 0)
             return fail(failure, "network", index, "find %s in the container: %s", interface->name, strerror(-index));
+        if (batch->sequence == NETLINK_MESSAGES)
+            return fail(failure, "network", -E2BIG, "a container has too many interfaces");
+        what[batch->sequence] = interface->name;
+        up.ifi_index = index;
+        batch_begin(batch, RTM_NEWLINK, NLM_F_ACK, &up, sizeof up);
         for (size_t j = 0; j < interface->address.count + interface->gateway.count; j++) {
             bool is_address = j < interface->address.count;
             const char *text = is_address ? interface->address.item[j]
