@@ -120,10 +120,10 @@ static int adopt(struct monitor *monitor)
     monitor->run_began = ticks_ns();
     monitor->oom_kills = cgroup_oom_kills(&monitor->record);
     pump_recover(monitor);
+    attach_listen(monitor, &failure);          /* without it the container still has its log and its end */
     pids->shim = getpid();
     pids->shim_start = process_start_time(getpid());
     pid_write(monitor->run_dir, pids);
-    attach_listen(monitor, &failure);          /* without it the container still has its log and its end */
     relay_serve(monitor);
     monitor_watch(monitor);
     if (ended)

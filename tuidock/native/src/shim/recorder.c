@@ -253,11 +253,19 @@ static _Noreturn void launch_failed(struct recorder *recorder, const struct fail
     _exit(1);
 }
 
+/* The launch may have reaped it already, and then its pid is -1: a signal to that would reach every process there is. */
+static void init_kill(const struct launched *launched)
+{
+    if (launched->pid <= 1)
+        return;
+    kill(launched->pid, SIGKILL);
+    waitpid(launched->pid, NULL, 0);
+}
+
 /* The shim died before the container ran: nobody was told of it, so it never was. */
 static _Noreturn void launch_abandoned(struct recorder *recorder, const struct launched *launched, int run_dir)
 {
-    kill(launched->pid, SIGKILL);
-    waitpid(launched->pid, NULL, 0);
+    init_kill(launched);
     nft_remove_ports(recorder->record);
     net_detach(recorder->record);
     cgroup_remove(recorder->record);
@@ -312,8 +320,7 @@ static _Noreturn void recorder_main(struct monitor *monitor, struct recorder *re
     else
         error = launch_finish(&launched, &failure);
     if (error < 0) {
-        kill(launched.pid, SIGKILL);
-        waitpid(launched.pid, NULL, 0);
+        init_kill(&launched);
         launch_failed(recorder, &failure);
     }
     keep_for_good(recorder, monitor);
