@@ -1,0 +1,154 @@
+"""Volumes: named directories that outlive containers, under volumes/NAME/_data.
+
+A row in state.db makes a volume; the directory is there before its row and is renamed into the trash together with it.
+Content of an image that a new volume covers is copied in by `copy_up` (store/copyup.py).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tuidock.engine.errors import InUse, InvalidArgument, NotFound, Unsupported
+from tuidock.engine.paths import Paths
+from tuidock.engine.state import State, pack, unpack
+from tuidock.engine.types import Volume
+
+_WORD: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+_LONGEST: Final = 255
+
+
+def check_name(name: str) -> str:
+    """The name itself. Raises InvalidArgument for one that could not be a file name or would surprise a shell."""
+    if len(name) == 1:
+        raise InvalidArgument(
+            f"volume name {name!r} is too short, names should be at least two alphanumeric characters"
+        )
+    if not _is_name(name):
+        raise InvalidArgument(
+            f"{name!r} includes invalid characters for a local volume name, only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
+        )
+    return name
+
+
+def _is_name(name: str) -> bool:
+    return 1 < len(name) <= _LONGEST and name[0] in _WORD and not set(name) - _WORD - set("_.-")
+
+
+def data_directory(paths: Paths, name: str) -> str:
+    """The directory that containers see."""
+    return f"{paths.volumes}/{check_name(name)}/_data"
+
+
+def ensure(
+    state: State,
+    paths: Paths,
+    name: str,
+    *,
+    labels: Mapping[str, str] | None = None,
+    options: Mapping[str, str] | None = None,
+    anonymous: bool = False,
+) -> bool:
+    """Make a volume unless it is there; True when it was made. Raises InvalidArgument, Unsupported or OSError."""
+    directory = data_directory(paths, name)
+    if options:
+        raise Unsupported(
+            f"volume {name}: options of the local driver ({', '.join(options)}) are not supported; use a bind mount"
+        )
+    row = state.read().execute("SELECT 1 FROM volumes WHERE name = ?", (name,)).fetchone()
+    if row and os.path.isdir(directory):
+        return False
+    with state.write() as db:
+        # inside the transaction, or a removal could take the directory away between the two
+        os.makedirs(os.path.dirname(directory), mode=0o711, exist_ok=True)
+        os.makedirs(directory, mode=0o755, exist_ok=True)
+        made = db.execute(
+            "INSERT OR IGNORE INTO volumes(name, driver, created, labels, options, anonymous) "
+            "VALUES (?, 'local', ?, ?, '', ?)",
+            (name, time.time_ns(), pack(dict(labels or {})), anonymous),
+        ).rowcount
+    return made == 1
+
+
+def copy_up(paths: Paths, name: str, lower: tuple[str, ...], destination: str) -> bool:
+    """Fill an empty volume with what the image has at the destination; True when something was copied.
+
+    lower holds the image's layer directories, topmost first. Raises OSError.
+    """
+    from tuidock.engine.store import copyup
+
+    return copyup.copy_up(os.path.dirname(data_directory(paths, name)), lower, destination)
+
+
+def remove(state: State, paths: Paths, name: str, *, force: bool = False) -> None:
+    """Remove a volume with its content. Raises InUse (force or not) with the users' names, NotFound unless force."""
+    from tuidock.engine.store import trash
+
+    grave = ""
+    with state.write() as db:
+        users = _users(state).get(name, ())
+        if users:
+            raise InUse(f"remove {name}: volume is in use by {', '.join(users)}; remove them first")
+        gone = db.execute("DELETE FROM volumes WHERE name = ?", (name,)).rowcount == 0
+        if gone and not force:
+            raise NotFound("volume", name)
+        if _is_name(name):
+            grave = trash.discard(paths, f"{paths.volumes}/{name}")
+    trash.empty(grave)
+
+
+def list_volumes(state: State, paths: Paths) -> list[Volume]:
+    """All volumes by name, with the names of the containers that use each."""
+    users = _users(state)
+    rows = state.read().execute("SELECT name, driver, created, labels, options, anonymous FROM volumes ORDER BY name")
+    return [
+        Volume(
+            row[0], row[1], f"{paths.volumes}/{row[0]}/_data", row[2], unpack(row[3].removeprefix("{}")),
+            unpack(row[4].removeprefix("{}")), bool(row[5]), users.get(row[0], ()),
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def inspect(state: State, paths: Paths, name: str) -> dict[str, Any]:
+    """A volume in docker's JSON. Raises NotFound."""
+    for volume in list_volumes(state, paths):
+        if volume.name == name:
+            created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(volume.created // 1_000_000_000))
+            labels = dict(volume.labels)
+            if volume.anonymous:
+                labels.setdefault("com.docker.volume.anonymous", "")
+            return {
+                "CreatedAt": created, "Driver": volume.driver, "Labels": labels or None,
+                "Mountpoint": volume.mountpoint, "Name": name, "Options": dict(volume.options) or None, "Scope": "local",
+            }  # fmt: skip
+    raise NotFound("volume", name)
+
+
+def size(paths: Paths, name: str) -> int:
+    """Bytes of the volume's files; a file with several names counts once."""
+    total = 0
+    seen: set[tuple[int, int]] = set()
+    for directory, _, files in os.walk(data_directory(paths, name)):
+        for file in files:
+            try:
+                known = os.lstat(f"{directory}/{file}")
+            except OSError:
+                continue
+            if known.st_nlink > 1:
+                if (known.st_dev, known.st_ino) in seen:
+                    continue
+                seen.add((known.st_dev, known.st_ino))
+            total += known.st_size
+    return total
+
+
+def _users(state: State) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for volume, name in state.read().execute(
+        "SELECT u.volume, c.name FROM volume_uses u JOIN containers c ON c.id = u.container_id ORDER BY c.name"
+    ):
+        found[volume] = (*found.get(volume, ()), name)
+    return found
