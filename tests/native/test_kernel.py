@@ -78,9 +78,7 @@ def test_an_overlay_is_mounted_and_cloned_by_descriptor_only(tmp_path: Path) -> 
     native.fsconfig(context, native.FSCONFIG_CMD_CREATE)
     mount = native.fsmount(context)
     os.close(context)
-    clone = native.open_tree(
-        mount, "", native.OPEN_TREE_CLONE | native.OPEN_TREE_CLOEXEC | native.AT_EMPTY_PATH
-    )
+    clone = native.open_tree(mount, "", native.OPEN_TREE_CLONE | native.OPEN_TREE_CLOEXEC | native.AT_EMPTY_PATH)
     native.mount_setattr(clone, "", native.AT_EMPTY_PATH, set=native.MOUNT_ATTR_RDONLY)
     try:
         fd = native.open_in_root(mount, "/file", os.O_RDONLY)

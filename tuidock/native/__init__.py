@@ -86,9 +86,7 @@ def _checked(value: int, tried: str, path: str = "") -> int:
 def openat2(directory: int, path: str, flags: int, mode: int = 0, resolve: int = RESOLVE_IN_ROOT) -> int:
     """Open a path with rules for how it may be resolved; O_CLOEXEC is added. Returns a descriptor."""
     mode = mode if flags & (os.O_CREAT | os.O_TMPFILE) & ~os.O_DIRECTORY else 0
-    return _checked(
-        lib().td_openat2(directory, os.fsencode(path), flags | os.O_CLOEXEC, mode, resolve), "open", path
-    )
+    return _checked(lib().td_openat2(directory, os.fsencode(path), flags | os.O_CLOEXEC, mode, resolve), "open", path)
 
 
 def open_in_root(root: int, path: str, flags: int, mode: int = 0) -> int:

@@ -1,0 +1,129 @@
+"""Load: an image archive from a file or stream becomes images.
+
+The archive is read once, front to end: every file in it becomes an ingest, and only at the end, when manifest.json or
+index.json are known, some of these are layers and configurations and the rest is dropped.
+"""
+
+from __future__ import annotations
+
+import os
+import platform as machine
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from tuidock.engine.clean import clean
+from tuidock.engine.errors import BadContent
+from tuidock.engine.events import append
+from tuidock.engine.oci.descriptor import Platform
+from tuidock.engine.paths import Paths
+from tuidock.engine.state import State
+from tuidock.engine.store import collection
+from tuidock.engine.store.archive import DOCUMENT_LIMIT, DOCUMENTS, Contents, ImagePlan, member_name, plans
+from tuidock.engine.store.assembly import Assembly
+from tuidock.engine.store.compression import SNIFF, InflatedStream, Peeked, Read, kind_of
+from tuidock.engine.store.content import ContentStore, Ingests
+from tuidock.engine.store.tarstream import Member, TarStream
+from tuidock.engine.types import Progress
+
+MEMBER_LIMIT = 100_000
+#: Of docker's first archive format; manifest.json has said the same better since docker 1.10.
+_LEGACY = ("/json", "/VERSION", "repositories")
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
+_VARIANTS = {"aarch64": "v8", "armv7l": "v7"}
+
+
+def host_platform() -> Platform:
+    """This machine in the words of image configurations."""
+    name = machine.machine()
+    return Platform("linux", _ARCHITECTURES.get(name, name), _VARIANTS.get(name, ""))
+
+
+def reader_of(source: BinaryIO) -> Read:
+    """Reads of what is there, not of what would fill a buffer: a slow pipe shows progress."""
+    read: Read = getattr(source, "read1", source.read)
+    return read
+
+
+def size_of(source: BinaryIO) -> int:
+    """The bytes that a file still has; 0 for a pipe."""
+    try:
+        fd = source.fileno()
+        return max(0, os.fstat(fd).st_size - source.tell()) if os.path.isfile(f"/proc/self/fd/{fd}") else 0
+    except (OSError, AttributeError, ValueError):
+        return 0
+
+
+def load(state: State, paths: Paths, source: BinaryIO) -> Iterator[Progress]:
+    """The images of an archive; each ends with `loaded` progress that names its reference, or its id without one.
+
+    Raises BadContent. Closing the iterator leaves nothing but the images that were reported as loaded.
+    """
+    collection.sweep(paths)
+    content = ContentStore(paths)
+    with content.lease(), content.ingests() as ingests:
+        contents = Contents()
+        yield from _read_archive(source, contents, ingests)
+        for plan in plans(contents, host_platform()):
+            yield from _store(state, paths, plan)
+
+
+def _read_archive(source: BinaryIO, contents: Contents, ingests: Ingests) -> Iterator[Progress]:
+    total, done = size_of(source), 0
+    raw_read = reader_of(source)
+
+    def counted(size: int) -> bytes:
+        nonlocal done
+        chunk = raw_read(size)
+        done += len(chunk)
+        return chunk
+
+    peeked = Peeked(counted)
+    read: Read = InflatedStream(peeked.read).read if kind_of(peeked.peek(SNIFF)) else peeked.read
+    reported = 0
+    for number, member in enumerate(TarStream(read)):
+        if number > MEMBER_LIMIT:
+            raise BadContent(f"the archive has more than {MEMBER_LIMIT} entries")
+        name = member_name(member.name)
+        if not name:
+            raise BadContent(f"entry {clean(member.name)!r} leads out of the archive")
+        if member.kind == "file" and name in DOCUMENTS:
+            contents.documents[name] = member.read(DOCUMENT_LIMIT)
+        elif member.kind == "file" and not name.endswith(_LEGACY):
+            blob = ingests.new()
+            for chunk in member.chunks():
+                blob.write(chunk)
+                if done - reported >= 4 << 20:
+                    reported = done
+                    yield Progress("archive", "reading", done, total)
+            blob.finish()
+            contents.blobs[name] = blob
+        elif member.kind in ("symlink", "hardlink"):
+            contents.links[name] = _link_target(name, member)
+    yield Progress("archive", "read", done, total or done)
+
+
+def _link_target(name: str, member: Member) -> str:
+    """Old archives store a layer that occurs twice as a link to ../ID/layer.tar."""
+    base = name.rpartition("/")[0] if member.kind == "symlink" else ""
+    parts: list[str] = []
+    for part in f"{base}/{member.link}".split("/"):
+        if part == ".." and not parts:
+            raise BadContent(f"link {clean(name)!r} leads out of the archive")
+        if part == "..":
+            parts.pop()
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/".join(parts)
+
+
+def _store(state: State, paths: Paths, plan: ImagePlan) -> Iterator[Progress]:
+    with Assembly(state, paths) as assembly:
+        for diff_id, layer in zip(plan.config.diff_ids, plan.layers, strict=True):
+            yield from assembly.add(layer, diff_id)
+        yield Progress(plan.config.id[7:19], "committing")
+        assembly.commit(plan.config, plan.tags, plan.manifest)
+    for warning in assembly.warnings:
+        yield Progress(plan.config.id, "warning", message=warning)
+    for subject in [tag.familiar for tag in plan.tags] or [plan.config.id]:
+        append(paths.journal, "image", "load", plan.config.id, subject)
+        yield Progress(subject, "loaded")

@@ -1,0 +1,84 @@
+"""What a person does with images: load, save, import, pull, tag, remove. One door over the rooms that do it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
+
+from tuidock.engine.errors import Unsupported
+from tuidock.engine.events import append
+from tuidock.engine.paths import Paths
+from tuidock.engine.state import State
+from tuidock.engine.store import images
+from tuidock.engine.types import Progress, Removed
+
+
+def load(state: State, paths: Paths, source: BinaryIO) -> Iterator[Progress]:
+    """See `loading.load`."""
+    from tuidock.engine.store import loading
+
+    return loading.load(state, paths, source)
+
+
+def save(state: State, paths: Paths, references: Sequence[str], target: BinaryIO) -> None:
+    """See `saving.save`."""
+    from tuidock.engine.store import saving
+
+    saving.save(state, paths, references, target)
+
+
+def import_image(
+    state: State, paths: Paths, source: BinaryIO, reference: str = "", message: str = "", changes: Sequence[str] = ()
+) -> Iterator[Progress]:
+    """See `importing.import_image`."""
+    from tuidock.engine.store import importing
+
+    return importing.import_image(state, paths, source, reference, message, changes)
+
+
+def pull(state: State, paths: Paths, reference: str) -> Iterator[Progress]:
+    """host/base is made from this machine's programs. Raises InvalidArgument, Unsupported."""
+    from tuidock.engine.store import host_base
+
+    wanted = images.parse_reference(reference)
+    if wanted.familiar_name != host_base.NAME:
+        raise Unsupported(
+            f"cannot pull {wanted.familiar}: registries come with the next version; use load or import,"
+            f" or `tuidock pull {host_base.NAME}`, which is made from this machine's own programs"
+        )
+    return host_base.make(state, paths, wanted)
+
+
+def tag(state: State, paths: Paths, source: str, target: str) -> None:
+    """Another name for an image. Raises NotFound, AmbiguousId, InvalidArgument."""
+    record = images.resolve(state, paths, source)
+    reference = images.parse_reference(target)
+    if reference.digest:
+        from tuidock.engine.errors import InvalidArgument
+
+        raise InvalidArgument(f"cannot tag with {target}: a digest cannot be chosen, give name:tag")
+    with state.write() as db:
+        images.set_reference(db, reference, record.id, record.manifest_digest)
+    append(paths.journal, "image", "tag", record.id, reference.familiar)
+
+
+def remove(
+    state: State,
+    paths: Paths,
+    reference: str,
+    users: Sequence[tuple[str, str, bool]],
+    *,
+    force: bool = False,
+    no_prune: bool = False,
+) -> list[Removed]:
+    """See `removal.remove`."""
+    from tuidock.engine.store import removal
+
+    return removal.remove(state, paths, reference, users, force=force)
+
+
+def collect(state: State, paths: Paths) -> tuple[int, int]:
+    """See `collection.collect`."""
+    from tuidock.engine.store import collection
+
+    return collection.collect(state, paths)

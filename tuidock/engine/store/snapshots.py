@@ -1,0 +1,151 @@
+"""Snapshots: the directories that layers become. `snapshots/<chainID>/fs` holds one layer, `size` its bytes of files.
+
+A committed snapshot is named by its chainID, is complete and never changes. It is made as a draft (`.new-*`, locked by
+its maker), and the rename to its name is the only commit: it happens after a syncfs, because a power cut between a
+rename and its data left layers of empty files in other engines (containerd#5854). Nothing here mounts: callers get
+directories.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+
+from tuidock.engine.errors import BadContent
+from tuidock.engine.files import sync_directory
+from tuidock.engine.oci.digest import hex_of
+from tuidock.engine.paths import Paths
+from tuidock.engine.store import trash
+
+_DRAFT = ".new-"
+
+
+class Draft:
+    """A layer that is being filled; use as context manager: what is not committed goes."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
+        self.path = f"{paths.snapshots}/{_DRAFT}{secrets.token_hex(8)}"
+        os.mkdir(self.path, 0o710)
+        self._lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        os.mkdir(self.path + "/fs", 0o755)
+        os.chmod(self.path + "/fs", 0o755)
+        self.root = os.open(self.path + "/fs", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.size = 0
+
+    def dress_like(self, parent_root: int) -> None:
+        """Gives the root directory the looks of the layer below: on top of each other the uppermost one's count."""
+        stat = os.fstat(parent_root)
+        os.fchown(self.root, stat.st_uid, stat.st_gid)
+        os.fchmod(self.root, stat.st_mode & 0o7777)
+
+    def write_size(self) -> None:
+        """Records the size inside the draft; before the syncfs that makes it durable."""
+        with open(self.path + "/size", "w") as file:
+            file.write(f"{self.size}\n")
+
+    def close(self) -> None:
+        if self.root >= 0:
+            os.close(self.root)
+            self.root = -1
+            trash.empty(trash.discard(self._paths, self.path))
+            os.close(self._lock)
+
+    def __enter__(self) -> Draft:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Snapshots:
+    """Committed layers of one data root."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
+
+    def path(self, chain_id: str) -> str:
+        """The directory of one layer's files."""
+        return f"{self._paths.snapshots}/{hex_of(chain_id)}/fs"
+
+    def has(self, chain_id: str) -> bool:
+        return os.path.isdir(self.path(chain_id))
+
+    def size(self, chain_id: str) -> int:
+        """Bytes of the layer's regular files; 0 when it is not there."""
+        try:
+            with open(f"{self._paths.snapshots}/{hex_of(chain_id)}/size") as file:
+                return int(file.read())
+        except (FileNotFoundError, ValueError):
+            return 0
+
+    def lower_directories(self, chain_ids: Sequence[str]) -> list[str]:
+        """The lower directories of an overlay, topmost first. Raises BadContent when a layer is missing."""
+        lower = [self.path(chain_id) for chain_id in reversed(chain_ids)]
+        for path in lower:
+            if not os.path.isdir(path):
+                raise BadContent(
+                    f"the layer directory {path} is missing: remove the image and load or pull it again"
+                    " (`tuidock system check` tells which images need it)"
+                )
+        return lower
+
+    def draft(self) -> Draft:
+        """A new layer to fill."""
+        os.makedirs(self._paths.snapshots, mode=0o710, exist_ok=True)
+        return Draft(self._paths)
+
+    def commit(self, draft: Draft, chain_id: str) -> None:
+        """Gives a filled draft its name. The caller has made its files durable (syncfs) and calls `sync` afterwards."""
+        try:
+            os.rename(draft.path, f"{self._paths.snapshots}/{hex_of(chain_id)}")
+        except OSError:
+            if not self.has(chain_id):
+                raise  # else another process was faster with the same layer, and the draft goes
+        draft.close()
+
+    def sync(self) -> None:
+        """Makes the names of committed layers durable."""
+        sync_directory(self._paths.snapshots)
+
+    def chain_ids(self) -> Iterator[str]:
+        """Every committed layer."""
+        try:
+            names = os.listdir(self._paths.snapshots)
+        except FileNotFoundError:
+            return
+        for name in names:
+            if len(name) == 64:
+                yield "sha256:" + name
+
+    def discard(self, chain_id: str) -> str:
+        """Takes a layer away, unseen by others from then on; `trash.empty` the answer to free the space."""
+        return trash.discard(self._paths, f"{self._paths.snapshots}/{hex_of(chain_id)}")
+
+    def sweep(self) -> int:
+        """Removes drafts of dead processes; answers how many."""
+        swept = 0
+        try:
+            names = os.listdir(self._paths.snapshots)
+        except FileNotFoundError:
+            return 0
+        for name in names:
+            if not name.startswith(_DRAFT):
+                continue
+            path = f"{self._paths.snapshots}/{name}"
+            try:
+                fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                continue
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                trash.empty(trash.discard(self._paths, path))
+                swept += 1
+            except BlockingIOError:
+                pass
+            finally:
+                os.close(fd)
+        return swept
