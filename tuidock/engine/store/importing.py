@@ -1,0 +1,89 @@
+"""Import: the tar of a root file system becomes an image of one layer.
+
+It may be compressed in any known way, and rooted at `./` with device nodes and numeric owners, as OpenVZ templates are.
+The config holds only the changes that were asked for, so an image imported without CMD needs a command to run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO
+
+from tuidock.engine.events import append
+from tuidock.engine.oci import image_config
+from tuidock.engine.oci.reference import Reference
+from tuidock.engine.paths import Paths
+from tuidock.engine.state import State
+from tuidock.engine.store import collection, images
+from tuidock.engine.store.assembly import Assembly
+from tuidock.engine.store.changes import apply
+from tuidock.engine.store.compression import SNIFF, Peeked, inflate, kind_of
+from tuidock.engine.store.content import CHUNK, ContentStore, Ingest
+from tuidock.engine.store.loading import host_platform, reader_of, size_of
+from tuidock.engine.types import Progress
+
+
+def import_image(
+    state: State, paths: Paths, source: BinaryIO, reference: str = "", message: str = "", changes: Sequence[str] = ()
+) -> Iterator[Progress]:
+    """Makes the image; the last progress is `imported` with its id.
+
+    Raises InvalidArgument for the reference or a change, BadContent for the tar.
+    """
+    tags = [images.parse_reference(reference)] if reference else []
+    config = apply({}, changes)
+    return _import(state, paths, source, tags, message or "Imported from -", config)
+
+
+def _import(
+    state: State, paths: Paths, source: BinaryIO, tags: list[Reference], message: str, config: dict[str, Any]
+) -> Iterator[Progress]:
+    collection.sweep(paths)
+    with ContentStore(paths).ingests() as ingests, Assembly(state, paths) as assembly:
+        blob = ingests.new()
+        yield from _receive(source, blob)
+        yield from assembly.add(blob)
+        made = single_layer_config(assembly.diff_ids, config, message, time.time_ns())
+        yield Progress(made.id[7:19], "committing")
+        assembly.commit(made, tags)
+    for warning in assembly.warnings:
+        yield Progress(made.id, "warning", message=warning)
+    append(paths.journal, "image", "import", made.id, tags[0].familiar if tags else "")
+    yield Progress(made.id, "imported")
+
+
+def _receive(source: BinaryIO, blob: Ingest) -> Iterator[Progress]:
+    total, done, reported = size_of(source), 0, 0
+    peeked = Peeked(reader_of(source))
+    if kind_of(peeked.peek(SNIFF)) in ("bzip2", "xz"):  # layers may be gzip or zstd only, these are stored inflated
+        chunks = inflate(peeked.read)
+        total = 0
+    else:
+        chunks = iter(lambda: peeked.read(CHUNK), b"")
+    for chunk in chunks:
+        blob.write(chunk)
+        done += len(chunk)
+        if done - reported >= 4 << 20:
+            reported = done
+            yield Progress("archive", "reading", done, total)
+    blob.finish()
+
+
+def single_layer_config(
+    diff_ids: Sequence[str], config: dict[str, Any], message: str, created: int
+) -> image_config.ImageConfig:
+    """The configuration of an image that was not built but taken from somewhere."""
+    platform = host_platform()
+    moment = image_config.format_time(created)
+    document: dict[str, Any] = {
+        "architecture": platform.architecture,
+        "config": config,
+        "created": moment,
+        "history": [{"created": moment, "comment": message}],
+        "os": platform.os,
+        "rootfs": {"type": "layers", "diff_ids": list(diff_ids)},
+    }
+    if platform.variant:
+        document["variant"] = platform.variant
+    return image_config.make(document)

@@ -1,0 +1,99 @@
+"""rmi by docker's rules: what is only untagged, what goes, and who stands in the way.
+
+A reference is untagged; with the last one the image goes too, unless a container needs it. An id removes the image with
+all its tags when they are of one repository. -f overrides what stopped containers and several repositories object to,
+never a running container.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tuidock.engine.clean import clean
+from tuidock.engine.errors import Conflict, InUse, NotFound
+from tuidock.engine.events import append
+from tuidock.engine.oci.reference import Reference
+from tuidock.engine.paths import Paths
+from tuidock.engine.state import State
+from tuidock.engine.store import collection, images
+from tuidock.engine.types import Removed
+
+_ACTIONS = {"Untagged": "untag", "Deleted": "delete"}
+
+
+class User(NamedTuple):
+    """A container that stands on an image."""
+
+    name: str
+    image_id: str
+    running: bool
+
+
+def remove(
+    state: State, paths: Paths, text: str, users: Sequence[tuple[str, str, bool]], *, force: bool = False
+) -> list[Removed]:
+    """Untags or removes. users: (container name, image id, running). Raises NotFound, InUse, Conflict."""
+    known = [User(*user) for user in users]
+    with state.write() as db:
+        named = images.find_reference(db, text)
+        if named is not None:
+            image_id, done = named[0], _by_reference(db, named[0], named[1], known, force)
+        else:
+            image_id = images.find(db, text)
+            if not db.execute("SELECT 1 FROM images WHERE id = ? AND loaded > 0", (image_id,)).fetchone():
+                raise NotFound("image", text)
+            done = _by_id(db, image_id, text, known, force)
+    for one in done:
+        append(paths.journal, "image", _ACTIONS[one.kind], image_id, one.what)
+    if any(one.kind == "Deleted" for one in done):
+        collection.collect(state, paths)
+    return done
+
+
+def _by_reference(
+    db: sqlite3.Connection, image_id: str, reference: Reference, users: Sequence[User], force: bool
+) -> list[Removed]:
+    standing = [user for user in users if user.image_id == image_id]
+    remaining = [one for one in images.references_of(db, image_id) if one != reference]
+    if not remaining and standing and not force:
+        raise InUse(
+            f'conflict: unable to remove repository reference "{reference.familiar}" (must force) - '
+            f"container {clean(standing[0].name)} is using its referenced image {image_id[7:19]}"
+        )
+    done = [_untag(db, reference)]
+    # a running container keeps the image, now without a name; docker does not speak of that either
+    if not remaining and not any(user.running for user in standing):
+        done += _delete(db, image_id, hidden=bool(standing))
+    return done
+
+
+def _by_id(db: sqlite3.Connection, image_id: str, text: str, users: Sequence[User], force: bool) -> list[Removed]:
+    standing = [user for user in users if user.image_id == image_id]
+    tried = f"conflict: unable to delete {clean(text)}"
+    running = next((user for user in standing if user.running), None)
+    if running is not None:
+        raise InUse(
+            f"{tried} (cannot be forced) - image is being used by running container {clean(running.name)}; stop it first"
+        )
+    tags = images.references_of(db, image_id)
+    if not force and len({tag.name for tag in tags}) > 1:
+        raise Conflict(f"{tried} (must be forced) - image is referenced in multiple repositories")
+    if not force and standing:
+        raise InUse(f"{tried} (must be forced) - image is being used by stopped container {clean(standing[0].name)}")
+    return [_untag(db, tag) for tag in tags] + _delete(db, image_id, hidden=bool(standing))
+
+
+def _untag(db: sqlite3.Connection, reference: Reference) -> Removed:
+    db.execute("DELETE FROM image_references WHERE reference = ?", (str(reference),))
+    return Removed("Untagged", reference.familiar)
+
+
+def _delete(db: sqlite3.Connection, image_id: str, *, hidden: bool) -> list[Removed]:
+    """hidden: stopped containers stand on it, so its row stays unseen until they have gone."""
+    if hidden:
+        db.execute("UPDATE images SET loaded = 0 WHERE id = ?", (image_id,))
+    else:
+        db.execute("DELETE FROM images WHERE id = ?", (image_id,))
+    return [Removed("Deleted", image_id)]
