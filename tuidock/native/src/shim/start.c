@@ -227,8 +227,10 @@ static _Noreturn void shim_main(const char *container_path, const char *run_path
     else
         error = start_steps(&monitor, &failure);
     if (error < 0) {
-        if (monitor.may_release)
+        if (monitor.may_release) {
             monitor_release(&monitor);
+            unlinkat(monitor.container_dir, ".exit", 0);   /* nothing ran, so there is no end to be recorded */
+        }
         answer_error(ANSWER_FD, &failure);
         _exit(1);
     }
