@@ -42,6 +42,22 @@ def test_hits_are_those_of_re(pattern: str, kind: str) -> None:
     assert Query(pattern).line_starts(chunk) == expected(pattern, chunk)
 
 
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_every_way_of_searching_finds_the_same(pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuidock.app.logs.query._SAMPLE", 100)
+    rng = random.Random(pattern)
+    for _ in range(5):
+        chunk = b"".join(
+            one for one in random_log(rng, 200).splitlines(keepends=True) if b" P " not in one or rng.random() < 0.01
+        )
+        for way in ("_by_literal", "_by_expression", "_by_bodies"):
+            query = Query(pattern)
+            for finder in query._finders:
+                if way != "_by_literal" or finder.literal:
+                    finder._way = None if finder._needs_care else getattr(finder, way)
+            assert query.line_starts(chunk) == expected(pattern, chunk)
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.binary(max_size=30).map(lambda raw: raw.replace(b"\n", b"")), max_size=20),

@@ -5,13 +5,16 @@ without the head of the record) matches; classes such as \\w are ASCII, a dot is
 other letters themselves. Of a longer line the first LINE_LIMIT bytes count, which bounds what a hostile line can cost.
 Python's `re` alone scans 70-600 MB/s and ten times slower when it ignores case, so the parse tree is asked first for a
 literal that every match must contain: bytes.find runs at gigabytes a second, and only lines with the literal are looked
-at by the expression. Alternatives `a|b` are searched one by one.
+at by the expression. Alternatives `a|b` are searched one by one. Which way is the fastest (literal, expression over the
+raw bytes, expression over the bytes without heads) depends on the log as much as on the pattern, so the first chunk is
+timed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
 from re import _constants as codes  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
@@ -22,6 +25,7 @@ from tuidock.app.logs.records import HEADER_LENGTH, KEPT, continues, tag_at
 
 #: So much of a line is searched.
 LINE_LIMIT: Final = KEPT
+_SAMPLE: Final = 65_536
 _HEADS: Final = (b"Z stdout F ", b"Z stderr F ")
 _PARTS: Final = (b"Z stdout P ", b"Z stderr P ")
 _CAREFUL: Final = {"AT", "ASSERT", "ASSERT_NOT", "ATOMIC_GROUP", "POSSESSIVE_REPEAT", "GROUPREF_EXISTS", "GROUPREF"}
@@ -53,6 +57,10 @@ class Query:
             return self._text.search(text.decode("utf-8", "replace")) is not None
         return self._bytes.search(text) is not None
 
+    def matches_line(self, raw: bytes) -> bool:
+        """Whether the raw text of a line is a hit."""
+        return self.matches(visible(raw)[:LINE_LIMIT])
+
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Where to highlight in text as shown."""
         return [match.span() for match in self._text.finditer(text) if match.end() > match.start()]
@@ -62,10 +70,8 @@ class Query:
         if self._by_text or any(finder.careful for finder in self._finders) or has_parts(chunk):
             return [start for start, text in lines(chunk) if self.matches(visible(text))]
         plain = ESCAPES.sub(b"", chunk) if b"\x1b" in chunk else chunk
-        if b"\r\n" in plain:
+        if b"\r" in plain:
             plain = plain.replace(b"\r\n", b"\n")
-        if any(finder.literal == b"" for finder in self._finders) and not regular(plain):
-            return [start for start, text in lines(chunk) if self.matches(visible(text))]
         view = _Chunk(plain)
         if len(self._finders) == 1:
             starts = list(self._finders[0].find(view))
@@ -125,11 +131,35 @@ class _Finder:
             flags &= ~re.IGNORECASE
         self._exact = re.compile(pattern.encode(), flags)
         self._multi = re.compile(pattern.encode(), flags | re.MULTILINE)
-        self.careful = not self.literal and _needs_care(tree)
+        self._needs_care = _needs_care(tree)
+        self.careful = not self.literal and self._needs_care
+        self._way: Callable[[_Chunk], Iterable[int]] | None = None
 
-    def find(self, chunk: _Chunk) -> Iterator[int]:
+    def find(self, chunk: _Chunk) -> Iterable[int]:
         """Starts of the lines that match, each once, ascending."""
-        return self._by_literal(chunk) if self.literal else self._by_expression(chunk)
+        if self._way is not None:
+            return self._way(chunk)
+        if len(chunk.plain) < _SAMPLE:
+            return (self._by_literal if self.literal else self._by_expression)(chunk)
+        return self._race(chunk)
+
+    def _race(self, chunk: _Chunk) -> Iterable[int]:
+        """All ways over a sample, to keep the fastest; then the whole chunk."""
+        cut = chunk.plain.rfind(b"\n", 0, _SAMPLE) + 1 or len(chunk.plain)
+        ways = [self._by_literal] if self.literal else []
+        if not self._needs_care:
+            ways += [self._by_expression, self._by_bodies]
+        best, best_time = ways[0], float("inf")
+        for way in ways:
+            sample = _Chunk(chunk.plain[:cut])
+            begun = time.perf_counter()
+            for _ in way(sample):
+                pass
+            taken = time.perf_counter() - begun
+            if taken < best_time:
+                best, best_time = way, taken
+        self._way = best
+        return best(chunk)
 
     def _by_literal(self, chunk: _Chunk) -> Iterator[int]:
         plain, hay = chunk.plain, chunk.lower if self._lower else chunk.plain
@@ -145,6 +175,22 @@ class _Finder:
             at = hay.find(literal, end)
 
     def _by_expression(self, chunk: _Chunk) -> Iterator[int]:
+        plain, search, exact = chunk.plain, self._multi.search, self._exact.search
+        match = search(plain)
+        while match is not None and match.start() < len(plain):
+            at = match.start()
+            start = plain.rfind(b"\n", 0, at) + 1
+            end = plain.find(b"\n", at)
+            end = len(plain) if end < 0 else end
+            # the match may lie in the head or go on into the next line: the text alone decides
+            if exact(plain[tag_at(plain, start, end).text_start : end]):
+                yield start
+            match = search(plain, end + 1)
+
+    def _by_bodies(self, chunk: _Chunk) -> Iterator[int]:
+        if not regular(chunk.plain):
+            yield from self._by_expression(chunk)
+            return
         body, bodies = chunk.body, chunk.bodies
         offsets: list[int] = []
         number, at = 0, 0
@@ -225,7 +271,7 @@ def _needs_care(tree: Any) -> bool:
 
 
 def has_parts(chunk: bytes) -> bool:
-    return b" P " in chunk and any(part in chunk for part in _PARTS)
+    return any(part in chunk for part in _PARTS)
 
 
 def regular(chunk: bytes) -> bool:

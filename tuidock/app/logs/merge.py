@@ -1,0 +1,164 @@
+"""Several sources as one sequence of lines, ordered by time.
+
+A cursor has one position per source and stands between two lines. A step forwards takes the earliest of the lines that
+are next, a step backwards the latest of those before; each step moves in one source only, so no line is lost or shown
+twice, even where a clock was set back. Notes (restarts, marks, rotation) are a source as well.
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left, insort
+from typing import Final, NamedTuple, Protocol
+
+from tuidock.app.logs.reader import SourceReader
+from tuidock.app.logs.records import Line, Position
+from tuidock.app.logs.scan import PENDING, Pending, Scan
+
+Cursor = tuple[Position, ...]
+#: Notes that are kept: restarts and marks of a view that stays open for weeks.
+_NOTES: Final = 10_000
+
+
+class Step(NamedTuple):
+    """A line and where one stands after having passed it."""
+
+    line: Line
+    cursor: Cursor
+
+
+class Stream(Protocol):
+    """One source of lines."""
+
+    def after(self, position: Position) -> Line | Pending | None: ...
+    def before(self, position: Position) -> Line | Pending | None: ...
+    def start(self) -> Position: ...
+    def end(self) -> Position: ...
+    def since(self, moment: int) -> Position: ...
+
+
+class LogStream:
+    """The lines of a container from a floor on; with a filter only those that its scan found."""
+
+    def __init__(self, reader: SourceReader, floor: Position = (0, 0), kept: Scan | None = None) -> None:
+        self.reader, self.floor, self.kept = reader, floor, kept
+
+    def after(self, position: Position) -> Line | Pending | None:
+        position = max(position, self.floor)
+        if self.kept is None:
+            return self.reader.after(position)
+        found = self.kept.at_or_after(position)
+        return found if found is None or found == PENDING else self.reader.after(found)
+
+    def before(self, position: Position) -> Line | Pending | None:
+        if position <= self.floor:
+            return None
+        if self.kept is None:
+            line = self.reader.before(position)
+            return line if line is not None and line.start >= self.floor else None
+        found = self.kept.before(position)
+        return found if found is None or found == PENDING else self.reader.after(found)
+
+    def start(self) -> Position:
+        return max(self.reader.first(), self.floor)
+
+    def end(self) -> Position:
+        return self.reader.end()
+
+    def since(self, moment: int) -> Position:
+        return max(self.reader.since(moment), self.floor)
+
+
+class NoteStream:
+    """Notes between the lines, in order of their time. A position is (time, serial number)."""
+
+    def __init__(self, source: int) -> None:
+        self.source = source
+        self._notes: list[tuple[Position, str]] = []
+        self._serial = 0
+        self._named: dict[str, tuple[Position, str]] = {}
+        self.floor = 0
+
+    def add(self, text: str, moment: int = 0) -> None:
+        """A note in front of the lines of that moment; 0 is now."""
+        self._serial += 1
+        insort(self._notes, ((moment or time.time_ns(), self._serial), text))
+        if len(self._notes) > _NOTES:
+            del self._notes[0]
+
+    def replace(self, name: str, text: str, moment: int) -> None:
+        """A note of which there is one only: the one of that name before goes."""
+        self._notes = [note for note in self._notes if note != self._named.get(name)]
+        self.add(text, moment)
+        self._named[name] = next(note for note in self._notes if note[0][1] == self._serial)
+
+    def after(self, position: Position) -> Line | None:
+        index = bisect_left(self._notes, (max(position, self.start()), ""))
+        return self._line(index) if index < len(self._notes) else None
+
+    def before(self, position: Position) -> Line | None:
+        index = bisect_left(self._notes, (position, "")) - 1
+        return self._line(index) if index >= 0 and self._notes[index][0][0] >= self.floor else None
+
+    def start(self) -> Position:
+        return (self.floor, 0)
+
+    def end(self) -> Position:
+        # behind every note so far and in front of all that come
+        return (self._notes[-1][0][0], self._notes[-1][0][1] + 1) if self._notes else (0, 0)
+
+    def since(self, moment: int) -> Position:
+        return (moment, 0)
+
+    def _line(self, index: int) -> Line:
+        position, text = self._notes[index]
+        raw = text.encode("utf-8", "replace")
+        return Line(self.source, position, (position[0], position[1] + 1), position[0], "note", raw, len(raw))
+
+
+class Merged:
+    """Steps through all streams at once."""
+
+    def __init__(self, streams: list[Stream]) -> None:
+        self.streams = streams
+
+    def start(self) -> Cursor:
+        return tuple(stream.start() for stream in self.streams)
+
+    def end(self) -> Cursor:
+        return tuple(stream.end() for stream in self.streams)
+
+    def since(self, moment: int) -> Cursor:
+        return tuple(stream.since(moment) for stream in self.streams)
+
+    def forward(self, cursor: Cursor) -> Step | Pending | None:
+        best: Line | None = None
+        at = -1
+        for i, stream in enumerate(self.streams):
+            line = stream.after(cursor[i])
+            if line == PENDING:
+                return PENDING
+            if line is not None and (best is None or line.time < best.time):
+                best, at = line, i
+        if best is None:
+            return None
+        return Step(best, (*cursor[:at], best.next, *cursor[at + 1 :]))
+
+    def backward(self, cursor: Cursor) -> Step | Pending | None:
+        best: Line | None = None
+        at = -1
+        for i, stream in enumerate(self.streams):
+            line = stream.before(cursor[i])
+            if line == PENDING:
+                return PENDING
+            if line is not None and (best is None or line.time >= best.time):
+                best, at = line, i
+        if best is None:
+            return None
+        return Step(best, (*cursor[:at], best.start, *cursor[at + 1 :]))
+
+    def at_line(self, line: Line) -> Cursor:
+        """The cursor in front of a line of one of the streams."""
+        return tuple(
+            line.start if i == line.source else stream.since(line.time) for i, stream in enumerate(self.streams)
+        )
