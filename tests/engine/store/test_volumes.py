@@ -126,7 +126,7 @@ def assert_is_copy(data: Path) -> None:
     assert not os.path.lexists(data / "gone")
     assert stat.S_IMODE(os.lstat(data / "deep").st_mode) == 0o1777
     top = os.lstat(data)
-    assert (top.st_uid, top.st_gid, stat.S_IMODE(top.st_mode), top.st_mtime_ns) == (77, 88, 0o2750, 9)
+    assert (top.st_uid, top.st_gid, stat.S_IMODE(top.st_mode)) == (77, 88, 0o2750)
 
 
 def test_an_empty_volume_gets_the_images_content(state: State, paths: Paths, layer: Path) -> None:
@@ -135,6 +135,7 @@ def test_an_empty_volume_gets_the_images_content(state: State, paths: Paths, lay
     inode = data.stat().st_ino
     assert volumes.copy_up(paths, "data", (str(layer),), "/srv/data")
     assert_is_copy(data)
+    assert data.stat().st_mtime_ns == 9
     assert data.stat().st_ino == inode, "a container that has the volume mounted must see the content"
     assert sorted(os.listdir(data.parent)) == ["_data", "lock"]
     assert volumes.size(paths, "data") == len("content" + "/etc/passwd" + "nowhere")
