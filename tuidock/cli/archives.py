@@ -1,0 +1,137 @@
+"""Images that come in and go out: `load`, `save`, `import`, `pull`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import BinaryIO
+
+from tuidock.cli import output
+from tuidock.cli.command import Command, Context
+from tuidock.cli.images import check_platform
+from tuidock.engine.errors import InvalidArgument, Unsupported
+from tuidock.engine.options.flags import Values, listed, switch, text
+
+_PLATFORM = text("platform", "", "Accepted where it names this machine", parse=check_platform, hidden=True)
+
+
+def load(context: Context, values: Values, _: list[str]) -> int:
+    from tuidock.cli.progress import show
+
+    path = values["input"]
+    if not path and output.is_terminal(0):
+        raise InvalidArgument("requested load from stdin, but stdin is empty; give -i FILE or pipe an archive in")
+    with _opened(path) as source:
+        for step in show(context.engine.load(source), quiet=values.on("quiet"), descriptor=2):
+            if step.action == "loaded":
+                kind = "Loaded image ID" if step.subject.startswith("sha256:") else "Loaded image"
+                output.line(f"{kind}: {step.subject}")
+    return 0
+
+
+def _opened(path: str) -> BinaryIO:
+    if not path or path == "-":
+        return os.fdopen(os.dup(0), "rb")
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        raise InvalidArgument(f"open {path}: {(error.strerror or str(error)).lower()}") from None
+
+
+def save(context: Context, values: Values, arguments: list[str]) -> int:
+    path = values["output"]
+    if not path:
+        if output.is_terminal():
+            raise InvalidArgument("cowardly refusing to save to a terminal. Use the -o flag or redirect")
+        sys.stdout.flush()
+        with os.fdopen(os.dup(1), "wb") as target:
+            context.engine.save(arguments, target)
+        return 0
+    # written beside and renamed, so that a failed save leaves no half archive under the asked name
+    regular = not os.path.exists(path) or os.path.isfile(path)
+    part = f"{path}.{os.getpid()}.part" if regular else path
+    try:
+        with open(part, "wb") as target:
+            context.engine.save(arguments, target)
+        if regular:
+            os.replace(part, path)
+    except OSError as error:
+        raise InvalidArgument(f"failed to save image to {path}: {(error.strerror or str(error)).lower()}") from None
+    finally:
+        if regular and os.path.exists(part):
+            os.unlink(part)
+    return 0
+
+
+def import_image(context: Context, values: Values, arguments: list[str]) -> int:
+    from tuidock.cli.progress import show
+
+    source, reference = arguments[0], arguments[1] if len(arguments) > 1 else ""
+    if "://" in source:
+        raise Unsupported(f"import cannot fetch {source}; download it and give the file, or pipe it to 'import -'")
+    with _opened(source) as file:
+        steps = context.engine.import_image(file, reference, values["message"], values.items("change"))
+        for step in show(steps, descriptor=2):
+            if step.action == "imported":
+                output.line(step.subject)
+    return 0
+
+
+def pull(context: Context, values: Values, arguments: list[str]) -> int:
+    from tuidock.cli.progress import show
+
+    if values.on("all-tags"):
+        raise Unsupported("pull --all-tags comes with registries in the next version")
+    reference = arguments[0]
+    named = reference if ":" in reference.rpartition("/")[2] or "@" in reference else reference + ":latest"
+    quiet = values.on("quiet")
+    if not quiet and named != reference:
+        output.note("Using default tag: latest")
+    show(context.engine.pull(reference), quiet=quiet, descriptor=2)
+    output.line(named)
+    return 0
+
+
+LOAD = Command(
+    "[OPTIONS]",
+    "Load an image from a tar archive or STDIN",
+    load,
+    (
+        text("input", "i", "Read from this archive instead of stdin"),
+        _PLATFORM,
+        switch("quiet", "q", "Do not show progress"),
+    ),
+    most=0,
+)
+SAVE = Command(
+    "[OPTIONS] IMAGE [IMAGE...]",
+    "Save one or more images to a tar archive (streamed to STDOUT by default)",
+    save,
+    (text("output", "o", "Write to this file instead of stdout"), _PLATFORM),
+    least=1,
+)
+IMPORT = Command(
+    "[OPTIONS] file|- [REPOSITORY[:TAG]]",
+    "Import the contents from a tarball to create a filesystem image",
+    import_image,
+    (
+        listed("change", "c", "Apply a Dockerfile instruction to the image"),
+        text("message", "m", "Set the comment of the image"),
+        _PLATFORM,
+    ),
+    least=1,
+    most=2,
+)
+PULL = Command(
+    "[OPTIONS] NAME[:TAG|@DIGEST]",
+    "Download an image from a registry",
+    pull,
+    (
+        switch("all-tags", "a", "Download all tagged images of the repository"),
+        switch("disable-content-trust", "", "Accepted for scripts, without effect", on=True, hidden=True),
+        _PLATFORM,
+        switch("quiet", "q", "Do not show progress"),
+    ),
+    least=1,
+    most=1,
+)

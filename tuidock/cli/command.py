@@ -1,0 +1,83 @@
+"""What a verb is: its usage, its flags and the function that does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from tuidock.cli import output
+from tuidock.engine.errors import EngineError
+from tuidock.engine.options.flags import Flag, Values
+
+if TYPE_CHECKING:
+    from tuidock.engine import Engine
+
+
+class Context:
+    """What a verb works with. The engine is opened when it is first asked for, so that --help needs no data root."""
+
+    __slots__ = ("_engine", "debug", "path", "read_only", "root")
+
+    def __init__(self, root: str = "", read_only: bool = False, debug: bool = False, path: str = "") -> None:
+        self.root, self.read_only, self.debug, self.path = root, read_only, debug, path
+        self._engine: Engine | None = None
+
+    @property
+    def engine(self) -> Engine:
+        if self._engine is None:
+            from tuidock.engine import Engine
+
+            self._engine = Engine(root=self.root, read_only=self.read_only)
+        return self._engine
+
+
+class Command(NamedTuple):
+    """A verb. most None = any number of arguments; options_first = flags end at the first argument.
+
+    failure is the exit code for errors of the engine that do not say otherwise.
+    """
+
+    usage: str
+    summary: str
+    run: Callable[[Context, Values, list[str]], int]
+    flags: tuple[Flag, ...] = ()
+    least: int = 0
+    most: int | None = None
+    options_first: bool = False
+    failure: int = 1
+
+
+def each(references: Sequence[str], action: Callable[[str], object], *, echo: bool = True) -> int:
+    """Does the action on every reference; prints those that went well, reports the others, 1 when there were any."""
+    failed = 0
+    for reference in references:
+        try:
+            action(reference)
+        except EngineError as problem:
+            output.error(str(problem))
+            failed = 1
+        else:
+            if echo:
+                output.line(reference)
+                output.flush()
+    return failed
+
+
+def each_parallel(references: Sequence[str], action: Callable[[str], object]) -> int:
+    """Like `each`, several at a time: stopping ten containers takes as long as the slowest. Answers keep the order."""
+    if len(references) < 2:
+        return each(references, action)
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    with ThreadPoolExecutor(max_workers=min(16, len(references))) as pool:
+        results: dict[int, Future[object]] = {
+            index: pool.submit(action, reference) for index, reference in enumerate(references)
+        }
+
+        def outcome(reference: str) -> object:
+            return results[order[reference].pop(0)].result()
+
+        order: dict[str, list[int]] = {}
+        for index, reference in enumerate(references):
+            order.setdefault(reference, []).append(index)
+        return each(references, outcome)

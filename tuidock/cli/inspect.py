@@ -1,0 +1,107 @@
+"""`inspect` of containers, images, volumes and networks: docker's JSON, or a template over it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from tuidock.cli import output
+from tuidock.cli.command import Command, Context
+from tuidock.engine.errors import EngineError, InvalidArgument, NotFound
+from tuidock.engine.options.flags import Flag, Values, switch, text
+
+_FORMAT = text("format", "f", "'json', or a Go template")
+_SIZE = switch("size", "s", "Show sizes of containers")
+_KINDS = ("container", "image", "network", "volume")
+
+Look = Callable[[str], dict[str, Any]]
+
+
+def _looks(context: Context, size: bool) -> dict[str, Look]:
+    engine = context.engine
+    return {
+        "container": lambda reference: engine.inspect_container(reference, size=size),
+        "image": engine.inspect_image,
+        "network": engine.inspect_network,
+        "volume": engine.inspect_volume,
+    }
+
+
+def _any_of(looks: dict[str, Look]) -> Look:
+    def look(reference: str) -> dict[str, Any]:
+        for kind in _KINDS:
+            try:
+                return looks[kind](reference)
+            except (NotFound, InvalidArgument):
+                continue
+        raise NotFound("object", reference)
+
+    return look
+
+
+def inspect(context: Context, values: Values, arguments: list[str]) -> int:
+    kind = values["type"]
+    if kind and kind not in _KINDS:
+        raise InvalidArgument(f'"{kind}" is not a valid value for --type; there are {", ".join(_KINDS)}')
+    looks = _looks(context, values.on("size"))
+    return _inspect(looks[kind] if kind else _any_of(looks), values["format"], arguments)
+
+
+def _of_kind(kind: str) -> Callable[[Context, Values, list[str]], int]:
+    def run(context: Context, values: Values, arguments: list[str]) -> int:
+        look = _looks(context, bool(values.get("size", False)))[kind]
+        return _inspect(look, values["format"], arguments)
+
+    return run
+
+
+def _inspect(look: Look, template: str, references: list[str]) -> int:
+    found: list[dict[str, Any]] = []
+    failed: list[str] = []
+    for reference in references:
+        try:
+            found.append(look(reference))
+        except EngineError as error:
+            failed.append(str(error))
+    _write(found, template)
+    for message in failed:
+        output.error(message)
+    return 1 if failed else 0
+
+
+def _write(found: list[dict[str, Any]], template: str) -> None:
+    import json
+
+    if template == "json":
+        text = json.dumps(found, ensure_ascii=False, separators=(",", ":")) + "\n"
+    elif template:
+        from tuidock.cli.template_eval import Template
+
+        parsed = Template(template.replace("\\t", "\t").replace("\\n", "\n"))
+        text = "".join([parsed.render(document) + "\n" for document in found])
+    else:
+        text = json.dumps(found, ensure_ascii=False, indent=4) + "\n"
+    sys.stdout.write(output.shown(text))
+    sys.stdout.flush()
+
+
+INSPECT = Command(
+    "[OPTIONS] NAME|ID [NAME|ID...]",
+    "Return low-level information on objects",
+    inspect,
+    (_FORMAT, _SIZE, text("type", "", "Only look at containers, images, networks or volumes")),
+    least=1,
+)
+
+
+def _command(kind: str, *flags: Flag) -> Command:
+    word = kind.upper()
+    summary = f"Display detailed information on one or more {kind}s"
+    return Command(f"[OPTIONS] {word} [{word}...]", summary, _of_kind(kind), (_FORMAT, *flags), least=1)
+
+
+INSPECT_CONTAINER = _command("container", _SIZE)
+INSPECT_IMAGE = _command("image", text("platform", "", "Accepted for scripts", hidden=True))
+INSPECT_NETWORK = _command("network", switch("verbose", "v", "Accepted for scripts", hidden=True))
+INSPECT_VOLUME = _command("volume")

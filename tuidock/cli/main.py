@@ -1,0 +1,179 @@
+"""The way from an argument list to an exit code.
+
+Only the table of verbs is imported here; a verb's module, and with it the engine, comes when it was chosen.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from tuidock.cli import output, verbs
+from tuidock.cli.command import Command, Context
+from tuidock.engine.errors import EngineError, InvalidArgument, StartFailed
+from tuidock.engine.options.flags import HelpWanted, UsageError, WrongArguments, parse, truth
+
+#: docker's global options that carry a value and have no meaning here.
+_IGNORED = ("--config", "--context", "--log-level")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs one command line and answers its exit code."""
+    output.prepare()
+    try:
+        code = _dispatch(list(argv))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # the reader has gone, as in `tuidock ps | head -1`: end quietly, and keep the interpreter from flushing again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
+    except KeyboardInterrupt:
+        return 130
+
+
+def _dispatch(argv: list[str]) -> int:
+    context = Context()
+    try:
+        words, wanted = _globals(argv, context)
+    except UsageError as error:
+        return _usage(error, "tuidock", "")
+    if wanted == "version":
+        from tuidock import __version__
+
+        output.line(f"tuidock version {__version__}")
+        return 0
+    if wanted == "help":
+        return _help([])
+    if not words:
+        return _app(context)
+    if words[0] == "help":
+        return _help(words[1:])
+    found = verbs.find(words)
+    context.path = found.path
+    if not found.target:
+        return _no_command(found)
+    from tuidock.cli.help import load
+
+    return _run(load(found.target), found, context)
+
+
+def _globals(argv: list[str], context: Context) -> tuple[list[str], str]:
+    """Consumes the options before the verb; answers the rest and whether help or version was asked for."""
+    index = 0
+    while index < len(argv) and argv[index].startswith("-") and argv[index] != "-":
+        name, equals, value = argv[index].partition("=")
+        index += 1
+        if name in ("--help", "-h"):
+            return [], "help"
+        if name in ("--version", "-v"):
+            return [], "version"
+        if name in ("--read-only", "--debug", "-D"):
+            try:
+                on = truth(value) if equals else True
+            except ValueError as error:
+                raise UsageError(f'invalid argument "{value}" for "{name}" flag: {error}') from None
+            if name == "--read-only":
+                context.read_only = on
+            else:
+                context.debug = on
+        elif name == "--root" or name in _IGNORED:
+            if not equals:
+                if index >= len(argv):
+                    raise UsageError(f"flag needs an argument: {name}")
+                value, index = argv[index], index + 1
+            if name == "--root":
+                if not value:
+                    raise UsageError("--root needs a directory")
+                context.root = os.path.abspath(value)
+        elif name == "--":
+            break
+        else:
+            raise UsageError(f"unknown flag: {name}")
+    return argv[index:], ""
+
+
+def _app(context: Context) -> int:
+    if not (output.is_terminal(0) and output.is_terminal(1)):
+        output.error("without a command the app opens, which needs a terminal; see 'tuidock --help'")
+        return 1
+    from tuidock.app import run_app
+
+    return int(run_app(root=context.root, read_only=context.read_only) or 0)
+
+
+def _help(words: list[str]) -> int:
+    from tuidock.cli import help as pages
+
+    if not words:
+        sys.stdout.write(pages.of_everything())
+        return 0
+    found = verbs.find(words)
+    if found.target:
+        sys.stdout.write(pages.of_command(found.path, found.target, pages.load(found.target)))
+        return 0
+    return _no_command(found)
+
+
+def _no_command(found: verbs.Found) -> int:
+    from tuidock.cli import help as pages
+
+    group = found.path.partition(" ")[0]
+    if found.path in verbs.GROUPS:
+        if found.rest and found.rest[0] not in ("--help", "-h"):
+            return _usage(UsageError(f"unknown flag: {found.rest[0]}"), found.path, "COMMAND")
+        (sys.stdout if found.rest else sys.stderr).write(pages.of_group(found.path))
+        return 0
+    where = group if group in verbs.GROUPS else ""
+    output.error(f"unknown command: tuidock {found.path}")
+    output.note(f"\nRun 'tuidock {where}{' ' if where else ''}--help' for more information")
+    return 1
+
+
+def _run(command: Command, found: verbs.Found, context: Context) -> int:
+    try:
+        values, arguments = parse(command.flags, found.rest, interspersed=not command.options_first)
+        _count(command, arguments, found.path)
+        return command.run(context, values, arguments)
+    except HelpWanted:
+        return _help(found.path.split(" "))
+    except UsageError as error:
+        return _usage(error, found.path, command.usage)
+    except EngineError as error:
+        if context.debug:
+            import traceback
+
+            traceback.print_exc()
+        output.error(str(error))
+        if isinstance(error, InvalidArgument) and command.failure == 125:
+            output.note(f"\nSee 'tuidock {found.path} --help'.")
+        return _code(error, command)
+
+
+def _code(error: EngineError, command: Command) -> int:
+    if command.failure == 125:
+        return error.exit_code if isinstance(error, StartFailed) else 125
+    return 1
+
+
+def _count(command: Command, arguments: list[str], path: str) -> None:
+    given, least, most = len(arguments), command.least, command.most
+    if given >= least and (most is None or given <= most):
+        return
+    if most == 0:
+        raise WrongArguments(f"'tuidock {path}' accepts no arguments")
+    plural = "" if (least if given < least else most) == 1 else "s"
+    if most == least:
+        raise WrongArguments(f"'tuidock {path}' requires {least} argument{plural}")
+    bound = f"at least {least}" if given < least else f"at most {most}"
+    raise WrongArguments(f"'tuidock {path}' requires {bound} argument{plural}")
+
+
+def _usage(error: UsageError, path: str, usage: str) -> int:
+    output.error(str(error))
+    if path == "tuidock":
+        output.note("\nSee 'tuidock --help'.")
+    else:
+        output.note(f"\nUsage:  tuidock {path} {usage}".rstrip() + f"\n\nSee 'tuidock {path} --help'.")
+    return error.exit_code

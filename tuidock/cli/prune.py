@@ -1,0 +1,178 @@
+"""`prune` of containers, images, volumes, and of all three: first it says what would go, then it asks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from tuidock.cli import filters, output
+from tuidock.cli.command import Command, Context
+from tuidock.engine.errors import EngineError
+from tuidock.engine.options.flags import Values, listed, switch
+from tuidock.engine.options.times import parse_moment
+from tuidock.engine.types import Container, Image, Volume
+from tuidock.engine.units import human_size
+
+_FORCE = switch("force", "f", "Do not ask")
+_FILTER = listed("filter", "", "Only what fits (until=24h, label=x, label!=x)", kind="filter")
+_STOPPED = ("created", "exited", "dead")
+_UNUSED_IMAGES = "all images without at least one container associated to them"
+
+
+class _Selection:
+    """What --filter of prune lets through: until=, label= and label!=."""
+
+    def __init__(self, given: Sequence[str]) -> None:
+        plain = [raw for raw in given if not raw.startswith("label!=")]
+        self._refused = [raw.removeprefix("label!=") for raw in given if raw.startswith("label!=")]
+        wanted = filters.parse(plain, "until label all")
+        self._labels = wanted.get("label", [])
+        moments = [parse_moment(value, time.time_ns()) for value in wanted.get("until", [])]
+        self._before = min(moments, default=0)
+        self.everything = "true" in wanted.get("all", [])
+
+    def __contains__(self, item: Container | Image | Volume) -> bool:
+        if self._before and item.created >= self._before:
+            return False
+        if any(filters.label_fits(item.labels, [label]) for label in self._refused):
+            return False
+        return filters.label_fits(item.labels, self._labels)
+
+
+def _agreed(values: Values, parts: Sequence[str]) -> bool:
+    if values.on("force"):
+        return True
+    what = "\n".join("  - " + part for part in parts)
+    return output.confirm(f"WARNING! This will remove:\n{what}\n\nAre you sure you want to continue?")
+
+
+def containers(context: Context, values: Values, _: list[str]) -> int:
+    selection = _Selection(values.items("filter"))
+    return _total(_containers(context, selection)) if _agreed(values, ["all stopped containers"]) else 0
+
+
+def _containers(context: Context, selection: _Selection) -> tuple[int, int]:
+    engine = context.engine
+    idle = [c for c in engine.containers() if c.status in _STOPPED and c in selection]
+    sizes = {c.id: int(engine.inspect_container(c.id, size=True).get("SizeRw") or 0) for c in idle}
+    size = failed = 0
+    names: list[str] = []
+    for reference, error in engine.remove_many([c.id for c in idle]):
+        if error is None:
+            size += sizes[reference]
+            names.append(reference)
+        else:
+            output.error(str(error))
+            failed = 1
+    _list("Deleted Containers:", names)
+    return size, failed
+
+
+def images(context: Context, values: Values, _: list[str]) -> int:
+    every = values.on("all")
+    selection = _Selection(values.items("filter"))
+    if not _agreed(values, [_UNUSED_IMAGES if every else "all dangling images"]):
+        return 0
+    return _total(_images(context, selection, every))
+
+
+def _images(context: Context, selection: _Selection, every: bool) -> tuple[int, int]:
+    engine = context.engine
+    lines: list[str] = []
+    size = failed = 0
+    for image in engine.images():
+        if image.containers or (image.references and not every) or image not in selection:
+            continue
+        try:
+            for reference in image.references or (image.id,):
+                lines += [f"{removed.kind.lower()}: {removed.what}" for removed in engine.remove_image(reference)]
+            size += image.size
+        except EngineError as error:
+            output.error(str(error))
+            failed = 1
+    _list("Deleted Images:", lines)
+    return size, failed
+
+
+def volumes(context: Context, values: Values, _: list[str]) -> int:
+    selection = _Selection(values.items("filter"))
+    every = values.on("all") or selection.everything
+    kind = "all local volumes" if every else "all anonymous local volumes"
+    if not _agreed(values, [f"{kind} not used by at least one container"]):
+        return 0
+    return _total(_volumes(context, selection, every))
+
+
+def _volumes(context: Context, selection: _Selection, every: bool) -> tuple[int, int]:
+    engine = context.engine
+    names: list[str] = []
+    size = failed = 0
+    for volume in engine.volumes():
+        if volume.users or not (every or volume.anonymous) or volume not in selection:
+            continue
+        try:
+            held = engine.volume_size(volume.name)
+            engine.remove_volume(volume.name)
+        except EngineError as error:
+            output.error(str(error))
+            failed = 1
+        else:
+            size += held
+            names.append(volume.name)
+    _list("Deleted Volumes:", names)
+    return size, failed
+
+
+def system(context: Context, values: Values, _: list[str]) -> int:
+    every = values.on("all")
+    selection = _Selection(values.items("filter"))
+    parts = ["all stopped containers"]
+    if values.on("volumes"):
+        parts.append("all anonymous volumes not used by at least one container")
+    parts.append(_UNUSED_IMAGES if every else "all dangling images")
+    if not _agreed(values, parts):
+        return 0
+    results = [_containers(context, selection)]
+    if values.on("volumes"):
+        results.append(_volumes(context, selection, False))
+    results.append(_images(context, selection, every))
+    return _total((sum(size for size, _failed in results), max(failed for _size, failed in results)))
+
+
+def _list(title: str, lines: list[str]) -> None:
+    if lines:
+        output.line("\n".join([title, *lines]) + "\n")
+
+
+def _total(result: tuple[int, int]) -> int:
+    output.line(f"Total reclaimed space: {human_size(result[0], 4)}")
+    return result[1]
+
+
+PRUNE_CONTAINERS = Command("[OPTIONS]", "Remove all stopped containers", containers, (_FILTER, _FORCE), most=0)
+PRUNE_IMAGES = Command(
+    "[OPTIONS]",
+    "Remove unused images",
+    images,
+    (switch("all", "a", "Remove all unused images, not only dangling ones"), _FILTER, _FORCE),
+    most=0,
+)
+PRUNE_VOLUMES = Command(
+    "[OPTIONS]",
+    "Remove unused local volumes",
+    volumes,
+    (switch("all", "a", "Remove all unused volumes, not only anonymous ones"), _FILTER, _FORCE),
+    most=0,
+)
+PRUNE_SYSTEM = Command(
+    "[OPTIONS]",
+    "Remove unused data",
+    system,
+    (
+        switch("all", "a", "Remove all unused images, not only dangling ones"),
+        _FILTER,
+        _FORCE,
+        switch("volumes", "", "Remove anonymous volumes too"),
+    ),
+    most=0,
+)

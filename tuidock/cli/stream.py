@@ -1,0 +1,341 @@
+"""The foreground of `run`, `start -a` and `attach`: our terminal joined to a container through its shim.
+
+One loop and one thread, because signals must reach the container even while its output waits for a slow reader: every
+descriptor is polled, nothing is written that could block. Output that is not taken keeps us from reading the
+socket, and the shim from reading the container, so a pipe at our end slows the container instead of losing lines.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import signal
+import socket
+import struct
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from tuidock.engine.runtime import stream as protocol
+
+_CHUNK = 64 * 1024
+#: A pipe that polls as writable takes this much without blocking (PIPE_BUF).
+_PIPE_ROOM = 4096
+#: Never passed on: what the kernel sends us about ourselves.
+_OWN_SIGNALS = {
+    signal.SIGCHLD, signal.SIGPIPE, signal.SIGURG, signal.SIGWINCH, signal.SIGKILL, signal.SIGSTOP, signal.SIGSEGV,
+    signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGTRAP, signal.SIGSYS, signal.SIGPROF,
+    signal.SIGVTALRM,
+}  # fmt: skip
+
+
+class Outcome(NamedTuple):
+    """How a session ended: with the container (exit_code), by the detach keys, or because the shim went away."""
+
+    exit_code: int | None
+    detached: bool = False
+    lost: int = 0
+
+
+class Detacher:
+    """Finds the detach keys in what is typed. A beginning of them is held back until it is clear what it becomes."""
+
+    def __init__(self, keys: bytes) -> None:
+        self._keys, self._matched = keys, 0
+
+    def feed(self, typed: bytes) -> tuple[bytes, bool]:
+        """What to send on, and whether the keys are complete."""
+        sent = bytearray()
+        for code in typed:
+            if self._keys and code == self._keys[self._matched]:
+                self._matched += 1
+                if self._matched == len(self._keys):
+                    return bytes(sent), True
+                continue
+            sent += self._keys[: self._matched]
+            self._matched = 0
+            if self._keys and code == self._keys[0]:
+                self._matched = 1
+            else:
+                sent.append(code)
+        return bytes(sent), False
+
+
+def window_size(*descriptors: int) -> tuple[int, int]:
+    """(rows, columns) of the first of the descriptors that is a terminal, else (0, 0)."""
+    for descriptor in descriptors:
+        try:
+            size = os.get_terminal_size(descriptor)
+        except OSError:
+            continue
+        return size.lines, size.columns
+    return 0, 0
+
+
+class Signals:
+    """Collects signals from construction on, so that none is lost while the container starts."""
+
+    def __init__(self, *, proxy: bool) -> None:
+        self._reader, self._writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._old_wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        wanted = signal.valid_signals() - _OWN_SIGNALS if proxy else set()
+        self._old: dict[int, Any] = {}
+        for number in [*wanted, signal.SIGWINCH, signal.SIGCONT]:
+            # an ignored signal stays ignored: `nohup tuidock run ...`
+            if number in (signal.SIGWINCH, signal.SIGCONT) or signal.getsignal(number) is not signal.SIG_IGN:
+                try:
+                    self._old[int(number)] = signal.signal(number, _ignore)
+                except (OSError, ValueError):
+                    continue
+        if not proxy:
+            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+                if signal.getsignal(number) is signal.SIG_DFL:
+                    self._old[int(number)] = signal.signal(number, _leave)
+
+    def fileno(self) -> int:
+        return self._reader
+
+    def pending(self) -> list[int]:
+        try:
+            return list(os.read(self._reader, 512))
+        except BlockingIOError:
+            return []
+
+    def close(self) -> None:
+        signal.set_wakeup_fd(self._old_wakeup)
+        for number, handler in self._old.items():
+            signal.signal(number, handler)
+        os.close(self._reader)
+        os.close(self._writer)
+
+
+def _ignore(number: int, _: object) -> None:
+    """The wakeup descriptor carries the number; a handler only keeps the default action away."""
+
+
+def _leave(number: int, _: object) -> None:
+    raise SystemExit(128 + number)
+
+
+class RawTerminal:
+    """The caller's terminal in raw mode; `restore` may be called twice and always brings the old mode back."""
+
+    def __init__(self, descriptor: int) -> None:
+        import termios
+
+        self._termios, self._descriptor = termios, descriptor
+        self._saved: list[Any] | None = termios.tcgetattr(descriptor)
+        self.enter()
+
+    def enter(self) -> None:
+        if self._saved is None:
+            return
+        t = self._termios
+        mode = [*self._saved[:6], list(self._saved[6])]
+        mode[0] &= ~(t.IGNBRK | t.BRKINT | t.PARMRK | t.ISTRIP | t.INLCR | t.IGNCR | t.ICRNL | t.IXON)
+        mode[1] &= ~t.OPOST
+        mode[2] = (mode[2] & ~(t.CSIZE | t.PARENB)) | t.CS8
+        mode[3] &= ~(t.ECHO | t.ECHONL | t.ICANON | t.ISIG | t.IEXTEN)
+        mode[6][t.VMIN], mode[6][t.VTIME] = 1, 0
+        self._set(mode)
+
+    def _set(self, mode: list[Any]) -> None:
+        # a background process that sets the mode is stopped by SIGTTOU; for putting the terminal right that is wrong
+        old = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+        try:
+            self._termios.tcsetattr(self._descriptor, self._termios.TCSADRAIN, mode)
+        except self._termios.error:
+            pass
+        finally:
+            signal.signal(signal.SIGTTOU, old)
+
+    def restore(self) -> None:
+        if self._saved is not None:
+            self._set(self._saved)
+            self._saved = None
+
+
+class Session:
+    """One attachment. stdin -1 = nothing is sent; stdout and stderr -1 = that stream is dropped."""
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        *,
+        stdin: int = -1,
+        stdout: int = 1,
+        stderr: int = 2,
+        tty: bool = False,
+        detach_keys: bytes = b"",
+        proxy: bool = True,
+        signals: Signals | None = None,
+    ) -> None:
+        self._socket = connection
+        self._stdin, self._targets = stdin, {1: stdout, 2: stderr}
+        self._tty, self._proxy = tty, proxy
+        self._signals = signals or Signals(proxy=proxy)
+        self._detacher = Detacher(detach_keys) if tty and detach_keys else None
+        self._terminal: RawTerminal | None = None
+        self._outgoing = bytearray()
+        self._incoming = bytearray()
+        self._output: list[tuple[int, memoryview]] = []
+        self._regular: dict[int, bool] = {}
+        self._outcome: Outcome | None = None
+        self._size = (0, 0)
+
+    def run(self) -> Outcome:
+        """Until the container ends, the keys detach, or the connection breaks. The terminal is restored on any way out."""
+        self._socket.setblocking(False)
+        try:
+            if self._tty and self._stdin >= 0 and os.isatty(self._stdin):
+                self._terminal = RawTerminal(self._stdin)
+            self._resize()
+            while self._outcome is None or self._output:
+                self._turn()
+            return self._outcome
+        finally:
+            if self._terminal:
+                self._terminal.restore()
+            self._signals.close()
+            self._socket.close()
+
+    def _turn(self) -> None:
+        poll = select.poll()
+        wanted: dict[int, Callable[[], None]] = {self._signals.fileno(): self._on_signals}
+        poll.register(self._signals.fileno(), select.POLLIN)
+        if self._output:
+            target = self._output[0][0]
+            poll.register(target, select.POLLOUT)
+            wanted[target] = self._write
+        if self._outcome is None:
+            mask = (0 if self._output else select.POLLIN) | (select.POLLOUT if self._outgoing else 0)
+            if mask:
+                poll.register(self._socket.fileno(), mask)
+            if self._stdin >= 0 and len(self._outgoing) < _CHUNK:
+                if self._stdin not in wanted:
+                    poll.register(self._stdin, select.POLLIN)
+                    wanted[self._stdin] = self._read_stdin
+                else:
+                    poll.modify(self._stdin, select.POLLIN | select.POLLOUT)  # one terminal for both directions
+        for descriptor, events in poll.poll():
+            if descriptor == self._socket.fileno():
+                self._on_socket(events)
+            elif descriptor == self._stdin and descriptor in self._targets.values():
+                if events & (select.POLLIN | select.POLLHUP | select.POLLERR) and self._outcome is None:
+                    self._read_stdin()
+                if events & select.POLLOUT and self._output and self._output[0][0] == descriptor:
+                    self._write()
+            else:
+                wanted[descriptor]()
+
+    def _on_socket(self, events: int) -> None:
+        if events & select.POLLOUT and self._outgoing:
+            try:
+                sent = self._socket.send(self._outgoing)
+                del self._outgoing[:sent]
+            except BlockingIOError:
+                pass
+            except OSError:
+                self._outgoing.clear()  # the shim is going; what it still has to say comes by reading
+        if events & (select.POLLIN | select.POLLHUP | select.POLLERR):
+            try:
+                received = self._socket.recv(_CHUNK)
+            except BlockingIOError:
+                return
+            except OSError:
+                received = b""
+            if not received:
+                self._outcome = self._outcome or Outcome(None)
+                return
+            self._incoming += received
+            self._frames()
+
+    def _frames(self) -> None:
+        for kind, stream, payload in protocol.split(self._incoming):
+            if kind == protocol.OUT:
+                target = self._targets.get(stream, -1)
+                if target >= 0 and payload:
+                    self._output.append((target, memoryview(payload)))
+            elif kind == protocol.EXIT:
+                self._outcome = Outcome(struct.unpack_from("<i", payload)[0])
+            elif kind == protocol.LOST:
+                self._outcome = Outcome(None, lost=struct.unpack_from("<Q", payload)[0])
+
+    def _write(self) -> None:
+        target, block = self._output[0]
+        try:
+            written = os.write(target, block[: self._room(target)])
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise BrokenPipeError from None
+            raise
+        if written < len(block):
+            self._output[0] = (target, block[written:])
+        else:
+            self._output.pop(0)
+
+    def _room(self, target: int) -> int:
+        """How much a write takes without blocking: all of it for a file, a page of a pipe that is not empty."""
+        import stat
+
+        if target not in self._regular:
+            self._regular[target] = stat.S_ISREG(os.fstat(target).st_mode)
+        if self._regular[target]:
+            return _CHUNK
+        import fcntl
+        import termios
+
+        try:
+            waiting = struct.unpack("i", fcntl.ioctl(target, termios.FIONREAD, b"\0\0\0\0"))[0]
+            if waiting == 0:
+                return int(fcntl.fcntl(target, fcntl.F_GETPIPE_SZ))
+        except OSError:
+            pass
+        return _PIPE_ROOM
+
+    def _read_stdin(self) -> None:
+        try:
+            typed = os.read(self._stdin, _CHUNK)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            typed = b""  # the terminal has gone, or we are in the background of one that hung up
+        if not typed:
+            self._stdin = -1
+            self._outgoing += protocol.frame(protocol.STDIN_EOF)
+            return
+        detach = False
+        if self._detacher:
+            typed, detach = self._detacher.feed(typed)
+        if typed:
+            self._outgoing += protocol.frame(protocol.STDIN, typed)
+        if detach:
+            self._flush()
+            self._outcome = Outcome(None, detached=True)
+
+    def _flush(self) -> None:
+        """Sends what was typed before the detach keys, as far as the shim takes it at once."""
+        try:
+            self._socket.send(self._outgoing)
+        except OSError:
+            pass
+
+    def _on_signals(self) -> None:
+        for number in self._signals.pending():
+            if number == signal.SIGWINCH:
+                self._resize()
+            elif number == signal.SIGCONT and self._terminal:
+                self._terminal.enter()
+                self._resize()
+            elif self._proxy and self._outcome is None:
+                self._outgoing += protocol.signal(number)
+
+    def _resize(self) -> None:
+        if not self._tty:
+            return
+        size = window_size(self._stdin if self._stdin >= 0 else 0, 1, 2)
+        if size != (0, 0) and size != self._size:
+            self._size = size
+            self._outgoing += protocol.resize(*size)

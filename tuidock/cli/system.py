@@ -1,0 +1,192 @@
+"""`info`, `version`, `boot` and the `system` family: df, check, rebuild, reset."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from tuidock.cli import output
+from tuidock.cli.command import Command, Context
+from tuidock.engine.errors import InvalidArgument
+from tuidock.engine.options.flags import Values, switch, text
+from tuidock.engine.types import UsageRow
+from tuidock.engine.units import human_memory, human_size
+
+_FORMAT = text("format", "f", "'json', or a Go template")
+_INFO = (
+    ("Containers", "Containers"),
+    (" Running", "ContainersRunning"),
+    (" Paused", "ContainersPaused"),
+    (" Stopped", "ContainersStopped"),
+    ("Images", "Images"),
+    ("Server Version", "ServerVersion"),
+    ("Storage Driver", "Driver"),
+    ("Logging Driver", "LoggingDriver"),
+    ("Cgroup Driver", "CgroupDriver"),
+    ("Cgroup Version", "CgroupVersion"),
+    ("Security Options", "SecurityOptions"),
+    ("Kernel Version", "KernelVersion"),
+    ("Operating System", "OperatingSystem"),
+    ("OSType", "OSType"),
+    ("Architecture", "Architecture"),
+    ("CPUs", "NCPU"),
+    ("Total Memory", "MemTotal"),
+    ("Name", "Name"),
+    ("ID", "ID"),
+    ("Root Dir", "DockerRootDir"),
+    ("Run Dir", "RunDir"),
+)
+
+
+def info(context: Context, values: Values, _: list[str]) -> int:
+    found = context.engine.info()
+    if values["format"]:
+        from tuidock.cli.formats import write_value
+
+        write_value(values["format"], found)
+        return 0
+    for title, key in _INFO:
+        if key in found:
+            value = found[key]
+            if key == "MemTotal":
+                value = human_memory(value)
+            elif isinstance(value, (list, tuple)):
+                value = ", ".join(str(item) for item in value)
+            output.line(f"{title}: {value}")
+    return 0
+
+
+def version(context: Context, values: Values, _: list[str]) -> int:
+    found = context.engine.version()
+    if values["format"]:
+        from tuidock.cli.formats import write_value
+
+        both = {"Client": found, "Server": found}
+        write_value(values["format"], both if values["format"] == "json" else {**found, **both})
+        return 0
+    output.line("tuidock:")
+    for key, value in found.items():
+        title = "".join(" " + char if char.isupper() and at else char for at, char in enumerate(key))
+        output.line(f" {title + ':':<18}{value}")
+    return 0
+
+
+def _columns() -> dict[str, Callable[[UsageRow], Any]]:
+    return {
+        "Type": lambda row: row.type,
+        "TotalCount": lambda row: str(row.total),
+        "Active": lambda row: str(row.active),
+        "Size": lambda row: human_size(row.size, 4),
+        "Reclaimable": _reclaimable,
+    }
+
+
+def _reclaimable(row: UsageRow) -> str:
+    shown = human_size(row.reclaimable, 4)
+    return f"{shown} ({row.reclaimable * 100 // row.size}%)" if row.size else shown
+
+
+def df(context: Context, values: Values, _: list[str]) -> int:
+    rows, columns = context.engine.disk_usage(), _columns()
+    headers = dict(zip(columns, ("TYPE", "TOTAL", "ACTIVE", "SIZE", "RECLAIMABLE"), strict=True))
+    if values["format"] and values["format"] != "table":
+        from tuidock.cli import formats
+
+        formats.write(values["format"], rows, columns, headers)
+        return 0
+    output.table([list(headers.values()), *([str(column(row)) for column in columns.values()] for row in rows)])
+    if values.on("verbose"):
+        _verbose(context)
+    return 0
+
+
+def _verbose(context: Context) -> None:
+    engine = context.engine
+    output.line("\nImages space usage:\n")
+    images = [["IMAGE ID", "SIZE", "CONTAINERS", "REFERENCES"]]
+    for image in engine.images():
+        names = ", ".join(image.references) or "<none>"
+        images.append([image.short_id, human_size(image.size), str(image.containers), names])
+    output.table(images)
+    output.line("\nContainers space usage:\n")
+    containers = [["CONTAINER ID", "IMAGE", "SIZE", "NAMES"]]
+    for container in engine.containers():
+        size = engine.inspect_container(container.id, size=True).get("SizeRw") or 0
+        containers.append([container.short_id, container.image, human_size(size), container.name])
+    output.table(containers)
+    output.line("\nLocal Volumes space usage:\n")
+    volumes = [["VOLUME NAME", "LINKS", "SIZE"]]
+    for volume in engine.volumes():
+        volumes.append([volume.name, str(len(volume.users)), human_size(engine.volume_size(volume.name))])
+    output.table(volumes)
+
+
+def check(context: Context, values: Values, _: list[str]) -> int:
+    left = 0
+    for problem in context.engine.check(repair=values.on("repair"), fast=values.on("fast")):
+        state = "repaired" if problem.repaired else "found"
+        left += not problem.repaired
+        output.line(f"{problem.area}: {problem.subject}: {problem.message} ({state})")
+        output.flush()
+    if left:
+        return 1
+    output.line("Nothing is wrong.")
+    return 0
+
+
+def rebuild(context: Context, _: Values, __: list[str]) -> int:
+    for name in context.engine.rebuild():
+        output.line(name)
+    return 0
+
+
+def reset(context: Context, values: Values, _: list[str]) -> int:
+    root = context.engine.root
+    if not values.on("force"):
+        if not output.is_terminal(0):
+            raise InvalidArgument("system reset removes everything; say --force when nobody can be asked")
+        if not output.confirm(f"This removes all containers, images and volumes below {root}. Go on?"):
+            return 1
+    context.engine.reset()
+    sys.stdout.flush()
+    return 0
+
+
+def boot(context: Context, _: Values, __: list[str]) -> int:
+    for name in context.engine.boot():
+        output.line(name)
+    return 0
+
+
+INFO = Command("[OPTIONS]", "Display system-wide information", info, (_FORMAT,), most=0)
+VERSION = Command("[OPTIONS]", "Show the version information", version, (_FORMAT,), most=0)
+DF = Command(
+    "[OPTIONS]",
+    "Show disk usage",
+    df,
+    (
+        text("format", "", "'table', 'json', or a Go template, with 'table ' before it for headers"),
+        switch("verbose", "v", "Show every image, container and volume"),
+    ),
+    most=0,
+)
+CHECK = Command(
+    "[OPTIONS]",
+    "Look for damage and leftovers",
+    check,
+    (
+        switch("fast", "", "Leave out reading the content of images"),
+        switch("repair", "", "Put right what can be put right"),
+    ),
+    most=0,
+)
+REBUILD = Command("", "Make the database anew from the files beside it", rebuild, most=0)
+RESET = Command(
+    "[OPTIONS]",
+    "Remove all containers, images, volumes and networks",
+    reset,
+    (switch("force", "f", "Do not ask"),),
+    most=0,
+)
+BOOT = Command("", "Start what its restart policy wants after a reboot", boot, most=0)

@@ -1,0 +1,129 @@
+"""The table of verbs: which module holds a command. Nothing is imported until a verb is chosen.
+
+A target is "module:NAME" below tuidock.cli. Verbs that begin with an underscore are for tuidock itself.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+CONTAINER = {
+    "attach": "attach:ATTACH",
+    "create": "run:CREATE",
+    "exec": "execute:EXEC",
+    "inspect": "inspect:INSPECT_CONTAINER",
+    "kill": "lifecycle:KILL",
+    "logs": "logs:LOGS",
+    "ls": "ps:PS",
+    "pause": "lifecycle:PAUSE",
+    "port": "port:PORT",
+    "prune": "prune:PRUNE_CONTAINERS",
+    "rename": "lifecycle:RENAME",
+    "restart": "lifecycle:RESTART",
+    "rm": "lifecycle:RM",
+    "run": "run:RUN",
+    "start": "start:START",
+    "stats": "stats:STATS",
+    "stop": "lifecycle:STOP",
+    "top": "top:TOP",
+    "unpause": "lifecycle:UNPAUSE",
+    "wait": "lifecycle:WAIT",
+}
+IMAGE = {
+    "history": "images:HISTORY",
+    "import": "archives:IMPORT",
+    "inspect": "inspect:INSPECT_IMAGE",
+    "load": "archives:LOAD",
+    "ls": "images:IMAGES",
+    "prune": "prune:PRUNE_IMAGES",
+    "pull": "archives:PULL",
+    "rm": "images:RMI",
+    "save": "archives:SAVE",
+    "tag": "images:TAG",
+}
+VOLUME = {
+    "create": "volumes:CREATE",
+    "inspect": "inspect:INSPECT_VOLUME",
+    "ls": "volumes:LS",
+    "prune": "prune:PRUNE_VOLUMES",
+    "rm": "volumes:RM",
+}
+NETWORK = {"inspect": "inspect:INSPECT_NETWORK", "ls": "networks:LS"}
+SYSTEM = {
+    "check": "system:CHECK",
+    "df": "system:DF",
+    "events": "events:EVENTS",
+    "info": "system:INFO",
+    "prune": "prune:PRUNE_SYSTEM",
+    "rebuild": "system:REBUILD",
+    "reset": "system:RESET",
+}
+
+#: Management words: summary and subcommands.
+GROUPS: dict[str, tuple[str, dict[str, str]]] = {
+    "container": ("Manage containers", CONTAINER),
+    "image": ("Manage images", IMAGE),
+    "network": ("Manage networks", NETWORK),
+    "system": ("Manage tuidock", SYSTEM),
+    "volume": ("Manage volumes", VOLUME),
+}
+
+VERBS: dict[str, str] = {
+    **{name: target for name, target in CONTAINER.items() if name not in ("inspect", "ls", "prune")},
+    **{name: IMAGE[name] for name in ("history", "import", "load", "pull", "save", "tag")},
+    "boot": "system:BOOT",
+    "demo": "demo:DEMO",
+    "events": "events:EVENTS",
+    "images": "images:IMAGES",
+    "info": "system:INFO",
+    "inspect": "inspect:INSPECT",
+    "ps": "ps:PS",
+    "rmi": "images:RMI",
+    "version": "system:VERSION",
+    "_reap": "lifecycle:REAP",
+}
+
+#: Other names of subcommands.
+ALIASES = {
+    ("container", "list"): "ls",
+    ("container", "ps"): "ls",
+    ("container", "remove"): "rm",
+    ("image", "list"): "ls",
+    ("image", "remove"): "rm",
+    ("volume", "list"): "ls",
+    ("volume", "remove"): "rm",
+    ("network", "list"): "ls",
+}
+
+#: The verbs that the first screen of help names.
+COMMON = ("run", "exec", "ps", "logs", "stop", "rm", "images", "pull", "inspect", "version", "info")
+
+
+class Found(NamedTuple):
+    """path: the words of the verb ("container ls"); target "" when it is a group or unknown."""
+
+    path: str
+    target: str
+    rest: list[str]
+
+
+def find(words: list[str]) -> Found:
+    """The verb at the beginning of the words."""
+    first, rest = words[0], words[1:]
+    if first not in GROUPS:
+        return Found(first, VERBS.get(first, ""), rest)
+    if not rest or rest[0].startswith("-"):
+        return Found(first, "", rest)
+    name = ALIASES.get((first, rest[0]), rest[0])
+    return Found(f"{first} {rest[0]}", GROUPS[first][1].get(name, ""), rest[1:])
+
+
+def spellings(target: str) -> list[str]:
+    """Every way to say a verb."""
+    names = [
+        f"{group} {name}"
+        for group, (_, table) in GROUPS.items()
+        for name in [*table, *(alias for (of, alias) in ALIASES if of == group)]
+        if table[ALIASES.get((group, name), name)] == target
+    ]
+    return names + [name for name, other in VERBS.items() if other == target]
