@@ -14,8 +14,8 @@ from tuidock.engine.network.ipv4 import dotted, number, split
 from tuidock.engine.network.networks import NetworkRow
 
 _GAP = """
-SELECT a.address + 1 FROM addresses a WHERE a.network_id = ?1 AND a.address < ?2 AND NOT EXISTS
-    (SELECT 1 FROM addresses b WHERE b.network_id = ?1 AND b.address = a.address + 1) ORDER BY a.address LIMIT 1
+WITH taken(address) AS (SELECT address FROM addresses WHERE network_id = ? UNION SELECT ? UNION SELECT ?)
+SELECT min(a) FROM (SELECT address + 1 AS a FROM taken EXCEPT SELECT address FROM taken) WHERE a <= ?
 """
 
 
@@ -53,15 +53,10 @@ def _next(db: sqlite3.Connection, network: NetworkRow, base: int, last: int, gat
     candidate += candidate == gateway
     if candidate <= last:
         return candidate
-    first = base + 1 + (base + 1 == gateway)
-    if not holder_of(db, network.id, first):
-        return first
-    gap = db.execute(_GAP, (network.id, last)).fetchone()
-    if gap and gap[0] == gateway:
-        gap = db.execute(_GAP.replace("a.address + 1", "a.address + 2"), (network.id, last - 1)).fetchone()
-    if not gap or not base < gap[0] <= last:
+    gap = db.execute(_GAP, (network.id, base, gateway, last)).fetchone()[0]
+    if gap is None:
         raise SystemFailure(f"no free address in network {network.name} ({network.subnet}); remove unused containers")
-    return int(gap[0])
+    return int(gap)
 
 
 def holder_of(db: sqlite3.Connection, network_id: str, address: int) -> str:

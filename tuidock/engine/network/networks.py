@@ -85,8 +85,8 @@ def ensure_defaults(db: sqlite3.Connection, instance: str, bridge: str) -> Netwo
             "INSERT OR IGNORE INTO networks(id, name, driver, bridge, subnet, gateway, options, labels, created, internal) "
             "VALUES (?, ?, ?, ?, ?, ?, '', '', ?, 0)",
             (
-                _default_id(instance, name), name, driver, bridge if own else "", subnet if own else "", gateway if own else "",
-                time.time_ns(),
+                _default_id(instance, name), name, driver, bridge if own else "", subnet if own else "",
+                gateway if own else "", time.time_ns(),
             ),
         )  # fmt: skip
     return find(db, DEFAULT)

@@ -90,9 +90,14 @@ def claim(
     so that the next one is another. Raises PortTaken.
     """
     db.execute("DELETE FROM port_claims WHERE container_id = ?", (container_id,))
+
+    def holds(other: str) -> bool:
+        return other == container_id or living(other)
+
     bindings = []
     for wish in wanted:
-        port = _fixed(db, wish, living) if wish.first else _automatic(db, wish, living, cursor, automatic)
+        # rows of our own are from this very request: two wishes for one port collide
+        port = _fixed(db, wish, holds) if wish.first else _automatic(db, wish, holds, cursor, automatic)
         bindings.append(PortBinding(wish.container_port, wish.protocol, wish.host_ip, port))
         db.execute(
             "INSERT OR REPLACE INTO port_claims(protocol, host_ip, host_port, container_id, container_port) "
