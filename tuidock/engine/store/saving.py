@@ -1,0 +1,214 @@
+"""Save: images become one archive that docker, podman, skopeo and this program load.
+
+The layout of docker 25 and newer: an OCI layout and docker's manifest.json over the same blobs. Layers stand in it as
+uncompressed tars named by their diffID, so two archives of one image are the same bytes whatever registry it came from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tarfile
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, BinaryIO, NamedTuple
+
+from tuidock.engine.errors import BadContent
+from tuidock.engine.events import append
+from tuidock.engine.oci import Invalid, descriptor, manifest
+from tuidock.engine.oci import reference as references
+from tuidock.engine.oci.descriptor import Descriptor, Platform
+from tuidock.engine.oci.digest import hex_of, of_bytes
+from tuidock.engine.oci.reference import Reference
+from tuidock.engine.paths import Paths
+from tuidock.engine.state import State
+from tuidock.engine.store import images
+from tuidock.engine.store.compression import inflate
+from tuidock.engine.store.content import ContentStore
+from tuidock.engine.store.images import ImageRecord, Layer
+
+_CHUNK = 1 << 20
+
+
+class _Chosen(NamedTuple):
+    record: ImageRecord
+    tags: list[Reference]
+
+
+def _choose(state: State, paths: Paths, texts: Sequence[str]) -> list[_Chosen]:
+    """A tag saves the image under that tag, a bare repository under all its tags, an id under none."""
+    db = state.read()
+    chosen: dict[str, _Chosen] = {}
+    for text in texts:
+        tags = _all_tags(state, text)
+        image_id = ""
+        if not tags:
+            named = images.find_reference(db, text)
+            image_id = named[0] if named else images.find(db, text)
+            tags = [(image_id, named[1])] if named else []
+        for one, tag in tags:
+            entry = chosen.setdefault(one, _Chosen(images.get(state, paths, one), []))
+            if not tag.digest and tag not in entry.tags:
+                entry.tags.append(tag)
+        if not tags:
+            chosen.setdefault(image_id, _Chosen(images.get(state, paths, image_id), []))
+    return list(chosen.values())
+
+
+def _all_tags(state: State, text: str) -> list[tuple[str, Reference]]:
+    try:
+        wanted = references.parse(text)
+    except Invalid:
+        return []
+    if wanted.tag or wanted.digest:
+        return []
+    rows = state.read().execute(
+        "SELECT image_id, reference FROM image_references WHERE reference >= ? AND reference < ? ORDER BY reference",
+        (wanted.name + ":", wanted.name + ";"),
+    )
+    return [(image_id, references.parse(stored)) for image_id, stored in rows]
+
+
+class _Archive:
+    def __init__(self, content: ContentStore, out: BinaryIO) -> None:
+        self._content = content
+        self._tar = tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT, bufsize=_CHUNK)  # noqa: SIM115
+        self._written: set[str] = set()
+        self.sizes: dict[str, int] = {}  # of the uncompressed layers, by diffID
+
+    def close(self) -> None:
+        self._tar.close()
+
+    def directory(self, name: str) -> None:
+        entry = tarfile.TarInfo(name)
+        entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+        self._tar.addfile(entry)
+
+    def file(self, name: str, size: int, source: Any) -> None:
+        entry = tarfile.TarInfo(name)
+        entry.size, entry.mode = size, 0o644
+        self._tar.addfile(entry, source)
+
+    def document(self, name: str, document: object) -> None:
+        raw = document if isinstance(document, bytes) else json.dumps(document, separators=(",", ":")).encode()
+        self.file(name, len(raw), _Chunks(iter([raw])))
+
+    def blob(self, raw: bytes) -> str:
+        digest = of_bytes(raw)
+        name = f"blobs/sha256/{hex_of(digest)}"
+        if digest not in self._written:
+            self._written.add(digest)
+            self.document(name, raw)
+        return name
+
+    def layer(self, layer: Layer) -> str:
+        name = f"blobs/sha256/{hex_of(layer.diff_id)}"
+        if layer.diff_id in self._written:
+            return name
+        self._written.add(layer.diff_id)
+        fd = self._content.open(layer.digest)
+        with os.fdopen(fd, "rb", buffering=0) as file:
+            size = self.sizes[layer.diff_id] = tar_size(layer, file.read)
+            file.seek(0)
+            self.file(name, size, _Chunks(inflate(file.read)))
+        return name
+
+
+class _Chunks:
+    """Chunks with the read method that tarfile wants."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks, self._pending = chunks, b""
+
+    def read(self, size: int) -> bytes:
+        parts = []
+        while size:
+            if not self._pending:
+                self._pending = next(self._chunks, b"")
+                if not self._pending:
+                    break
+            part, self._pending = self._pending[:size], self._pending[size:]
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+
+def tar_size(layer: Layer, read: Callable[[int], bytes]) -> int:
+    """The length of the uncompressed layer, which a tar header must state before it; checks the layer on the way.
+
+    Raises BadContent when the stored blob is no longer the layer.
+    """
+    size, digest = 0, hashlib.sha256()
+    for chunk in inflate(read):
+        size += len(chunk)
+        digest.update(chunk)
+    if "sha256:" + digest.hexdigest() != layer.diff_id:
+        raise BadContent(
+            f"layer {layer.diff_id[:19]} in the store is damaged (`tuidock system check` tells which images use it);"
+            " load or pull it again"
+        )
+    return size
+
+
+def _manifest(content: ContentStore, record: ImageRecord, config: bytes, sizes: dict[str, int]) -> bytes:
+    """The stored manifest when its layers are uncompressed, else a new one over the uncompressed layers."""
+    if all(layer.digest == layer.diff_id for layer in record.layers):
+        return content.read(record.manifest_digest, manifest.SIZE_LIMIT)
+    layers = [Descriptor(descriptor.OCI_LAYER, layer.diff_id, sizes[layer.diff_id]) for layer in record.layers]
+    return manifest.make_manifest(Descriptor(descriptor.OCI_CONFIG, record.id, len(config)), layers)
+
+
+def save(state: State, paths: Paths, texts: Sequence[str], target: BinaryIO) -> None:
+    """Writes the archive. Raises NotFound, AmbiguousId, BadContent for a damaged store, OSError of the target."""
+    content = ContentStore(paths)
+    with content.lease():
+        chosen = _choose(state, paths, texts)
+        archive = _Archive(content, target)
+        try:
+            _write(content, chosen, archive)
+        finally:
+            archive.close()
+    for entry in chosen:
+        append(paths.journal, "image", "save", entry.record.id, entry.tags[0].familiar if entry.tags else "")
+
+
+def _write(content: ContentStore, chosen: list[_Chosen], archive: _Archive) -> None:
+    from tuidock.engine.oci.image_config import SIZE_LIMIT
+
+    archive.directory("blobs/")
+    archive.directory("blobs/sha256/")
+    index: list[Descriptor] = []
+    items: list[dict[str, Any]] = []
+    repositories: dict[str, dict[str, str]] = {}
+    for record, tags in chosen:
+        names, sizes = [archive.layer(layer) for layer in record.layers], archive.sizes
+        config = content.read(record.id, SIZE_LIMIT)
+        raw = _manifest(content, record, config, sizes)
+        archive.blob(raw)
+        media_type = manifest.parse_manifest(raw).media_type
+        platform = Platform(record.config["os"], record.config["architecture"], record.config.get("variant", ""))
+        described = Descriptor(media_type, of_bytes(raw), len(raw), {}, platform)
+        for tag in tags:
+            note = {"io.containerd.image.name": str(tag), "org.opencontainers.image.ref.name": tag.tag}
+            index.append(described._replace(annotations=note))
+            if record.layers:
+                repositories.setdefault(tag.familiar_name, {})[tag.tag] = hex_of(record.layers[-1].diff_id)
+        if not tags:
+            index.append(described)
+        items.append(
+            {
+                "Config": archive.blob(config),
+                "RepoTags": [tag.familiar for tag in tags] or None,
+                "Layers": names,
+                "LayerSources": {
+                    layer.diff_id: {
+                        "mediaType": descriptor.OCI_LAYER, "size": sizes[layer.diff_id], "digest": layer.diff_id,
+                    }
+                    for layer in record.layers
+                },
+            }
+        )  # fmt: skip
+    archive.document("index.json", manifest.make_index(index))
+    archive.document("manifest.json", items)
+    archive.document("oci-layout", {"imageLayoutVersion": manifest.LAYOUT_VERSION})
+    archive.document("repositories", repositories)
