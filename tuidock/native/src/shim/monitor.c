@@ -20,6 +20,8 @@
 #include <sys/wait.h>
 
 #define LINGER_NS 10000000000ull
+#define OOM_FIRST_LOOK_NS 10000000ull
+#define OOM_LAST_LOOK_NS 2000000000ull
 
 int watch_set(struct monitor *monitor, struct watch *watch, uint32_t events)
 {
@@ -69,13 +71,24 @@ void monitor_journal_die(struct monitor *monitor)
     journal_append(&monitor->record, "die", attributes);
 }
 
-static void oom_count(struct monitor *monitor)
+static bool oom_count(struct monitor *monitor)
 {
     long kills = cgroup_oom_kills(&monitor->record);
-    if (kills > monitor->oom_kills) {          /* v1: the event also comes when the cgroup is removed */
-        monitor->oom_kills = kills;
-        journal_append(&monitor->record, "oom", "{}");
-    }
+    if (kills <= monitor->oom_kills)           /* v1: the event also comes when the cgroup is removed */
+        return false;
+    monitor->oom_kills = kills;
+    journal_append(&monitor->record, "oom", "{}");
+    return true;
+}
+
+/* v1 tells of the want of memory, before anybody is killed for it: the counter is looked at again, ever more rarely. */
+static void oom_look(struct monitor *monitor)
+{
+    monitor->deadline[TIMER_OOM] = 0;
+    if (oom_count(monitor) || monitor->oom_delay > OOM_LAST_LOOK_NS)
+        monitor->oom_delay = 0;
+    else
+        monitor->deadline[TIMER_OOM] = ticks_ns() + (monitor->oom_delay = monitor->oom_delay * 2 + OOM_FIRST_LOOK_NS);
 }
 
 static void oom_ready(struct monitor *monitor, struct watch *watch, uint32_t events)
@@ -84,7 +97,8 @@ static void oom_ready(struct monitor *monitor, struct watch *watch, uint32_t eve
     (void)events;
     if (!monitor->record.cgroup_v2 && read(watch->fd, &count, sizeof count) < 0)
         return;
-    oom_count(monitor);
+    monitor->oom_delay = 0;
+    oom_look(monitor);
     if (monitor->record.cgroup_v2) {           /* reading the file is what takes the event back */
         char text[256];
         if (pread(watch->fd, text, sizeof text, 0) < 0)
@@ -102,6 +116,7 @@ void monitor_init_died(struct monitor *monitor, const struct ending *ending)
     monitor->ending.restarts = restarts;
     watch_close(monitor, &monitor->init_watch);
     watch_close(monitor, &monitor->oom);
+    monitor->deadline[TIMER_OOM] = 0;
     oom_count(monitor);
     cgroup_remove(&monitor->record);           /* whoever is left must not write on while the log is drained */
     pump_drain(monitor);
@@ -309,6 +324,9 @@ static void timer_fired(struct monitor *monitor, enum timer timer)
         break;
     case TIMER_LINGER:
         attach_close(monitor);
+        break;
+    case TIMER_OOM:
+        oom_look(monitor);
         break;
     case TIMER_REST:
         pump_rest(monitor);

@@ -192,7 +192,7 @@ void init_ending(pid_t pid, int pidfd, struct ending *ending);     /* waits; exi
 
 /* ---- the monitor ---- */
 
-enum timer { TIMER_RESTART, TIMER_TTY, TIMER_RELAY, TIMER_LINGER, TIMER_REST, TIMERS };
+enum timer { TIMER_RESTART, TIMER_TTY, TIMER_RELAY, TIMER_LINGER, TIMER_REST, TIMER_OOM, TIMERS };
 
 struct monitor {
     struct record record;
@@ -210,7 +210,7 @@ struct monitor {
     struct client *owner;
     struct relay relay;
     uint64_t deadline[TIMERS];                 /* of ticks_ns(); 0: not set */
-    uint64_t run_began, restart_delay;
+    uint64_t run_began, restart_delay, oom_delay;
     struct ending ending;
     struct launched times;
     bool running, ended, stop_wanted, may_release;
