@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from textual.app import App, SuspendNotSupported
 from textual.binding import Binding, BindingType
+from textual.color import Color
 from textual.message import Message
 
 from tuidock.app import theme as themes
@@ -24,6 +25,7 @@ from tuidock.engine.clean import clean
 
 if TYPE_CHECKING:
     from textual import events
+    from textual.dom import DOMNode
 
     from tuidock.app import messages
     from tuidock.app.workers import Workers
@@ -74,6 +76,21 @@ class TuidockApp(App[int]):
         self.theme = default if os.environ.get("NO_COLOR") or not wanted else wanted
         problems += self._set_keymap(self.config.preset)
         self._problems = problems
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Colours that the app uses beside those of Textual. Muted text is a colour of its own: $text-muted is made
+        for CSS on a known background and comes out white where a widget draws its own lines."""
+        theme = self.current_theme
+        if theme.ansi or "ansi" in f"{theme.foreground}{theme.background}":
+            return {"tuidock-muted": "ansi_bright_black", "tuidock-faint": "ansi_bright_black",
+                    "tuidock-rule": "ansi_bright_black"}
+        foreground = Color.parse(theme.foreground or ("#e0e0e0" if theme.dark else "#1f1f1f"))
+        background = Color.parse(theme.background or ("#121212" if theme.dark else "#e0e0e0"))
+        return {
+            "tuidock-muted": background.blend(foreground, 0.62).hex,
+            "tuidock-faint": background.blend(foreground, 0.4).hex,
+            "tuidock-rule": background.blend(foreground, 0.2).hex,
+        }
 
     def get_default_screen(self) -> MainScreen:
         return MainScreen()
@@ -254,8 +271,12 @@ class TuidockApp(App[int]):
     def _set_keymap(self, preset: str) -> list[str]:
         keymap, problems = keymap_of(preset, self.config.keys)
         self.keymap = keymap
-        self.set_keymap(keymap)
+        # Textual takes an empty string for "as before"; a key that nobody can press takes the key away.
+        self.set_keymap({identity: keys or f"no-key-{identity}" for identity, keys in keymap.items()})
         return problems
+
+    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
+        """Clashes have been settled and told by `keymap_of`."""
 
     # -- mistakes -------------------------------------------------------------------------------------------------
 

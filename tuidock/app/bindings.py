@@ -66,6 +66,7 @@ def _with_ports(situation: Situation) -> bool:
 _ALIVE = ("running", "paused", "restarting")
 _IDLE = ("created", "exited", "dead")
 _C = (CONTAINERS,)
+_REMOVABLE = (CONTAINERS, IMAGES, VOLUMES)
 
 ACTIONS: tuple[Action, ...] = (
     # containers
@@ -102,10 +103,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("container.all", "A", "all/running", "Show all containers, or only those that run", "all", "Containers",
            _C),
     # every pane
-    Action("row.remove", "d,delete", "remove", "Remove, after asking", "rm", "Rows", KINDS, _any, True, True, True,
+    Action("row.remove", "d,delete", "remove", "Remove, after asking", "rm", "Rows", _REMOVABLE, _any, True, True, True,
            "[NAME...]"),
     Action("row.force", "D", "force remove", "Remove even when it runs or is in use, after asking", "", "Rows",
-           KINDS, _any, True, False, True),
+           _REMOVABLE, _any, True, False, True),
     Action("row.inspect", "i,y", "inspect", "Everything that is known about it", "inspect", "Rows", KINDS, _any,
            False, False, False, "[NAME]"),
     Action("row.copy", "c", "copy", "Copy a part of the row: id, name, address, command line", "copy", "Rows",

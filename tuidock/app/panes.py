@@ -45,9 +45,17 @@ FIELD_NAMES = {
 }
 
 
+#: Narrower than a table of its own would have them, so that ports are in sight beside the details.
+_BESIDE = {"name": 10, "state": 16, "cpu": 6, "memory": 5, "ports": 9}
+_GROW = {"name": 2, "state": 1, "ports": 3, "image": 2}
+
+
 def columns(kind: str) -> Sequence[Column]:
     return {
-        CONTAINERS: shown.CONTAINER_COLUMNS,
+        CONTAINERS: tuple(
+            column._replace(width=_BESIDE.get(column.key, column.width), grow=_GROW.get(column.key, column.grow))
+            for column in shown.CONTAINER_COLUMNS
+        ),
         IMAGES: shown.IMAGE_COLUMNS,
         VOLUMES: shown.VOLUME_COLUMNS,
         NETWORKS: shown.NETWORK_COLUMNS,

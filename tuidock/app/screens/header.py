@@ -78,7 +78,7 @@ class Header(Widget):
         used = 7
         for at, (text, style) in enumerate(kept):
             separator = "  " if at == 0 else " · "
-            parts += [Content.styled(separator, "$text-muted"), Content.styled(text, style or "$text-muted")]
+            parts += [Content.styled(separator, "$tuidock-muted"), Content.styled(text, style or "$tuidock-muted")]
             used += len(separator) + len(text)
         if right:
             right = right if len(right) < width - used - 1 else right[: max(0, width - used - 2)]

@@ -17,10 +17,10 @@ from tuidock.app.widgets.rows import Cell, Column
 from tuidock.app.widgets.rows import Row as Line
 
 COLUMNS = (
-    Column("keys", "", 16, sortable=False),
-    Column("help", "", 34, grow=3, sortable=False),
-    Column("command", "", 14, priority=1, grow=1, sortable=False),
-    Column("id", "", 22, priority=2, sortable=False),
+    Column("keys", "", 11, "right", sortable=False),
+    Column("help", "", 44, grow=3, sortable=False),
+    Column("command", "", 20, priority=1, grow=1, sortable=False),
+    Column("id", "", 20, priority=2, sortable=False),
 )
 
 LOG_KEYS = (
@@ -44,7 +44,7 @@ class HelpScreen(ModalScreen[None]):
             yield Static("Keys and commands", classes="dialog-title", markup=False)
             yield Input(placeholder="type to search", compact=True)
             yield LineTable(COLUMNS, header=False, empty="Nothing fits.")
-            yield Static("The right column has the ids for keymap in ~/.config/tuidock/config.yaml. esc closes.",
+            yield Static("esc closes · ids are for keymap: in ~/.config/tuidock/config.yaml",
                          classes="dialog-text", markup=False)
 
     def on_mount(self) -> None:
@@ -83,8 +83,8 @@ class HelpScreen(ModalScreen[None]):
                 continue
             if lines:
                 lines.append(Line(f"blank {title}", ()))
-            lines.append(Line(f"title {title}", (Cell(title, "accent"),)))
-            lines += [Line(f"{title} {at} {each[3]}", (Cell(each[0], ""), each[1], Cell(each[2], "muted"),
+            lines.append(Line(f"title {title}", ("", Cell(title.upper(), "muted"))))
+            lines += [Line(f"{title} {at} {each[3]}", (Cell(each[0], "accent"), each[1], Cell(each[2], "muted"),
                                                        Cell(each[3], "muted"))) for at, each in enumerate(fitting)]
         self.query_one(LineTable).set_rows(lines)
 

@@ -22,6 +22,7 @@ class Item(NamedTuple):
     text: str
     hint: str = ""
     enabled: bool = True
+    rank: int = 0
 
 
 class PressableLine(Widget):
@@ -88,7 +89,7 @@ class TabLine(PressableLine):
                 at -= 1
         for item in items:
             active = item.key == self.active
-            style = "bold underline $accent" if active else "$text-muted"
+            style = "bold underline $accent" if active else "$tuidock-muted"
             parts.append(Content.styled(item.text, style))
             parts.append(Content(" " * gap))
             self._spans.append((x, x + len(item.text), item.key))
@@ -97,12 +98,12 @@ class TabLine(PressableLine):
         if self.suffix and room > 4:
             text = self.suffix if len(self.suffix) <= room else self.suffix[: room - 1] + "…"
             parts.append(Content(" " * (room - len(text))))
-            parts.append(Content.styled(text, "$text-muted"))
+            parts.append(Content.styled(text, "$tuidock-muted"))
         return Content("").join(parts).truncate(width, ellipsis=True) if parts else Content("")
 
 
 class KeyLine(PressableLine):
-    """Keys with what they do; what does not fit is left out from the right, but the last item (help) stays."""
+    """Keys with what they do; when they do not fit, those of the highest rank go first, then those further right."""
 
     def render(self) -> Content:
         self._spans = []
@@ -113,12 +114,13 @@ class KeyLine(PressableLine):
             return len(item.hint) + 1 + len(item.text) + 2
 
         while len(items) > 1 and sum(map(length, items)) - 2 > width:
-            del items[-2]
+            least = max(range(len(items) - 1), key=lambda at: (items[at].rank, at))
+            del items[least]
         parts: list[Content] = []
         x = 0
         for item in items:
-            parts.append(Content.styled(item.hint, "bold $accent" if item.enabled else "$text-disabled"))
-            parts.append(Content.styled(f" {item.text}  ", "$text-muted" if item.enabled else "$text-disabled"))
+            parts.append(Content.styled(item.hint, "bold $accent" if item.enabled else "$tuidock-faint"))
+            parts.append(Content.styled(f" {item.text}  ", "$tuidock-muted" if item.enabled else "$tuidock-faint"))
             self._spans.append((x, x + length(item) - 2, item.key))
             x += length(item)
         return Content("").join(parts).truncate(width) if parts else Content("")

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 WIDE = 100
 #: How much of the width the lists have; `+` and `_` step through.
 SHARES = (30, 38, 46, 56, 68)
+#: Keys that go first when the line at the foot is too short for all.
+RANKS = {"table.mark": 4, "container.restart": 3, "image.tag": 2, "container.run": 1}
 
 
 def screen_bindings() -> list[Binding]:
@@ -199,6 +201,7 @@ class MainScreen(LogKeys):
             pane = self.pane(kind)
             pane.display = not one_page or kind == self.kind
             pane.set_class(self.narrow, "-alone")
+            pane.set_current(kind == self.kind)
             pane.show_header(kind == CONTAINERS or one_page or kind == self.kind)
         if not one_page:
             room = self.size.height - 2
@@ -322,7 +325,7 @@ class MainScreen(LogKeys):
                 continue
             keys = show_keys(keys_of(action, keymap)).split(" ")[0]
             if keys and (can or action.id == "container.toggle"):
-                items.append(Item(action.id, label_of(action, situation), keys, bool(can)))
+                items.append(Item(action.id, label_of(action, situation), keys, bool(can), RANKS.get(action.id, 0)))
         return items
 
     def _detail_items(self) -> list[Item]:

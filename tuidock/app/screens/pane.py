@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rich.style import Style
+from textual.content import Content
+from textual.strip import Strip
+
 from tuidock.app import filters, panes
 from tuidock.app import format as shown
 from tuidock.app.model import CONTAINERS, Row, ViewModel
@@ -73,8 +77,6 @@ class Pane(LineTable):
         if self.marks:
             title += f" · {len(self.marks)} marked"
         # A Content title is taken as it is: a filter may hold brackets.
-        from textual.content import Content
-
         self.border_title = Content(title)  # type: ignore[assignment]
 
     @property
@@ -130,3 +132,14 @@ class Pane(LineTable):
             kept = [(number, column) for number, column in enumerate(self._columns) if column.key not in self._hidden]
             placed = place([column for _, column in kept], self.size.width)
             self._placed = [each._replace(number=kept[each.number][0]) for each in placed]
+
+    # -- drawing ----------------------------------------------------------------------------------------------
+
+    def set_current(self, on: bool) -> None:
+        """Only the list in use shows where its cursor is."""
+        if self.has_class("-current") != on:
+            self.set_class(on, "-current")
+            self._redraw()
+
+    def _row_strip(self, key: str, at_cursor: bool, base: Style) -> Strip:
+        return super()._row_strip(key, at_cursor and self.has_class("-current"), base)

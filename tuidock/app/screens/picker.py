@@ -45,7 +45,7 @@ class PickerScreen(ModalScreen[Any]):
         options = []
         for at, choice in enumerate(self._shown, 1):
             digit = f"{at} " if at < 10 and not self._narrow else ""
-            label = Content.assemble((digit, "$text-muted"), choice.label.ljust(widest + 2), (choice.hint, "$text-muted"))
+            label = Content.assemble((digit, "$tuidock-muted"), choice.label.ljust(widest + 2), (choice.hint, "$tuidock-muted"))
             options.append(Option(label))
         return options
 

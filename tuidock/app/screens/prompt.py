@@ -37,7 +37,7 @@ class PromptLine(Horizontal):
     PromptLine { height: 1; dock: bottom; background: $surface; }
     PromptLine Label { width: auto; color: $accent; text-style: bold; }
     PromptLine Input { width: 1fr; border: none; height: 1; padding: 0; background: $surface; }
-    PromptLine #prompt-note { color: $text-muted; text-style: none; padding: 0 1; }
+    PromptLine #prompt-note { color: $tuidock-muted; text-style: none; padding: 0 1; }
     """
     BINDINGS = [
         Binding("escape", "cancel", "back", show=False),
@@ -95,8 +95,9 @@ class PromptLine(Horizontal):
         text = event.value
         if text.strip() and (not self._past or self._past[-1] != text):
             self._past.append(text)
+        # Not from here: a dialog that this line opens would answer to a line that is gone.
+        self.screen.call_later(self._submitted, text)
         self._close()
-        self._submitted(text)
 
     def action_cancel(self) -> None:
         if self._ended:

@@ -48,7 +48,7 @@ FIELDS = (
     Field("memory", "Memory", "256m", "-m", half=True),
     Field("cpus", "CPUs", "1.5", "--cpus", half=True),
     Field("network", "Network", "bridge", "--network", half=True),
-    Field("restart", "Restart", "no, always, unless-stopped, on-failure:3", "--restart", half=True),
+    Field("restart", "Restart", "no", "--restart", half=True),
     Field("more", "More", "any other option: --read-only --cap-add NET_ADMIN"),
 )
 

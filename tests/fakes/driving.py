@@ -1,0 +1,116 @@
+"""A running app over the engine in memory, and words to drive it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from tests.fakes.engine import NOW, Engine
+
+KEYS = {
+    " ": "space", ":": "colon", "/": "slash", "-": "minus", "!": "exclamation_mark", "=": "equals_sign",
+    ".": "full_stop", "_": "underscore", "[": "left_square_bracket", "*": "asterisk",
+}  # fmt: skip
+
+
+def make_app(engine: Engine, **values: Any) -> Any:
+    from tuidock.app import workers as workers_module
+    from tuidock.app.app import TuidockApp
+    from tuidock.app.config import Config
+    from tuidock.app.model import HostLoad, ViewModel
+    from tuidock.app.workers import Workers
+
+    load = HostLoad(14.0, 2_100_000_000, 7_800_000_000, 31_000_000_000)
+    workers_module.host_load = lambda before: (load, before)
+    workers = Workers(lambda: engine)  # type: ignore[arg-type, return-value]
+    workers.open()
+    assert workers.wait_open(10)
+    model = ViewModel(lambda: NOW)
+    model.user = "root"
+    for kind, rows in workers.first_rows.items():
+        model.replace(kind, rows)
+    return TuidockApp(workers, model, values.pop("config", Config()), read_only=engine.read_only, **values)
+
+
+class Driver:
+    """A running app, its engine and its pilot. `copied` and `given` are what went to clipboard and terminal."""
+
+    def __init__(self, app: Any, engine: Engine, pilot: Any) -> None:
+        self.app, self.engine, self.pilot = app, engine, pilot
+        self.copied: list[str] = []
+        self.given: list[list[str]] = []
+
+    @property
+    def main(self) -> Any:
+        return self.app.main
+
+    @property
+    def toasts(self) -> list[str]:
+        return [str(note.message) for note in self.app._notifications]
+
+    async def press(self, *keys: str) -> None:
+        for key in keys:
+            await self.pilot.press(key)
+        await self.pilot.pause()
+
+    async def type(self, text: str) -> None:
+        for char in text:
+            await self.pilot.press(KEYS.get(char, char))
+        await self.pilot.pause()
+
+    async def command(self, text: str) -> None:
+        """`:` and a command."""
+        await self.press("colon")
+        await self.type(text)
+        await self.press("enter")
+
+    async def until(self, condition: Callable[[], object], what: str = "") -> None:
+        """Waits until threads have done their part."""
+        for _ in range(400):
+            await self.pilot.pause()
+            if condition():
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"never came: {what or condition}; toasts: {self.toasts}, errors: {self.app.errors}")
+
+    def row(self, name: str) -> Any:
+        return next((row for row in self.app.model.containers().values() if row.name == name), None)
+
+    async def go_to(self, name: str) -> None:
+        self.main.pane("containers").move_cursor(self.row(name).id)
+        await self.pilot.pause()
+
+    def screen_text(self) -> str:
+        strips = self.app.screen._compositor.render_strips()
+        return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+
+
+@asynccontextmanager
+async def running(
+    engine: Engine | None = None, size: tuple[int, int] = (120, 32), *, tolerate: bool = False, **values: Any
+) -> AsyncIterator[Driver]:
+    """An app that has shown its first rows. When it ends, nothing may have gone wrong in it unless tolerated."""
+    engine = engine or Engine()
+    app = make_app(engine, **values)
+    try:
+        async with app.run_test(size=size, notifications=True) as pilot:
+            driver = Driver(app, engine, pilot)
+            copy = app.copy
+
+            def copied(text: str, what: str = "", quiet: bool = False) -> None:
+                driver.copied.append(text)
+                copy(text, what, quiet)
+
+            def given(argv: list[str], note: str) -> int:
+                driver.given.append(list(argv))
+                return 0
+
+            app.copy, app.give_terminal = copied, given
+            await driver.until(lambda: app.model.host_name, "the first rows")
+            yield driver
+            if not tolerate:
+                assert app.errors == []
+    finally:
+        app.engine_workers.stop()
