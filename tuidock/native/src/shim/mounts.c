@@ -238,6 +238,16 @@ static int make_cgroup_v1(const struct mount *mount, const int *tree, int target
     return rc < 0 ? rc : mount_setattr_(top, 0, MOUNT_ATTR_RDONLY, 0, 0);
 }
 
+/* The kernel says EINVAL for a directory on a file, and people know docker's ENOTDIR. */
+static int attach(int made, int target)
+{
+    struct stat from, to;
+
+    if (fstat(made, &from) < 0 || fstat(target, &to) < 0)
+        return -errno;
+    return S_ISDIR(from.st_mode) != S_ISDIR(to.st_mode) ? -ENOTDIR : move_mount_(made, target);
+}
+
 static int fail_mount(struct failure *failure, const struct mount *mount, int rc)
 {
     const char *source = *mount->source ? mount->source : mount->type;
@@ -284,7 +294,7 @@ int mounts_make(const struct record *record, int root, struct sources *sources, 
             rc = made;
         }
         if (rc >= 0)
-            rc = move_mount_(made, target);
+            rc = attach(made, target);
         if (rc >= 0 && !is_bind(mount) && mount->propagation & (MS_SHARED | MS_SLAVE))
             rc = mount_setattr_(made, 0, 0, 0, mount->propagation & (MS_SHARED | MS_SLAVE));
         if (!strcmp(mount->target, "/dev"))

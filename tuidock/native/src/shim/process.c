@@ -22,13 +22,12 @@
 
 void signals_reset(void)
 {
-    sigset_t none;
+    /* the system calls themselves, since libc keeps signals 32 to 34 to itself and would leave them as inherited */
+    static const uint64_t DEFAULT[8], NONE;
 
-    for (int number = 1; number < NSIG; number++)
-        if (number != SIGKILL && number != SIGSTOP)
-            signal(number, SIG_DFL);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    for (int number = 1; number <= 64; number++)
+        syscall(SYS_rt_sigaction, number, DEFAULT, NULL, sizeof NONE);
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &NONE, NULL, sizeof NONE);
 }
 
 int process_limits(const struct record *record, int proc, struct failure *failure)

@@ -72,7 +72,7 @@ static int take_launched(struct monitor *monitor, struct failure *failure)
         return fail(failure, "recorder", error, "the recorder died during the launch");
     if (notice.kind == NOTICE_FAILED) {
         *failure = notice.failure;
-        return -failure->error;
+        return failure->error ? -failure->error : -EINVAL;
     }
     monitor->init_pidfd = fds[0];
     pids->init = notice.init;
