@@ -69,7 +69,10 @@ def test_bindings_and_exposed_ports_become_wishes() -> None:
         Wish(9, "tcp", "", 0, 0), Wish(443, "tcp", "", 0, 0),
     ]  # fmt: skip
     assert ports.wishes({}, ["80/tcp"]) == []
-    for wrong in ({"x/tcp": []}, {"80/icmp": []}, {"80/tcp": [binding("", "9-5")]}, {"80/tcp": [binding("", "70000")]}):
+    mistakes: list[dict[str, Any]] = [
+        {"x/tcp": []}, {"80/icmp": []}, {"80/tcp": [binding("", "9-5")]}, {"80/tcp": [binding("", "70000")]},
+    ]  # fmt: skip
+    for wrong in mistakes:
         with pytest.raises(InvalidArgument):
             ports.wishes({"PortBindings": wrong})
 

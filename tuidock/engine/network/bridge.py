@@ -79,9 +79,8 @@ def _create(network: NetworkRow) -> None:
                 # an address of its own, or the bridge would change it with every port that comes and goes
                 route.link("add", ifname=network.bridge, kind="bridge", address=mac(number(network.gateway)))
             index = route.link_lookup(ifname=network.bridge)[0]
-            if links.ipv4_of(network.bridge) not in (None, (network.gateway, prefix)):
+            if _addresses(route, index)[:1] != [(network.gateway, prefix)]:
                 route.flush_addr(index=index)
-            if (network.gateway, prefix) not in _addresses(route, index):
                 route.addr("add", index=index, address=network.gateway, prefixlen=prefix)
             route.link("set", index=index, state="up")
     except (NetlinkError, OSError, IndexError) as error:
