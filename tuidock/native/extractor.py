@@ -22,10 +22,20 @@ class ExtractError(OSError):
 
 
 class Extractor:
-    """One extraction of a tar stream into a directory."""
+    """One extraction of a tar stream into a directory.
+
+    lower: descriptors of the layers below, topmost first, for the looks of directories that the archive only implies.
+    follow: a pipe whose bytes say that the file being read has grown, and whose end says that it is complete.
+    """
 
     def __init__(
-        self, flags: int = LAYER, *, max_entries: int = 10_000_000, max_bytes: int = 1 << 62, lower: Sequence[int] = ()
+        self,
+        flags: int = LAYER,
+        *,
+        max_entries: int = 10_000_000,
+        max_bytes: int = 1 << 62,
+        lower: Sequence[int] = (),
+        follow: int = -1,
     ) -> None:
         from tuidock.native._kernel import ffi
 
@@ -33,6 +43,7 @@ class Extractor:
         state: Any = ffi.new("struct td_extract *")
         state.flags = flags
         state.max_entries, state.max_bytes = max_entries, max_bytes
+        state.follow = follow
         state.lower, state.lowers = self._lower, len(lower)
         self._state = state
 
@@ -73,6 +84,11 @@ class Extractor:
     @property
     def skipped_xattrs(self) -> int:
         return int(self._state.skipped_xattrs)
+
+    @property
+    def implied(self) -> int:
+        """How many directories the archive uses without naming them."""
+        return int(self._state.implied)
 
     @property
     def root_seen(self) -> bool:

@@ -8,7 +8,7 @@ either nothing or blobs and layers that the next collection removes.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack
 
 from tuidock.engine.errors import BadContent
@@ -21,6 +21,7 @@ from tuidock.engine.oci.reference import Reference
 from tuidock.engine.paths import Paths
 from tuidock.engine.state import State
 from tuidock.engine.store import images
+from tuidock.engine.store.ahead import Ahead
 from tuidock.engine.store.compression import SNIFF, kind_of
 from tuidock.engine.store.content import ContentStore, Ingest
 from tuidock.engine.store.images import Layer
@@ -28,6 +29,7 @@ from tuidock.engine.store.layers import Unpacking
 from tuidock.engine.store.snapshots import Draft, Snapshots
 from tuidock.engine.types import Progress
 from tuidock.native import syncfs
+from tuidock.native.extractor import Extractor
 
 #: Deeper images cannot be mounted by docker, so they are refused here too.
 DEPTH_LIMIT = 127
@@ -59,8 +61,10 @@ class Assembly:
     def diff_ids(self) -> list[str]:
         return [layer.diff_id for layer in self._layers]
 
-    def add(self, blob: Ingest, diff_id: str = "", media_type: str = "") -> Iterator[Progress]:
-        """The next layer upwards. diff_id: what it must be; "" takes it as it comes.
+    def add(
+        self, blob: Ingest, diff_id: str = "", media_type: str = "", ahead: Ahead | None = None
+    ) -> Iterator[Progress]:
+        """The next layer upwards. diff_id: what it must be; "" takes it as it comes. ahead: its unpacking has begun.
 
         Raises BadContent when the blob is another layer or hostile.
         """
@@ -80,16 +84,9 @@ class Assembly:
                 root = os.open(self._snapshots.path(chain_id), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
                 self._undo.callback(os.close, root)
             else:
-                draft = self._undo.enter_context(self._snapshots.draft())
-                if self._roots:
-                    draft.dress_like(self._roots[0])
-                unpacking = Unpacking(fd, draft, lower=self._roots)
-                yield from unpacking.progress(subject, blob.size, "" if kind else blob.digest)
-                if diff_id and unpacking.diff_id != diff_id:
-                    raise BadContent(f"layer {subject} is {unpacking.diff_id}, not what the image config promises")
-                diff_id = unpacking.diff_id
+                draft = yield from self._unpack(fd, blob, kind, diff_id, ahead)
+                diff_id = draft.diff_id
                 chain_id = chain_ids([*self.diff_ids, diff_id])[-1]
-                self._warn(unpacking, subject)
                 draft.write_size()
                 self._drafts.append((draft, chain_id))
                 root = draft.root
@@ -99,6 +96,30 @@ class Assembly:
         self._blobs.append(blob)
         kind_suffix = media_type or descriptor.OCI_LAYER + _SUFFIX[kind]
         self._layers.append(Layer(diff_id, chain_id, blob.digest, blob.size, kind_suffix))
+
+    def _unpack(
+        self, fd: int, blob: Ingest, kind: str, diff_id: str, ahead: Ahead | None
+    ) -> Generator[Progress, None, Draft]:
+        subject = (diff_id or blob.digest)[7:19]
+        ready = ahead.take(has_parent=bool(self._roots)) if ahead else None
+        if ready is not None:
+            draft, extracted = ready
+            self._undo.enter_context(draft)
+            if self._roots and not extracted.root_seen:
+                draft.dress_like(self._roots[0])
+            draft.diff_id = blob.digest
+            self._warn(extracted, subject)
+            yield Progress(subject, "extracting", blob.size, blob.size)
+            return draft
+        draft = self._undo.enter_context(self._snapshots.draft())
+        if self._roots:
+            draft.dress_like(self._roots[0])
+        unpacking = Unpacking(fd, draft, lower=self._roots)
+        yield from unpacking.progress(subject, blob.size, "" if kind else blob.digest)
+        if diff_id and draft.diff_id != diff_id:
+            raise BadContent(f"layer {subject} is {draft.diff_id}, not what the image config promises")
+        self._warn(unpacking.extractor, subject)
+        return draft
 
     def commit(self, config: ImageConfig, tags: Iterable[Reference] = (), manifest: bytes = b"") -> None:
         """Makes the image durable and visible. manifest: its raw bytes when it came with one."""
@@ -126,8 +147,8 @@ class Assembly:
         with self._state.write() as db:
             images.insert(db, config, manifest_blob.digest, self._layers, size, tags)
 
-    def _warn(self, unpacking: Unpacking, subject: str) -> None:
-        if unpacking.skipped_devices:
-            self.warnings.append(f"layer {subject}: {unpacking.skipped_devices} device nodes were left out")
-        if unpacking.skipped_xattrs:
-            self.warnings.append(f"layer {subject}: {unpacking.skipped_xattrs} extended attributes were left out")
+    def _warn(self, extracted: Extractor, subject: str) -> None:
+        if extracted.skipped_devices:
+            self.warnings.append(f"layer {subject}: {extracted.skipped_devices} device nodes were left out")
+        if extracted.skipped_xattrs:
+            self.warnings.append(f"layer {subject}: {extracted.skipped_xattrs} extended attributes were left out")

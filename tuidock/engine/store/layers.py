@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from tuidock.engine.clean import clean
 from tuidock.engine.errors import BadContent, EngineError, SystemFailure
 from tuidock.engine.files import refuse
-from tuidock.engine.store.compression import SNIFF, inflate, kind_of
+from tuidock.engine.store.compression import inflate
 from tuidock.engine.store.content import free_bytes
 from tuidock.engine.store.snapshots import Draft
 from tuidock.engine.types import Progress
@@ -29,28 +29,20 @@ _BEAT = 0.1
 _SLACK = 256 << 20
 
 
+def room(path: str) -> int:
+    """How long a layer's tar may be there."""
+    return free_bytes(path) + _SLACK
+
+
 class Unpacking:
-    """One layer on its way into a draft. `diff_id` is known when `progress` has ended."""
+    """One layer on its way into a draft, whose size and diff_id are known when `progress` has ended."""
 
     def __init__(self, blob: int, draft: Draft, *, lower: Sequence[int] = (), flags: int = extractor.LAYER) -> None:
-        self.diff_id = ""
         self._blob, self._draft = blob, draft
-        self._extractor = Extractor(flags, max_bytes=free_bytes(draft.path) + _SLACK, lower=lower)
+        self.extractor = Extractor(flags, max_bytes=room(draft.path), lower=lower)
         self._consumed = 0
         self._failures: list[BaseException] = []
         self._threads: list[threading.Thread] = []
-
-    @property
-    def skipped_devices(self) -> int:
-        return self._extractor.skipped_devices
-
-    @property
-    def skipped_xattrs(self) -> int:
-        return self._extractor.skipped_xattrs
-
-    @property
-    def root_seen(self) -> bool:
-        return self._extractor.root_seen
 
     def progress(self, subject: str, total: int, diff_id: str = "") -> Iterator[Progress]:
         """Unpacks while progress is taken; closing the iterator stops it.
@@ -59,7 +51,7 @@ class Unpacking:
         """
         try:
             if diff_id:
-                self.diff_id = diff_id
+                self._draft.diff_id = diff_id
                 self._start(self._extract, self._blob)
             else:
                 reader, writer = os.pipe2(os.O_CLOEXEC)
@@ -69,15 +61,15 @@ class Unpacking:
             for thread in self._threads:
                 while thread.is_alive():
                     thread.join(_BEAT)
-                    done = self._extractor.bytes_read if diff_id else self._consumed
+                    done = self.extractor.bytes_read if diff_id else self._consumed
                     yield Progress(subject, "extracting", min(done, total), total)
         finally:
-            self._extractor.stop()
+            self.extractor.stop()
             for thread in self._threads:
                 thread.join()
         if self._failures:
             raise self._sentence(self._failures[0], subject)
-        self._draft.size = self._extractor.file_bytes
+        self._draft.size = self.extractor.file_bytes
 
     def _start(self, target: object, *arguments: object) -> None:
         assert callable(target)
@@ -87,7 +79,7 @@ class Unpacking:
 
     def _extract(self, tar: int, close: bool = False) -> None:
         try:
-            self._extractor.run(tar, self._draft.root)
+            self.extractor.run(tar, self._draft.root)
         except BaseException as error:
             # a damaged stream makes the extractor fail too, but its feeder knows why
             self._failures.append(error)
@@ -103,7 +95,7 @@ class Unpacking:
                 view = memoryview(chunk)
                 while view:
                     view = view[os.write(pipe, view) :]
-            self.diff_id = "sha256:" + digest.hexdigest()
+            self._draft.diff_id = "sha256:" + digest.hexdigest()
         except BrokenPipeError:
             pass  # the extractor has stopped and says why
         except BaseException as error:
@@ -134,8 +126,3 @@ def _widen(pipe: int) -> None:
         fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
     except OSError:
         pass  # the user's share of pipe memory is used up; a small pipe is only slower
-
-
-def is_compressed(blob: int) -> bool:
-    """Whether the blob is compressed, by its first bytes."""
-    return bool(kind_of(os.pread(blob, SNIFF, 0)))

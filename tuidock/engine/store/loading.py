@@ -9,19 +9,23 @@ from __future__ import annotations
 import os
 import platform as machine
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import BinaryIO
 
 from tuidock.engine.clean import clean
 from tuidock.engine.errors import BadContent
 from tuidock.engine.events import append
 from tuidock.engine.oci.descriptor import Platform
+from tuidock.engine.oci.digest import is_digest
 from tuidock.engine.paths import Paths
 from tuidock.engine.state import State
 from tuidock.engine.store import collection
+from tuidock.engine.store.ahead import WORTHWHILE, Ahead, looks_like_tar
 from tuidock.engine.store.archive import DOCUMENT_LIMIT, DOCUMENTS, Contents, ImagePlan, member_name, plans
 from tuidock.engine.store.assembly import Assembly
 from tuidock.engine.store.compression import SNIFF, InflatedStream, Peeked, Read, kind_of
-from tuidock.engine.store.content import ContentStore, Ingests
+from tuidock.engine.store.content import ContentStore, Ingest, Ingests
+from tuidock.engine.store.snapshots import Snapshots
 from tuidock.engine.store.tarstream import Member, TarStream
 from tuidock.engine.types import Progress
 
@@ -60,14 +64,22 @@ def load(state: State, paths: Paths, source: BinaryIO) -> Iterator[Progress]:
     """
     collection.sweep(paths)
     content = ContentStore(paths)
-    with content.lease(), content.ingests() as ingests:
+    with content.lease(), content.ingests() as ingests, ExitStack() as begun:
         contents = Contents()
-        yield from _read_archive(source, contents, ingests)
+        ahead: dict[Ingest, Ahead] = {}
+        yield from _read_archive(source, contents, ingests, Snapshots(paths), ahead, begun)
         for plan in plans(contents, host_platform()):
-            yield from _store(state, paths, plan)
+            yield from _store(state, paths, plan, ahead)
 
 
-def _read_archive(source: BinaryIO, contents: Contents, ingests: Ingests) -> Iterator[Progress]:
+def _read_archive(
+    source: BinaryIO,
+    contents: Contents,
+    ingests: Ingests,
+    snapshots: Snapshots,
+    ahead: dict[Ingest, Ahead],
+    begun: ExitStack,
+) -> Iterator[Progress]:
     total, done = size_of(source), 0
     raw_read = reader_of(source)
 
@@ -90,16 +102,31 @@ def _read_archive(source: BinaryIO, contents: Contents, ingests: Ingests) -> Ite
             contents.documents[name] = member.read(DOCUMENT_LIMIT)
         elif member.kind == "file" and not name.endswith(_LEGACY):
             blob = ingests.new()
+            unpacking: Ahead | None = None
             for chunk in member.chunks():
                 blob.write(chunk)
+                if blob.size == len(chunk) and _worth_beginning(member, name, chunk, snapshots):
+                    unpacking = ahead[blob] = Ahead(snapshots, blob)
+                    begun.callback(unpacking.close)
+                if unpacking:
+                    unpacking.grown()
                 if done - reported >= 4 << 20:
                     reported = done
                     yield Progress("archive", "reading", done, total)
             blob.finish()
+            if unpacking:
+                unpacking.complete()
             contents.blobs[name] = blob
         elif member.kind in ("symlink", "hardlink"):
             contents.links[name] = _link_target(name, member)
     yield Progress("archive", "read", done, total or done)
+
+
+def _worth_beginning(member: Member, name: str, first: bytes, snapshots: Snapshots) -> bool:
+    if member.size < WORTHWHILE or not looks_like_tar(first):
+        return False
+    named = "sha256:" + name.rpartition("/")[2]
+    return not (is_digest(named) and snapshots.has(named))
 
 
 def _link_target(name: str, member: Member) -> str:
@@ -116,10 +143,10 @@ def _link_target(name: str, member: Member) -> str:
     return "/".join(parts)
 
 
-def _store(state: State, paths: Paths, plan: ImagePlan) -> Iterator[Progress]:
+def _store(state: State, paths: Paths, plan: ImagePlan, ahead: dict[Ingest, Ahead]) -> Iterator[Progress]:
     with Assembly(state, paths) as assembly:
         for diff_id, layer in zip(plan.config.diff_ids, plan.layers, strict=True):
-            yield from assembly.add(layer, diff_id)
+            yield from assembly.add(layer, diff_id, ahead=ahead.get(layer))
         yield Progress(plan.config.id[7:19], "committing")
         assembly.commit(plan.config, plan.tags, plan.manifest)
     for warning in assembly.warnings:

@@ -35,6 +35,7 @@ class Draft:
         os.chmod(self.path + "/fs", 0o755)
         self.root = os.open(self.path + "/fs", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self.size = 0
+        self.diff_id = ""
 
     def dress_like(self, parent_root: int) -> None:
         """Gives the root directory the looks of the layer below: on top of each other the uppermost one's count."""

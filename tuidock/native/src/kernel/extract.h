@@ -19,6 +19,7 @@ struct td_extract {
     uint64_t max_bytes;        /* of the tar stream */
     const int *lower;          /* directories of the layers below, topmost first: parents that the archive does not name */
     int lowers;                /* look as they do there */
+    int follow;                /* -1, or a pipe that says when the file behind `tar` has grown; its end is the file's end */
     /* shared: another thread may set stop, and read the counters while it runs */
     int stop;
     uint64_t bytes_read;
@@ -27,6 +28,7 @@ struct td_extract {
     uint64_t file_bytes;       /* sum of the sizes of all regular files */
     uint64_t skipped_devices;  /* device nodes that this kernel or user may not make */
     uint64_t skipped_xattrs;   /* attributes that the file system or user may not set */
+    uint64_t implied;          /* directories that the archive uses but does not name */
     int root_seen;             /* the archive says how its root directory looks */
     int bad_content;           /* the archive is at fault, not the machine */
     char message[1024];        /* why it failed: raw bytes, entry names in them are not cleaned */

@@ -45,6 +45,18 @@ int reader_open(struct reader *reader, int fd, struct td_extract *extract)
 
 void reader_close(struct reader *reader) { free(reader->buffer); }
 
+/* At the end of a file that another thread still writes: waits until there is more, or never will be. */
+static bool has_grown(struct td_extract *extract)
+{
+    char news[256];
+    if (extract->follow < 0)
+        return false;
+    ssize_t count = read(extract->follow, news, sizeof news);
+    if (count == 0)
+        extract->follow = -1;   /* one last look: the writer closed it behind its last write */
+    return count >= 0 || errno == EINTR;
+}
+
 /* Reads more behind what is buffered; 0 at the end of the stream. */
 static int fill(struct reader *reader)
 {
@@ -61,7 +73,9 @@ static int fill(struct reader *reader)
     ssize_t count;
     do
         count = read(reader->fd, reader->buffer + reader->end, reader->capacity - reader->end);
-    while (count < 0 && errno == EINTR);
+    while ((count < 0 && errno == EINTR) || (count == 0 && has_grown(extract)));
+    if (__atomic_load_n(&extract->stop, __ATOMIC_RELAXED))
+        return failed(extract, ECANCELED, "stopped");
     if (count < 0)
         return failed(extract, errno, "read the layer");
     reader->end += count;

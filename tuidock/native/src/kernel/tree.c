@@ -76,6 +76,7 @@ static int dress_implied(struct tree *tree, int fd, const char *path)
 {
     struct td_extract *extract = tree->extract;
     struct stat stat = { .st_mode = 0755 };
+    extract->implied++;
     for (int i = 0; i < extract->lowers; i++) {
         struct stat found;
         int lower = td_openat2(extract->lower[i], path, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0, IN_ROOT);
