@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+import _socket as socket  # the module socket would cost a start 3 ms of imports
 import struct
 
 from tuidock.engine.errors import InvalidArgument

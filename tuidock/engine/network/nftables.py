@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 import struct
-import subprocess
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
@@ -139,6 +138,8 @@ def remove(table: str) -> None:
 
 
 def _run(text: str, tried: str) -> None:
+    import subprocess
+
     try:
         done = subprocess.run(["nft", "-f", "-"], input=text, capture_output=True, text=True, env=_environment())
     except FileNotFoundError:
@@ -166,6 +167,7 @@ def foreign_drops() -> list[str]:
 
 def _nft_drops() -> list[tuple[str, str]]:
     import json
+    import subprocess
 
     try:
         done = subprocess.run(["nft", "-j", "list", "chains"], capture_output=True, text=True, env=_environment())
@@ -186,6 +188,8 @@ def _nft_drops() -> list[tuple[str, str]]:
 
 
 def _legacy_drops() -> list[tuple[str, str]]:
+    import subprocess
+
     try:
         with open("/proc/net/ip_tables_names", encoding="ascii") as names:
             if "filter" not in names.read().split():

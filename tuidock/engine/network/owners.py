@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import _socket as socket  # the module socket would cost a start 3 ms of imports
+import errno
 import os
-import socket
 from typing import Final
 
 _LISTEN: Final = "0A"
@@ -57,20 +58,19 @@ def is_bound(protocol: str, address: str, port: int) -> bool:
         probe = socket.socket(family, kind | socket.SOCK_CLOEXEC, number)
     except OSError:
         return False
-    with probe:
+    try:
         if family == socket.AF_INET6:
             probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if kind == socket.SOCK_STREAM:
             # without it, connections in TIME_WAIT of the last container would count as somebody
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address, port))
-        except OSError as error:
-            import errno
-
-            if error.errno == errno.EADDRINUSE:
-                return True
-            if error.errno == errno.EADDRNOTAVAIL and address == "::":
-                return False
-            raise
+        probe.bind((address, port))
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return True
+        if error.errno == errno.EADDRNOTAVAIL and address == "::":
+            return False
+        raise
+    finally:
+        probe.close()
     return False
