@@ -47,18 +47,19 @@ CONTAINERS: dict[str, list[str]] = {
 
 
 def run(context: Context, values: Values, _: list[str]) -> int:
-    return _clean(context) if values.on("clean") else _make(context)
+    return _clean(context) if values.on("clean") else _make(context, quiet=values.on("quiet"))
 
 
-def _make(context: Context) -> int:
+def _make(context: Context, *, quiet: bool) -> int:
     engine = context.engine
     try:
         engine.image(IMAGE)
     except NotFound:
         from tuidock.cli.progress import show
 
-        output.note(f"making the image {IMAGE} from this machine's programs")
-        show(engine.pull(IMAGE), descriptor=2)
+        if not quiet:
+            output.note(f"making the image {IMAGE} from this machine's programs")
+        show(engine.pull(IMAGE), quiet=quiet, descriptor=2)
     existing = {container.name: container for container in engine.containers()}
     for name in CONTAINERS:
         if name in existing and LABEL not in existing[name].labels:
@@ -71,9 +72,10 @@ def _make(context: Context) -> int:
             engine.create(parse_run(["-d", "--name", name, "--label", f"{LABEL}=1", *options]).request)
         if found is None or found.status not in ("running", "restarting", "paused"):
             engine.start(name)
-        output.line(name)
-        output.flush()
-    for binding in engine.ports("demo-web"):
+        if not quiet:
+            output.line(name)
+            output.flush()
+    for binding in () if quiet else engine.ports("demo-web"):
         output.line(f"demo-web serves http://{binding.host_ip or '127.0.0.1'}:{binding.host_port}/")
     return 0
 
@@ -104,6 +106,9 @@ DEMO = Command(
     "[OPTIONS]",
     "Make a few containers to look at",
     run,
-    (switch("clean", "", "Remove the containers and the volume of the demo"),),
+    (
+        switch("clean", "", "Remove the containers and the volume of the demo"),
+        switch("quiet", "q", "Say nothing unless something is wrong"),
+    ),
     most=0,
 )

@@ -18,13 +18,6 @@ GLOBAL_FLAGS: tuple[Flag, ...] = (
 )
 
 
-def load(target: str) -> Command:
-    """The command of a table entry."""
-    module, _, name = target.partition(":")
-    command: Command = getattr(__import__(f"tuidock.cli.{module}", fromlist=[name]), name)
-    return command
-
-
 def options(flags: Iterable[Flag]) -> str:
     """The Options paragraph."""
     rows: list[tuple[str, str]] = []
@@ -64,7 +57,7 @@ def _listing(entries: Iterable[tuple[str, str]]) -> str:
 
 
 def _summaries(table: dict[str, str], names: Iterable[str]) -> str:
-    return _listing((name, load(table[name]).summary) for name in names)
+    return _listing((name, verbs.load(table[name]).summary) for name in names)
 
 
 def of_group(group: str) -> str:

@@ -54,7 +54,8 @@ def _write(batches: Iterable[list[LogLine]], timestamps: bool, details: str) -> 
     sys.stdout.flush()
     render = {1: for_terminal if output.is_terminal(1) else _raw, 2: for_terminal if output.is_terminal(2) else _raw}
     for batch in batches:
-        target, parts = 0, []
+        target = 0
+        parts: list[bytes] = []
         for line in batch:
             if line.skipped:
                 output.note(f"... {units.human_size(line.skipped)} of older lines were rotated away ...")

@@ -54,9 +54,7 @@ def _dispatch(argv: list[str]) -> int:
     context.path = found.path
     if not found.target:
         return _no_command(found)
-    from tuidock.cli.help import load
-
-    return _run(load(found.target), found, context)
+    return _run(verbs.load(found.target), found, context)
 
 
 def _globals(argv: list[str], context: Context) -> tuple[list[str], str]:
@@ -111,7 +109,7 @@ def _help(words: list[str]) -> int:
         return 0
     found = verbs.find(words)
     if found.target:
-        sys.stdout.write(pages.of_command(found.path, found.target, pages.load(found.target)))
+        sys.stdout.write(pages.of_command(found.path, found.target, verbs.load(found.target)))
         return 0
     return _no_command(found)
 

@@ -7,7 +7,7 @@ the trim markers. Named templates (define, template, block) have no use in one l
 
 from __future__ import annotations
 
-from typing import NamedTuple, Union
+from typing import NamedTuple
 
 from tuidock.engine.errors import InvalidArgument
 
@@ -38,7 +38,7 @@ class Access(NamedTuple):
     fields: tuple[str, ...]
 
 
-Operand = Union[Literal, Name, Access]
+Operand = Literal | Name | Access
 
 
 class Pipeline(NamedTuple):
@@ -81,7 +81,7 @@ class Jump(NamedTuple):
     word: str
 
 
-Node = Union[Text, Print, If, With, Range, Jump]
+Node = Text | Print | If | With | Range | Jump
 
 
 class Token(NamedTuple):
@@ -201,7 +201,8 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'", "a"
 
 
 def _string(text: str, at: int) -> tuple[str, int]:
-    quote, parts = text[at], []
+    quote = text[at]
+    parts: list[str] = []
     at += 1
     while at < len(text):
         char = text[at]
@@ -281,8 +282,9 @@ class _Parser:
                     raise TemplateError("template parsing error: a second {{else}}")
         if not closing:
             raise TemplateError(f"template parsing error: {{{{{word}}}}} without its {{{{end}}}}")
-        node = {"if": If, "with": With, "range": Range}[word]
-        return node(pipeline, body, otherwise)
+        if word == "if":
+            return If(pipeline, body, otherwise)
+        return With(pipeline, body, otherwise) if word == "with" else Range(pipeline, body, otherwise)
 
 
 def _pipeline(tokens: list[Token]) -> Pipeline:

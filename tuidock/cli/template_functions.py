@@ -196,11 +196,11 @@ def _formatted(modifier: str, verb: str, value: Any) -> str:
         return type(value).__name__
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if verb in "dxXoc" and verb and isinstance(value, int) and number:
-        return f"%{modifier}{verb}" % value
+        return str(f"%{modifier}{verb}" % value)
     if verb in "feEgG" and verb and number:
-        return f"%{modifier}{verb}" % value
+        return str(f"%{modifier}{verb}" % value)
     if verb in "xX" and verb and isinstance(value, str):
-        return value.encode("utf-8", "surrogateescape").hex()
+        return str(value).encode("utf-8", "surrogateescape").hex()
     return f"%!{verb}({type(value).__name__}={show(value)})"
 
 

@@ -5,7 +5,10 @@ A target is "module:NAME" below tuidock.cli. Verbs that begin with an underscore
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from tuidock.cli.command import Command
 
 CONTAINER = {
     "attach": "attach:ATTACH",
@@ -116,6 +119,13 @@ def find(words: list[str]) -> Found:
         return Found(first, "", rest)
     name = ALIASES.get((first, rest[0]), rest[0])
     return Found(f"{first} {rest[0]}", GROUPS[first][1].get(name, ""), rest[1:])
+
+
+def load(target: str) -> Command:
+    """The command of a table entry."""
+    module, _, name = target.partition(":")
+    command: Command = getattr(__import__(f"tuidock.cli.{module}", fromlist=[name]), name)
+    return command
 
 
 def spellings(target: str) -> list[str]:
