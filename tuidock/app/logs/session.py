@@ -170,7 +170,7 @@ class Session:
             line = self.readers[i].after(hit) if hit is not None else None
             if line is not None:
                 found.append(line)
-        return min(found, key=lambda line: (line.time, line.source)) if found else None
+        return min(found, key=_order, default=None)
 
     def hit_before(self, cursor: Cursor) -> Line | Pending | None:
         """The last hit in front of the cursor."""
@@ -182,7 +182,7 @@ class Session:
             line = self.readers[i].after(hit) if hit is not None else None
             if line is not None:
                 found.append(line)
-        return max(found, key=lambda line: (line.time, line.source)) if found else None
+        return max(found, key=_order, default=None)
 
     def hit_number(self, line: Line) -> int | None:
         """Which hit it is, from 1; None while that is not known."""
@@ -274,13 +274,17 @@ class Session:
 
 
 def save(session: Session, path: str, text_of: Callable[[Line], str]) -> int:
-    """Write what is shown as clean text to a new file of one's own; returns its size. Blocks."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    """Write what is shown as clean text to a file that only its owner reads; returns its size. Blocks."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     with open(descriptor, "w", encoding="utf-8", buffering=1 << 20) as file:
         for line in session.everything():
             file.write(text_of(line) + "\n")
         file.flush()
         return os.fstat(descriptor).st_size
+
+
+def _order(line: Line) -> tuple[int, int]:
+    return line.time, line.source
 
 
 def _share(scans: Sequence[Scan]) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 
 from rich.cells import cell_len, chop_cells, set_cell_size
@@ -171,7 +172,7 @@ def coloured(text: str, start: int, end: int, base: Style, marks: Sequence[tuple
         return [Segment(text[start:end], base)]
     edges = sorted({start, end, *(one for one, _, _ in inside), *(other for _, other, _ in inside)})
     segments = []
-    for left, right in zip(edges, edges[1:], strict=False):
+    for left, right in pairwise(edges):
         style = base
         for one, other, over in inside:
             if one <= left and other >= right:

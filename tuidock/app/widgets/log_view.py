@@ -1,0 +1,650 @@
+"""The log view: logs of every size, followed, searched, filtered, merged by time.
+
+It never holds the log: a session reads what stands on screen, a thread counts and searches. Not a ScrollView, because
+that needs to know how many rows there are; here the window is anchored to a line and the scroll bar goes by bytes. News
+come by inotify while the widget is on screen and lead to at most eight redraws a second; without news nothing runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any, ClassVar, Final
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import BindingType
+from textual.color import Color, ColorParseError
+from textual.message import Message
+from textual.reactive import reactive
+from textual.selection import Selection
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tuidock.app.logs.ansi import render
+from tuidock.app.logs.merge import Cursor
+from tuidock.app.logs.query import QueryError
+from tuidock.app.logs.records import Line
+from tuidock.app.logs.scan import PENDING
+from tuidock.app.logs.session import LogSource, Session, save
+from tuidock.app.logs.viewport import ShownRow
+from tuidock.app.logs.watch import DirectoryWatch
+from tuidock.app.widgets import narrow_updates
+from tuidock.app.widgets.log_bindings import COMPONENTS, LOG_BINDINGS, LOG_CSS, SINCE, LogActions
+from tuidock.app.widgets.log_rows import TIMESTAMPS, RowMaker, Timestamps
+
+__all__ = ["LogSource", "LogView", "QueryError"]
+
+#: Seconds between two looks at a log that grows.
+LOOK_EVERY: Final = 0.125
+
+
+class LogView(LogActions, Widget, can_focus=True):
+    """Shows sources; asks its screen for a line to type a search in, for the clipboard and for a file name."""
+
+    ALLOW_SELECT = True
+    BINDINGS: ClassVar[list[BindingType]] = LOG_BINDINGS
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"log-view--{name}" for name in COMPONENTS}
+    DEFAULT_CSS = LOG_CSS
+
+    follow: reactive[bool] = reactive(True, repaint=False, init=False)
+    wrap: reactive[bool] = reactive(False, repaint=False, init=False)
+    timestamps: reactive[Timestamps] = reactive("off", repaint=False, init=False)
+
+    class LogMessage(Message):
+        """Base of what a log view says."""
+
+        def __init__(self, view: LogView) -> None:
+            super().__init__()
+            self.view = view
+
+        @property
+        def control(self) -> LogView:
+            return self.view
+
+    class StateChanged(LogMessage):
+        """The line about the view's state reads differently now."""
+
+        def __init__(self, view: LogView, text: str) -> None:
+            super().__init__(view)
+            self.text = text
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, LogView.StateChanged)
+
+    class SearchProgressed(LogMessage):
+        """So many hits so far; done is the share that has been searched."""
+
+        def __init__(self, view: LogView, hits: int, done: float, finished: bool) -> None:
+            super().__init__(view)
+            self.hits, self.done, self.finished = hits, done, finished
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, LogView.SearchProgressed)
+
+    class SearchRequested(LogMessage):
+        """A line to type into is wanted; mode is "/" for a search and "&" for a filter."""
+
+        def __init__(self, view: LogView, mode: str) -> None:
+            super().__init__(view)
+            self.mode = mode
+
+    class CopyRequested(LogMessage):
+        """This text should go to the clipboard."""
+
+        def __init__(self, view: LogView, text: str) -> None:
+            super().__init__(view)
+            self.text = text
+
+    class SaveRequested(LogMessage):
+        """The log should be saved under a name to be asked for."""
+
+    class PreviousRunRequested(LogMessage):
+        """The log of the run before is wanted."""
+
+    class ScansReported(LogMessage, bubble=False):
+        """The scanning thread has news."""
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, LogView.ScansReported)
+
+    def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        narrow_updates.install()
+        self._styles: dict[str, Style] = {}
+        self._maker = RowMaker(self._style)
+        self._session: Session | None = None
+        self._note = ""
+        self._shift = 0
+        self._current: Line | None = None
+        self._seeking = 0
+        self._select_from: int | None = None
+        self._select_to = 0
+        self._watch: DirectoryWatch | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._listening = False
+        self._told_state = ""
+        self._told_search: tuple[int, float, bool] | None = None
+        self._had: tuple[int, ...] = ()
+
+    # What is shown
+
+    def show(self, sources: Sequence[LogSource], *, note: str = "") -> None:
+        """Show these logs from their end. note says why there may be nothing to see."""
+        self._drop()
+        self._note = note
+        maker = self._maker
+        maker.names = [source.name for source in sources]
+        maker.toggled.clear()
+        maker.forget()
+        self._session = Session(sources, maker.rows_of, self._scans_reported)
+        maker.origin = self._session.origin()
+        self._paint_sources()
+        self._shift, self._current, self._seeking, self._select_from = 0, None, 0, None
+        self._told_search = None
+        self.set_reactive(LogView.follow, True)
+        self._resize()
+        self._listen()
+        self._changed()
+
+    def poke(self) -> None:
+        """The files may have grown; only needed where nothing watches them."""
+        self._look()
+
+    def note(self, text: str, time_ns: int | None = None, key: str = "") -> None:
+        """A rule with a text between the lines: a restart, an end. key names the source it is about."""
+        if self._session is None:
+            return
+        name = next((s.name for s in self._session.sources if s.key == key), "")
+        if name and len(self._session.sources) > 1 and name not in text:
+            text = f"{name}: {text}"
+        self._session.notes.add(text, time_ns or 0)
+        self._moved()
+
+    @property
+    def sources(self) -> tuple[LogSource, ...]:
+        return self._session.sources if self._session is not None else ()
+
+    @property
+    def state_text(self) -> str:
+        """following · 18 421 lines · wrap off"""
+        session = self._session
+        if session is None:
+            return self._note
+        words = ["following" if self.follow else "paused"]
+        if self._select_from is not None:
+            words = [f"{abs(self._select_to - self._select_from) + 1} rows selected"]
+        count = f"{session.line_count:,}".replace(",", " ")
+        if session.filter_text:
+            kept = f"{session.kept_count:,}".replace(",", " ")
+            words.append(f"{kept} of {count} lines with {session.filter_text}")
+            if session.filtered < 1 and session.view.pending:
+                words.append(f"filtering {session.filtered:.0%}")
+        elif session.counted < 0.99:
+            words.append(f"{count}+ lines, {session.counted:.0%} counted")
+        else:
+            words.append(f"{count} line{'s' * (session.line_count != 1)}")
+        words.append(f"wrap {'on' if self.wrap else 'off'}")
+        if self.timestamps != "off":
+            words.append(f"{self.timestamps} time")
+        if self._shift:
+            words.append(f"column {self._shift + 1}")
+        return " · ".join(words)
+
+    # Search, filter, range
+
+    @property
+    def hits(self) -> int:
+        return self._session.hit_count if self._session is not None else 0
+
+    @property
+    def hit_number(self) -> int | None:
+        """Which hit one stands on, from 1."""
+        if self._session is None or self._current is None or self._session.query is None:
+            return None
+        return self._session.hit_number(self._current)
+
+    @property
+    def search_progress(self) -> float:
+        return self._session.searched if self._session is not None else 1.0
+
+    def search(self, pattern: str) -> None:
+        """Search the whole log and go to the nearest hit. Raises QueryError (a ValueError) for a bad pattern."""
+        if self._session is None:
+            return
+        self._session.search(pattern)
+        self._current = None
+        self._told_search = None
+        self._seek(-1 if self.follow else 1)
+        self.refresh()
+
+    def clear_search(self) -> None:
+        if self._session is not None:
+            self._session.search("")
+        self._current, self._seeking = None, 0
+        self.refresh()
+
+    def next_hit(self) -> None:
+        self._seek(1)
+
+    def previous_hit(self) -> None:
+        self._seek(-1)
+
+    def set_filter(self, text: str) -> None:
+        """"" shows all, "re" keeps, "!re" leaves out what matches. Raises QueryError."""
+        if self._session is not None:
+            self._session.set_filter(text)
+            self._after_rebuild()
+
+    def since(self, seconds: float | None) -> None:
+        """Show only the last so many seconds; None shows everything."""
+        session = self._session
+        if session is None:
+            return
+        if seconds is None:
+            session.set_floor(None)
+        else:
+            moment = time.time_ns() - int(seconds * 1e9)
+            session.set_floor(tuple(reader.since(moment) for reader in session.readers), moment)
+        self._after_rebuild()
+
+    def go_to_time(self, moment_ns: int) -> None:
+        """Show the lines of that time first."""
+        if self._session is not None:
+            self._go(self._session.merged.since(moment_ns))
+
+    def add_mark(self) -> None:
+        """A rule with the time of day at the end, to find the place again."""
+        self.note(time.strftime("mark %H:%M:%S"))
+
+    def clear_screen(self) -> None:
+        """Hide everything up to now; `0` brings it back."""
+        if self._session is not None:
+            self._session.set_floor(self._session.end(), time.time_ns())
+            self._after_rebuild()
+
+    def toggle_fold(self) -> None:
+        """Unfold the JSON of the line one stands on, or of all lines when one stands on none."""
+        maker, line = self._maker, self._current
+        if line is not None:
+            maker.toggled ^= {(line.source, *line.start)}
+        else:
+            maker.unfold_all = not maker.unfold_all
+            maker.toggled.clear()
+        self._relayout()
+
+    # Selecting, copying, saving
+
+    def selected_text(self) -> str:
+        """What is selected by lines or with the mouse."""
+        if self._select_from is not None:
+            first, last = sorted((self._select_from, self._select_to))
+            return self._text_between(first, last, 0, None)
+        selection = self.text_selection
+        found = self.get_selection(selection) if selection is not None else None
+        return found[0] if found else ""
+
+    def save(self, path: str) -> int:
+        """Write all lines that are shown (not only those on screen) as clean text; returns bytes. Blocks."""
+        if self._session is None:
+            return 0
+        return save(self._session, path, lambda line: render(line.text).text)
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        session = self._session
+        if session is None:
+            return None
+        rows = session.view.rows
+        if not rows:
+            return None
+        first = selection.start.y if selection.start is not None else rows[0].number
+        last = selection.end.y if selection.end is not None else rows[-1].number
+        left = selection.start.x if selection.start is not None else 0
+        right = selection.end.x if selection.end is not None else None
+        return self._text_between(first, last, left, right), "\n"
+
+    def selection_updated(self, selection: Selection | None) -> None:
+        if selection is not None and self.follow:
+            self.follow = False  # what is being selected must not run away
+        self.refresh()
+
+    def _text_between(self, first: int, last: int, left: int, right: int | None) -> str:
+        assert self._session is not None
+        pieces: list[str] = []
+        for row in self._session.view.between(first, last):
+            text = self._maker.row_text(row.line, row.part, self._shift)
+            start, end = (left if row.number == first else 0), (right if row.number == last else None)
+            follows = bool(pieces) and 0 < row.part < len(self._maker.layout(row.line).parts)
+            if follows:
+                # a wrapped line is one line
+                indent = len(self._maker.layout(row.line).prefix)
+                pieces[-1] += text[max(start, indent) : end]
+            else:
+                pieces.append(text[start:end])
+        return "\n".join(pieces)
+
+    # Moving
+
+    def scroll_rows(self, rows: int) -> None:
+        """Move by rows; upwards ends following, arriving at the end resumes it."""
+        session = self._session
+        if session is None:
+            return
+        if rows < 0 and self.follow:
+            self.follow = False
+        session.view.scroll(rows)
+        if rows > 0 and not self.follow and session.view.at_end and not session.view.pending:
+            self.follow = True
+        self._moved()
+
+    def _go(self, cursor: Cursor, above: int = 0) -> None:
+        assert self._session is not None
+        self.follow = False
+        self._session.view.go(cursor, above)
+        self._moved()
+
+    def _seek(self, direction: int) -> None:
+        """Go to the next hit in that direction, at once or as soon as the thread has come so far."""
+        session = self._session
+        self._seeking = 0
+        if session is None or session.query is None:
+            return
+        rows, merged = session.view.rows, session.merged
+        if self._current is not None:
+            at = merged.at_line(self._current)
+            if direction > 0:
+                source = self._current.source
+                at = (*at[:source], self._current.next, *at[source + 1 :])
+        elif direction > 0:
+            at = rows[0].before if rows else merged.start()
+        else:
+            at = rows[-1].after if rows else merged.end()
+        hit = session.hit_after(at) if direction > 0 else session.hit_before(at)
+        if hit == PENDING:
+            self._seeking = direction
+        elif hit is not None:
+            self._current = hit
+            self.follow = False
+            if not any(row.line.start == hit.start and row.line.source == hit.source for row in rows):
+                session.view.go(merged.at_line(hit), above=session.view.height // 3)
+            self._show_column(hit)
+            self._moved()
+        self._tell_search()
+
+    def _show_column(self, line: Line) -> None:
+        """Scroll sideways until the hit is on screen."""
+        session = self._session
+        if session is None or session.query is None or self.wrap:
+            return
+        layout = self._maker.layout(line)
+        spans = session.query.spans(layout.text)
+        room = self._maker.width - len(layout.prefix)
+        if spans and not self._shift <= spans[0][0] < self._shift + room - 4:
+            self._shift = max(0, spans[0][0] - room // 2) if spans[0][0] >= room - 4 else 0
+
+    # News
+
+    def _look(self) -> None:
+        session = self._session
+        if session is None or not session.look():
+            return
+        if not self._maker.origin:
+            self._maker.origin = session.origin()
+        self._moved()
+
+    def _moved(self) -> None:
+        """Show what there is now, at the end or where one reads."""
+        session = self._session
+        if session is None:
+            return
+        before = session.view.rows
+        if self.follow:
+            session.view.to_end()
+        else:
+            session.view.fill()
+        if before != session.view.rows or not before or self._bar() != self._had:
+            self.refresh()
+        self._changed()
+
+    def _after_rebuild(self) -> None:
+        self._current = None
+        self._select_from = None
+        self.set_reactive(LogView.follow, True)
+        self.screen.clear_selection()
+        self._moved()
+        self.refresh()
+
+    def _relayout(self) -> None:
+        """Lines take other rows now: what was selected by row is no more."""
+        self._maker.forget()
+        self._select_from = None
+        if self.is_mounted:
+            self.screen.clear_selection()
+        self._moved()
+        self.refresh()
+
+    def _scans_reported(self) -> None:
+        self.post_message(self.ScansReported(self))
+
+    def on_log_view_scans_reported(self, event: ScansReported) -> None:
+        event.stop()
+        session = self._session
+        if session is None:
+            return
+        if self._seeking:
+            self._seek(self._seeking)
+        if session.view.pending or (session.filter_text and self.follow):
+            self._moved()
+        self._tell_search()
+        self._changed()
+
+    def _tell_search(self) -> None:
+        session = self._session
+        if session is None or session.query is None:
+            return
+        done = session.searched
+        told = (session.hit_count, round(done, 2), done >= 1)
+        if told != self._told_search:
+            self._told_search = told
+            self.post_message(self.SearchProgressed(self, *told))
+
+    def _changed(self) -> None:
+        text = self.state_text
+        if text != self._told_state and self.is_mounted:
+            self._told_state = text
+            self.post_message(self.StateChanged(self, text))
+
+    def _listen(self) -> None:
+        """Wait for news of the directories, without a thread and without looking."""
+        if self._session is None or not self.is_mounted or not self.display or self._listening:
+            return
+        if self._watch is None:
+            try:
+                self._watch = DirectoryWatch(source.directory for source in self._session.sources)
+            except OSError as error:
+                self._note = str(error)
+                return
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._watch.fd, self._news)
+        self._listening = True
+
+    def _news(self) -> None:
+        if self._watch is None:
+            return
+        self._watch.drain()
+        self._deafen()
+        self._look()
+        # everything that comes until then is one more look
+        self.set_timer(LOOK_EVERY, self._listen)
+
+    def _deafen(self) -> None:
+        if self._listening and self._watch is not None and self._loop is not None:
+            self._loop.remove_reader(self._watch.fd)
+        self._listening = False
+
+    def _drop(self) -> None:
+        self._deafen()
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def on_mount(self) -> None:
+        self._resize()
+        self._listen()
+
+    def on_unmount(self) -> None:
+        self._drop()
+
+    def on_show(self) -> None:
+        self._listen()
+        self._look()
+
+    def on_hide(self) -> None:
+        self._deafen()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._resize()
+
+    def _resize(self) -> None:
+        if self._session is None:
+            return
+        width, height = max(1, self.size.width - 1), self.size.height
+        if width != self._maker.width:
+            self._maker.width = width
+            self._maker.forget()
+            self._select_from = None
+        self._session.view.height = height
+        self._moved()
+        self.refresh()
+
+    # Drawing
+
+    def _style(self, name: str) -> Style:
+        if name not in self._styles:
+            self._styles[name] = (
+                self.get_component_rich_style(f"log-view--{name}", partial=True) if name else self.rich_style
+            )
+        return self._styles[name]
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._styles.clear()
+        if self._session is not None:
+            self._paint_sources()
+
+    def _paint_sources(self) -> None:
+        assert self._session is not None
+        colours = []
+        for i, source in enumerate(self._session.sources):
+            try:
+                colours.append(Style(color=Color.parse(source.colour).rich_color) if source.colour else None)
+            except ColorParseError:
+                colours.append(None)
+            if colours[-1] is None and self.is_attached:
+                colours[-1] = self._style(f"source-{i % 6}")
+        self._maker.colours = [colour or Style.null() for colour in colours]
+
+    def render_line(self, y: int) -> Strip:
+        width, base, session = self.size.width, self.rich_style, self._session
+        if session is None or y >= len(session.view.rows):
+            if y == 0:
+                text = "  " + self._empty_text()
+                return Strip([Segment(text, base + self._style("muted"))]).crop_extend(0, width, base)
+            strip = Strip.blank(max(0, width - 1), base)
+        else:
+            strip = self._row(session.view.rows[y], max(0, width - 1), base)
+        if y == 0:
+            self._had = self._bar()
+        return Strip.join([strip, self._bar_cell(y, base)])
+
+    def _row(self, row: ShownRow, width: int, base: Style) -> Strip:
+        session, line = self._session, row.line
+        assert session is not None
+        query = session.query
+        current = self._current is not None and (line.source, line.start) == (
+            self._current.source,
+            self._current.start,
+        )
+        hits: list[tuple[int, int]] = []
+        if query is not None and line.stream != "note":
+            hits = query.spans(self._maker.layout(line).text)[:200]
+        strip = self._maker.strip(line, row.part, self._shift, hits, current).crop_extend(0, width, base)
+        if self._select_from is not None:
+            first, last = sorted((self._select_from, self._select_to))
+            if first <= row.number <= last:
+                strip = strip.apply_style(self._style("selected"))
+        selection = self.text_selection
+        if selection is not None and (span := selection.get_span(row.number)) is not None:
+            start, end = max(0, span[0]), width if span[1] == -1 else min(width, span[1])
+            if start < end:
+                parts = strip.divide([start, end, width]) if end < width else strip.divide([start, width])
+                chosen = self.screen.get_component_rich_style("screen--selection")
+                parts = [*parts[:1], parts[1].apply_style(chosen), *parts[2:]] if len(parts) > 1 else list(parts)
+                strip = Strip.join(parts)
+        return strip.simplify().apply_offsets(0, row.number)
+
+    def _bar(self) -> tuple[int, ...]:
+        """First and last row of the scroll bar's thumb; empty when everything is on screen."""
+        session = self._session
+        if session is None or not session.view.rows or self.size.height < 2:
+            return ()
+        whole, rows = session.whole(), session.view.rows
+        first, last = session.place(rows[0].before) / whole, session.place(rows[-1].after) / whole
+        if first <= 0 and last >= 1:
+            return ()
+        height = self.size.height
+        length = max(1, round((last - first) * height))
+        # the ends of the bar are reached at the ends of the log only
+        room = height - length
+        top = round(first / max(1e-9, 1 - (last - first)) * room)
+        if first > 0:
+            top = max(1, top) if room > 1 else top
+        if last < 1:
+            top = min(top, room - 1) if room > 1 else top
+        return (max(0, top), max(0, top) + length)
+
+    def _bar_cell(self, y: int, base: Style) -> Strip:
+        thumb = bool(self._had) and self._had[0] <= y < self._had[1]
+        return Strip([Segment("┃" if thumb else " ", base + self._style("bar"))], 1)
+
+    def _empty_text(self) -> str:
+        session = self._session
+        if session is None:
+            return self._note
+        problem = next((directory.problem for directory in session.directories if directory.problem), "")
+        if session.view.pending:
+            return f"searching … {session.filtered:.0%}"
+        if session.filter_text and session.size:
+            return f"nothing fits {session.filter_text}: {session.line_count} lines hidden"
+        if session.size and session.floor != ((0, 0),) * len(session.readers):
+            return "nothing in this range yet; 0 shows everything"
+        return self._note or problem or "no output yet"
+
+    # Watching its own state
+
+    def watch_follow(self, follow: bool) -> None:
+        if follow:
+            self._current = None
+        self._moved()
+        self.refresh()
+
+    def watch_wrap(self, wrap: bool) -> None:
+        self._maker.wrap = wrap
+        self._shift = 0
+        self._relayout()
+
+    def watch_timestamps(self, timestamps: Timestamps) -> None:
+        self._maker.timestamps = timestamps
+        self._relayout()
+
+    def validate_timestamps(self, timestamps: Any) -> Timestamps:
+        return timestamps if timestamps in TIMESTAMPS else "off"
+
+    @property
+    def since_choices(self) -> dict[str, float | None]:
+        return dict(SINCE)
