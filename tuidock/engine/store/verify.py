@@ -1,4 +1,4 @@
-"""Is everything that images need there and unharmed? For `system check`."""
+"""What may be wrong with images: missing or damaged blobs, missing layers, and what belongs to nobody."""
 
 from __future__ import annotations
 
@@ -7,41 +7,92 @@ import json
 import os
 from collections.abc import Iterator
 
-from tuidock.engine.oci import digest as digests
+from tuidock.engine.oci import Invalid, image_config, manifest
+from tuidock.engine.oci.digest import chain_ids
 from tuidock.engine.paths import Paths
 from tuidock.engine.state import State
-from tuidock.engine.store.content import ContentStore
+from tuidock.engine.store import collection
+from tuidock.engine.store.content import CHUNK, ContentStore
 from tuidock.engine.store.snapshots import Snapshots
 from tuidock.engine.types import Problem
 
+_AGAIN = "load or pull the image again"
 
-def problems(state: State, paths: Paths, *, hashes: bool) -> Iterator[Problem]:
-    """What is missing or damaged; with hashes every blob is read again."""
-    db = state.read()
+
+def problems(state: State, paths: Paths, *, hashes: bool = True) -> Iterator[Problem]:
+    """Problems as they are found; hashes also reads every blob and compares it with its name."""
     content, snapshots = ContentStore(paths), Snapshots(paths)
-    needed: dict[str, str] = {}
-    for image_id, manifest_digest, layers in db.execute("SELECT id, manifest_digest, layers FROM images"):
-        short = image_id.removeprefix("sha256:")[:12]
-        for digest in (image_id, manifest_digest, *(layer["digest"] for layer in json.loads(layers))):
-            needed[digest] = short
-        for layer in json.loads(layers):
-            if not snapshots.has(layer["chain_id"]):
-                yield Problem("image", short, f"layer {layer['diff_id'][7:19]} is not unpacked; load the image again")
-    for digest, short in needed.items():
-        if not content.has(digest):
-            yield Problem("image", short, f"blob {digest[7:19]} is missing; load the image again")
-        elif hashes and _hash(content.path(digest)) != digest:
-            yield Problem("image", short, f"blob {digest[7:19]} is damaged; remove the image and load it again")
-    for reference, image_id in db.execute(
-        "SELECT reference, image_id FROM image_references WHERE image_id NOT IN (SELECT id FROM images)"
+    db = state.read()
+    for image_id, reference in db.execute(
+        "SELECT image_id, reference FROM image_references WHERE image_id NOT IN (SELECT id FROM images)"
     ):
-        yield Problem("image", reference, f"the name points to {image_id[7:19]}, which does not exist")
-    for name in os.listdir(paths.snapshots):
-        path = f"{paths.snapshots}/{name}"
-        if len(name) == 64 and digests.is_digest("sha256:" + name) and not os.path.isdir(path + "/fs"):
-            yield Problem("snapshot", name[:12], "it has no files directory; load its image again")
+        yield Problem("image", reference, f"it names {image_id[:19]}, which is not there; {_AGAIN}")
+    for row in db.execute("SELECT id, manifest_digest, config, layers FROM images").fetchall():
+        yield from _image(content, snapshots, *row)
+    if hashes:
+        for digest in content.digests():
+            if _hash(content.path(digest)) not in (digest, ""):
+                yield Problem("content", digest[:19], f"the blob is damaged; remove its image and {_AGAIN}")
+    yield from _leftovers(state, paths)
+
+
+def _image(
+    content: ContentStore, snapshots: Snapshots, image_id: str, manifest_digest: str, config: str, layers: str
+) -> Iterator[Problem]:
+    short = image_id[:19]
+    try:
+        parsed = image_config.parse(config.encode())
+        expected = list(zip(parsed.diff_ids, chain_ids(parsed.diff_ids), strict=True))
+    except Invalid as error:
+        yield Problem("image", short, f"its row is damaged ({error}); `tuidock system rebuild` makes it anew")
+        return
+    found = json.loads(layers)
+    if parsed.id != image_id or [(layer["diff_id"], layer["chain_id"]) for layer in found] != expected:
+        yield Problem("image", short, "its row does not fit its config; `tuidock system rebuild` makes it anew")
+    for digest, what in ((image_id, "config"), (manifest_digest, "manifest")):
+        if not content.has(digest):
+            yield Problem("image", short, f"its {what} {digest[:19]} is missing; {_AGAIN}")
+    if content.has(manifest_digest):
+        try:
+            manifest.parse_manifest(content.read(manifest_digest, manifest.SIZE_LIMIT))
+        except Exception as error:
+            yield Problem("image", short, f"its manifest cannot be read ({error}); {_AGAIN}")
+    for layer in found:
+        path = content.path(layer["digest"])
+        size = os.stat(path).st_size if os.path.exists(path) else -1
+        if size != layer["size"]:
+            state = "is missing" if size < 0 else f"has {size} bytes instead of {layer['size']}"
+            yield Problem("image", short, f"the blob {layer['digest'][:19]} of a layer {state}; {_AGAIN}")
+        if not snapshots.has(layer["chain_id"]):
+            yield Problem("image", short, f"the directory of layer {layer['diff_id'][:19]} is missing; {_AGAIN}")
 
 
 def _hash(path: str) -> str:
-    with open(path, "rb") as file:
-        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb", buffering=0) as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+    except FileNotFoundError:  # removed meanwhile
+        return ""
+    return "sha256:" + digest.hexdigest()
+
+
+def _leftovers(state: State, paths: Paths) -> Iterator[Problem]:
+    content = ContentStore(paths)
+    with content.exclusive() as alone:
+        if not alone:  # somebody is loading: what has no row yet gets one
+            return
+        blobs, chains = collection.roots(state)
+        for digest in content.digests():
+            if digest not in blobs:
+                yield Problem("content", digest[:19], "the blob belongs to no image; the next removal collects it")
+        for chain_id in Snapshots(paths).chain_ids():
+            if chain_id not in chains:
+                yield Problem("layer", chain_id[:19], "the directory belongs to no image; the next removal collects it")
+    for directory, what in ((paths.ingest, "a load or pull"), (paths.trash, "a removal")):
+        for name in os.listdir(directory) if os.path.isdir(directory) else ():
+            yield Problem("content", name, f"left by {what} that was cut off; the next load sweeps it")
+    for name in os.listdir(paths.snapshots) if os.path.isdir(paths.snapshots) else ():
+        if name.startswith("."):
+            yield Problem("layer", name, "left by a load or pull that was cut off; the next load sweeps it")
