@@ -96,7 +96,9 @@ def _plan(
     return spec.Launch(
         id=row.id, name=row.name, image=row.image, instance=instance.id, generation=generation, directory=directory,
         run=instance.paths.container_run(row.id), journal=instance.paths.journal, config=config,
-        host_config={**host_config, "LinkEnv": place.environment},
+        host_config={
+            **host_config, "LinkEnv": place.environment, "DeviceNodes": _device_nodes(host_config, privileged),
+        },
         rootfs=spec.Rootfs(lower, directory + "/upper", directory + "/work"),
         mounts=_living_mounts(row.mounts), interfaces=place.interfaces, network_namespace=place.namespace,
         ports=place.ports, nft_table=instance.nft_table, cgroup=_cgroup_plan(instance, row.id, host_config),
@@ -117,12 +119,29 @@ def _living_mounts(mounts: tuple[MountPoint, ...]) -> tuple[MountPoint, ...]:
     return mounts
 
 
+def _device_nodes(host_config: Mapping[str, Any], privileged: bool) -> list[str]:
+    """Nodes beside the default ones, as lines of the launch record: --device, or everything for --privileged."""
+    if not privileged and not host_config.get("Devices"):
+        return []
+    from tuidock.engine.runtime import devices
+
+    nodes = devices.requested(host_config.get("Devices") or ())[0]
+    known = {node.path for node in nodes}
+    if privileged:
+        nodes += [node for node in devices.of_host() if node.path not in known]
+    return [node.record() for node in nodes]
+
+
 def _cgroup_plan(instance: Instance, container_id: str, host_config: Mapping[str, Any]) -> spec.CgroupPlan:
     cgroups = detect(instance.id)
     cgroups.verify(host_config)
     cgroups.prepare()
     privileged = bool(host_config.get("Privileged"))
     extra = [defaults.parse_device_rule(text) for text in host_config.get("DeviceCgroupRules") or ()]
+    if host_config.get("Devices"):
+        from tuidock.engine.runtime import devices
+
+        extra += devices.requested(host_config["Devices"])[1]
     rules = defaults.device_rules(extra, privileged=privileged)
     directories = cgroups.directories(container_id)
     pairs = as_record(directories, cgroups.settings(container_id, host_config, rules))

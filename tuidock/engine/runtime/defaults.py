@@ -49,6 +49,10 @@ class Device(NamedTuple):
     gid: int
     path: str
 
+    def record(self) -> str:
+        """`c 1 3 666 0 0 /dev/null`: the words of the launch record."""
+        return f"{self.type} {self.major} {self.minor} {self.mode:o} {self.uid} {self.gid} {self.path}"
+
 
 class DeviceRule(NamedTuple):
     """What the device cgroup lets through. type a, b or c; major and minor -1 mean any; access is made of r, w, m."""
