@@ -50,7 +50,7 @@ class Images(Door):
         from tuidock.engine.store import operations
 
         self._change("load images")
-        return operations.load(self.instance.state, self.instance.paths, source)
+        return self._noted(operations.load(self.instance.state, self.instance.paths, source))
 
     def save(self, references: Sequence[str], target: BinaryIO) -> None:
         """Writes an archive that docker, podman and skopeo read."""
@@ -65,14 +65,16 @@ class Images(Door):
         from tuidock.engine.store import operations
 
         self._change("import an image")
-        return operations.import_image(self.instance.state, self.instance.paths, source, reference, message, changes)
+        return self._noted(
+            operations.import_image(self.instance.state, self.instance.paths, source, reference, message, changes)
+        )
 
     def pull(self, reference: str) -> Iterator[Progress]:
         """host/base is made from this machine's own programs. Raises Unsupported for anything else."""
         from tuidock.engine.store import operations
 
         self._change("pull an image")
-        return operations.pull(self.instance.state, self.instance.paths, reference)
+        return self._noted(operations.pull(self.instance.state, self.instance.paths, reference))
 
     def tag(self, source: str, target: str) -> None:
         """Another name for an image."""
@@ -80,6 +82,7 @@ class Images(Door):
 
         self._change("tag an image")
         operations.tag(self.instance.state, self.instance.paths, source, target)
+        self._note()
 
     def remove_image(self, reference: str, force: bool = False, no_prune: bool = False) -> list[Removed]:
         """docker's rules: a tag that is not the last only untags. Raises InUse, Conflict."""
@@ -87,6 +90,20 @@ class Images(Door):
 
         self._change("remove an image")
         users = [(c.name, c.image_id, c.status in LIVING) for c in rows.list_containers(self.instance)]
-        return operations.remove(
+        removed = operations.remove(
             self.instance.state, self.instance.paths, reference, users, force=force, no_prune=no_prune
         )
+        self._note()
+        return removed
+
+    def _noted(self, work: Iterator[Progress]) -> Iterator[Progress]:
+        """The work, and then the index beside the blobs, from which a rebuild learns the images' names."""
+        try:
+            yield from work
+        finally:
+            self._note()
+
+    def _note(self) -> None:
+        from tuidock.engine.store import index
+
+        index.write(self.instance.state, self.instance.paths)

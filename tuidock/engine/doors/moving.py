@@ -132,7 +132,11 @@ class Moving(Door):
 
     def prune_containers(self) -> tuple[list[str], int]:
         """Removes all that do not run; returns their ids and the bytes that came free."""
-        idle = [container for container in self.containers() if container.status in ("created", "exited", "dead")]
+        idle = [
+            container
+            for container in rows.list_containers(self.instance)
+            if container.status in ("created", "exited", "dead")
+        ]
         size = sum(rows.writable_size(self.instance, container.id) for container in idle)
         done = self.remove_many([container.id for container in idle])
         return [reference for reference, error in done if error is None], size

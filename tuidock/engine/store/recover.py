@@ -1,6 +1,6 @@
 """Image rows anew from the content store, for `system rebuild`: every complete image whose manifest lies there.
 
-Names exist only in the database; they are taken from the old file as far as it can still be read.
+Names are taken from the old database as far as it can still be read, else from the index beside the blobs.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from tuidock.engine.oci.image_config import ImageConfig
 from tuidock.engine.oci.manifest import Manifest
 from tuidock.engine.paths import Paths
 from tuidock.engine.store import images as rows
+from tuidock.engine.store import index
 from tuidock.engine.store.content import ContentStore
 from tuidock.engine.store.images import Layer
 from tuidock.engine.store.snapshots import Snapshots
@@ -24,7 +25,7 @@ from tuidock.engine.store.snapshots import Snapshots
 def images(db: sqlite3.Connection, paths: Paths, old_database: str) -> list[str]:
     """Fills the image tables of a new database; answers what was taken in, one text each."""
     content, snapshots = ContentStore(paths), Snapshots(paths)
-    old = _old_references(old_database)
+    old, indexed = _old_references(old_database), index.names(paths)
     done: list[str] = []
     seen: set[str] = set()
     for digest in sorted(content.digests()):
@@ -39,7 +40,10 @@ def images(db: sqlite3.Connection, paths: Paths, old_database: str) -> list[str]
             for diff_id, chain_id, layer in zip(config.diff_ids, chain, document.layers, strict=True)
         ]
         size = sum(snapshots.size(chain_id) for chain_id in chain)
-        tags = [references.parse(text) for text, image_id in old if image_id == config.id]
+        texts = [text for text, image_id in old if image_id == config.id]
+        if not old:
+            texts = [text for text in indexed.get(digest, ()) if _is_reference(text)]
+        tags = [references.parse(text) for text in texts]
         rows.insert(db, config, digest, layers, size, tags)
         done.append(f"image {', '.join(tag.familiar for tag in tags) or config.id[7:19]}")
     return done
