@@ -79,6 +79,23 @@ static int socket_in(int netns)
     return fd;
 }
 
+/* Lets a container reach its own published port: with br_netfilter loaded the packet is turned round inside the bridge,
+ * which sends nothing back out of the port it came from unless told so. */
+static void put_hairpin(struct batch *batch, const char *veth)
+{
+    struct ifinfomsg link = {.ifi_family = AF_UNSPEC};
+    size_t info, data;
+
+    batch_begin(batch, RTM_NEWLINK, NLM_F_ACK, &link, sizeof link);
+    batch_text(batch, IFLA_IFNAME, veth);
+    info = batch_nest(batch, IFLA_LINKINFO);
+    batch_text(batch, IFLA_INFO_SLAVE_KIND, "bridge");
+    data = batch_nest(batch, IFLA_INFO_SLAVE_DATA);
+    batch_attribute(batch, IFLA_BRPORT_MODE, &(uint8_t){1}, 1);
+    batch_unnest(batch, data);
+    batch_unnest(batch, info);
+}
+
 static int add_veth(int host, const struct interface *interface, int netns, struct failure *failure)
 {
     cleanup_free struct batch *batch = calloc(1, sizeof *batch);
@@ -115,7 +132,9 @@ static int add_veth(int host, const struct interface *interface, int netns, stru
     batch_unnest(batch, peer);
     batch_unnest(batch, data);
     batch_unnest(batch, info);
-    rc = batch_send(host, batch, 1, NULL);
+    if (bridge)
+        put_hairpin(batch, interface->veth);
+    rc = batch_send(host, batch, bridge ? 2 : 1, NULL);
     if (rc == -EXFULL)                   /* "Exchange full": a Linux bridge has 1023 ports */
         return fail(failure, "network", rc, "the bridge %s is full: it takes 1023 containers", interface->bridge);
     return rc < 0 ? fail(failure, "network", rc, "create the link %s on %s: %s", interface->veth, interface->bridge,
