@@ -126,7 +126,7 @@ def copies(row: Row) -> list[tuple[str, str]]:
         found += [("mountpoint", row.mountpoint), ("run option", f"-v {row.name}:/data")]
     elif isinstance(row, Network):
         found += [("id", row.id), ("subnet", row.subnet), ("gateway", row.gateway)]
-    return [(what, clean(text)) for what, text in found if text]
+    return [(clean(what), clean(text)) for what, text in found if text]
 
 
 def url(host_ip: str, host_port: int, host: str = "localhost") -> str:

@@ -103,7 +103,7 @@ class Changes:
             if values:
                 self.rename(row, values[0])
 
-        self.app.push_screen(AskScreen(f"Rename {clean(row_name(row))}", [Question("New name", row_name(row))],
+        self.app.push_screen(AskScreen(f"Rename {clean(row_name(row))}", [Question("New name", clean(row_name(row)))],
                                        yes="rename"), renamed)
 
     def rename(self, row: Row, name: str) -> None:
@@ -236,7 +236,8 @@ class Changes:
 
         row = self.screen.pane(IMAGES).row_at_cursor if self.screen.kind == IMAGES else None
         if not image and isinstance(row, Image):
-            image = row_name(row)
+            # A name that is not shown as it is cannot be typed either; the id can.
+            image = row_name(row) if clean(row_name(row)) == row_name(row) else row.short_id
         self.app.push_screen(RunForm(self.app.model, image))
 
     def run(self, argv: list[str], start: bool = True) -> None:

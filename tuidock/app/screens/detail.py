@@ -52,6 +52,7 @@ class Detail(Vertical):
         self._delay: Timer | None = None
         self._row_seen: Row | None = None
         self._ticks = 0
+        self.log_state = ""
         self.value: Any = None  # what the inspect tab shows, to copy from
 
     def compose(self) -> ComposeResult:
@@ -111,7 +112,14 @@ class Detail(Vertical):
         line = self.query_one(TabLine)
         line.set_items([Item(name, label) for name, label in panes.TABS[self.kind]])
         row = self.row
-        line.set_active(self.tab, clean(row_name(row)) if row is not None else "")
+        name = clean(row_name(row)) if row is not None else ""
+        line.set_active(self.tab, f"{name} · {self.log_state}" if name and self.tab == "logs" and self.log_state else name)
+
+    def on_log_view_state_changed(self, event: Any) -> None:
+        """Beside the tabs: whether the log is followed, and how long it is."""
+        event.stop()
+        self.log_state = event.text
+        self._draw_tabs()
 
     # -- the row changes ------------------------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ class Pane(LineTable):
         self._filter = filters.Filter("")
         self.only_running = False
         self._hidden: frozenset[str] = frozenset()
+        self._sought = ""
         empty = panes.EMPTY_READ_ONLY if read_only else panes.EMPTY
         self._empty_text = empty[kind]
         super().__init__(panes.columns(kind), header=kind == CONTAINERS, empty="", ascii=ascii, id=kind)
@@ -43,7 +44,13 @@ class Pane(LineTable):
     def show_rows(self) -> None:
         """All rows of the model anew."""
         self.set_rows([panes.line(row, self.model, self._ascii) for row in self._chosen()])
+        if self._sought and self.move_cursor(self._sought):
+            self._sought = ""
         self._after()
+
+    def seek(self, identity: str) -> None:
+        """Puts the cursor on a row, or will as soon as the engine's event has brought it."""
+        self._sought = "" if self.move_cursor(identity) else identity
 
     def show_changed(self, rows: Iterable[Row]) -> None:
         """Rows that are known already and show something else now."""

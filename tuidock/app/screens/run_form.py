@@ -224,7 +224,7 @@ class RunForm(ModalScreen[None]):
             main = self.tuidock.main
             if main is not None and row is not None:
                 main.go(CONTAINERS)
-                main.pane(CONTAINERS).move_cursor(row.id)
+                main.pane(CONTAINERS).seek(row.id)
 
         def failed(text: str) -> None:
             self._busy = False
