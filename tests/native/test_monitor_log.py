@@ -98,7 +98,9 @@ def test_a_full_disk_counts_what_is_lost_and_never_holds_the_container_up(box: W
     logs = box.container / "logs"
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(logs)], check=True)
     try:
-        box.sh("seq 1 100000; touch /shared/written; while ! [ -e /shared/more ]; do sleep 0.01; done; echo again").started()
+        box.sh(
+            "seq 1 100000; touch /shared/written; while ! [ -e /shared/more ]; do sleep 0.01; done; echo again"
+        ).started()
         eventually((box.shared / "written").exists, "the container has written everything")
         eventually(lambda: int((logs / "dropped").read_text()) > 0, "the loss is counted")
         kept = sum(len(text) + 1 for _, _, text in records(box.log()))
