@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 
 #define LINGER_NS 10000000000ull
+#define REST_NS 1000000000ull                  /* after the last thing that happened */
 #define OOM_FIRST_LOOK_NS 10000000ull
 #define OOM_LAST_LOOK_NS 2000000000ull
 
@@ -239,6 +240,7 @@ int monitor_watch(struct monitor *monitor)
     }
     watch_set(monitor, &monitor->control, EPOLLIN);
     watch_set(monitor, &monitor->attach, EPOLLIN);
+    monitor->deadline[TIMER_REST] = ticks_ns() + REST_NS;
     pump_arm(monitor);
     return 0;
 }
@@ -330,6 +332,7 @@ static void timer_fired(struct monitor *monitor, enum timer timer)
         break;
     case TIMER_REST:
         pump_rest(monitor);
+        monitor->quiet = true;
         break;
     case TIMERS:
         break;
@@ -340,14 +343,21 @@ int monitor_loop(struct monitor *monitor)
 {
     while (!monitor->ended || !attach_flushed(monitor)) {
         struct epoll_event event;
-        int count = epoll_wait(monitor->epoll, &event, 1, timeout_ms(monitor));
-        if (count < 0 && errno != EINTR)
-            return -errno;
+        int timeout = timeout_ms(monitor), count;
+        if (monitor->quiet)
+            count = idle_epoll(monitor->epoll, &event, timeout);
+        else if ((count = epoll_wait(monitor->epoll, &event, 1, timeout)) < 0)
+            count = -errno;
+        if (count < 0 && count != -EINTR)
+            return count;
+        uint64_t now = ticks_ns();
         if (count == 1) {
             struct watch *watch = event.data.ptr;
             watch->ready(monitor, watch, event.events);
+            monitor->quiet = false;
         }
-        uint64_t now = ticks_ns();
+        if (!monitor->quiet && !monitor->deadline[TIMER_REST])
+            monitor->deadline[TIMER_REST] = now + REST_NS;
         for (enum timer timer = 0; timer < TIMERS; timer++)
             if (monitor->deadline[timer] && monitor->deadline[timer] <= now) {
                 monitor->deadline[timer] = 0;

@@ -14,8 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-enum { MARK_VERSION = 1, SMALL_PIPE = 64 * 1024, BURST = 4096 };
-#define REST_NS 1000000000ull
+enum { MARK_VERSION = 1, SMALL_PIPE = 64 * 1024 };
 #define TTY_RETRY_NS 100000000ull
 
 static void source_ready(struct monitor *monitor, struct watch *watch, uint32_t events);
@@ -179,8 +178,6 @@ static void source_ready(struct monitor *monitor, struct watch *watch, uint32_t 
     } else if (count <= 0 && count != -EAGAIN) {
         watch_close(monitor, watch);
     }
-    if (count > BURST)
-        monitor->deadline[TIMER_REST] = ticks_ns() + REST_NS;
     pump_arm(monitor);
 }
 

@@ -190,11 +190,9 @@ static void record_end(struct recorder *recorder, pid_t init, int pidfd)
     exit_write(recorder->container_dir, recorder->record->generation, ending);
 }
 
-static int timeout_ms(bool waiting, uint64_t next)
+static int timeout_ms(uint64_t next)
 {
     uint64_t now = ticks_ns();
-    if (!waiting)
-        return -1;
     return next <= now ? 0 : (int)((next - now) / 1000000 + 1);
 }
 
@@ -208,7 +206,7 @@ static _Noreturn void keep_watch(struct recorder *recorder, pid_t init, int pidf
     for (;;) {
         int control = alone ? recorder->spare[0] : recorder->control;
         struct pollfd polled[] = {{control, POLLIN, 0}, {ended ? -1 : pidfd, POLLIN, 0}};
-        if (poll(polled, 2, timeout_ms(alone, next_adopter)) < 0)
+        if ((alone ? poll(polled, 2, timeout_ms(next_adopter)) : idle_poll(polled, 2)) < 0)
             continue;
         if (polled[1].revents) {
             record_end(recorder, init, pidfd);

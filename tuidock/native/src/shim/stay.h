@@ -190,6 +190,12 @@ int notice_receive(int fd, struct notice *message, int *fds, size_t count);
 int recorder_start(struct monitor *monitor, struct prepared *prepared, const struct stdio *stdio);
 void init_ending(pid_t pid, int pidfd, struct ending *ending);     /* waits; exit status also without being the parent */
 
+/* ---- idle.c: waiting for long, with as few pages as can be; both return -errno ---- */
+
+struct pollfd;
+int idle_epoll(int epoll, struct epoll_event *event, int timeout);
+int idle_poll(struct pollfd *polled, unsigned count);
+
 /* ---- the monitor ---- */
 
 enum timer { TIMER_RESTART, TIMER_TTY, TIMER_RELAY, TIMER_LINGER, TIMER_REST, TIMER_OOM, TIMERS };
@@ -213,7 +219,7 @@ struct monitor {
     uint64_t run_began, restart_delay, oom_delay;
     struct ending ending;
     struct launched times;
-    bool running, ended, stop_wanted, may_release;
+    bool running, ended, stop_wanted, may_release, quiet;
 };
 
 int monitor_prepare(struct monitor *monitor, const char *container_path, const char *run_path);
