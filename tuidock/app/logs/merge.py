@@ -116,6 +116,11 @@ class NoteStream:
         return Line(self.source, position, (position[0], position[1] + 1), position[0], "note", raw, len(raw))
 
 
+def _order(line: Line) -> tuple[int, bool, int]:
+    """By time; a note stands in front of the lines of its moment."""
+    return line.time, line.stream != "note", line.source
+
+
 class Merged:
     """Steps through all streams at once."""
 
@@ -138,7 +143,7 @@ class Merged:
             line = stream.after(cursor[i])
             if line == PENDING:
                 return PENDING
-            if line is not None and (best is None or line.time < best.time):
+            if line is not None and (best is None or _order(line) < _order(best)):
                 best, at = line, i
         if best is None:
             return None
@@ -151,7 +156,7 @@ class Merged:
             line = stream.before(cursor[i])
             if line == PENDING:
                 return PENDING
-            if line is not None and (best is None or line.time >= best.time):
+            if line is not None and (best is None or _order(line) > _order(best)):
                 best, at = line, i
         if best is None:
             return None

@@ -81,10 +81,11 @@ class Session:
             name = f"{self.sources[i].name}: " if len(self.sources) > 1 else ""
             if directory.rotated > self._told_rotated[i]:
                 self._told_rotated[i] = directory.rotated
-                first = self.readers[i].after(self.readers[i].first())
+                first = self.readers[i].after((directory.rotated + 1, 0))
                 count = directory.rotated
                 segments = f"{count} older segment{'s' * (count != 1)}"
-                self.notes.replace(f"rotated {i}", f"{name}{segments} rotated away", max(1, first.time) if first else 1)
+                moment = max(1, first.time) if first is not None else 1
+                self.notes.replace(f"rotated {i}", f"{name}{segments} rotated away", moment)
             lost = directory.dropped - self._told_dropped[i]
             if lost > 0:
                 self._told_dropped[i] = directory.dropped

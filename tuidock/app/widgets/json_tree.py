@@ -86,7 +86,7 @@ class JsonTree(ScrollView, can_focus=True):
         Binding("pagedown,ctrl+f", "page(1)", "page down", show=False, id="tree.page_down"),
         Binding("home,g", "move(-1000000000)", "top", show=False, id="tree.top"),
         Binding("end,G", "move(1000000000)", "bottom", show=False, id="tree.bottom"),
-        Binding("enter,space", "toggle", "fold", show=False, id="tree.toggle"),
+        Binding("enter,space", "fold", "fold", show=False, id="tree.toggle"),
         Binding("plus,asterisk", "unfold_all", "unfold all", show=False, id="tree.unfold_all"),
         Binding("minus", "fold_all", "fold all", show=False, id="tree.fold_all"),
         Binding("n", "next_hit", "next hit", show=False, id="tree.next_hit"),
@@ -128,7 +128,7 @@ class JsonTree(ScrollView, can_focus=True):
         narrow_updates.install()
         self._value: Any = None
         self._open: set[Path] = set()
-        self._nodes: list[Node] = []
+        self._lines: list[Node] = []
         self._cursor = 0
         self._wanted = ""
         self._hits: list[Path] = []
@@ -141,16 +141,16 @@ class JsonTree(ScrollView, can_focus=True):
         self._flatten()
         if self._wanted:
             self._find_hits()
-        self._cursor = next((i for i, node in enumerate(self._nodes) if node.path == at), 0)
+        self._cursor = next((i for i, node in enumerate(self._lines) if node.path == at), 0)
         self._keep_in_view()
 
     @property
     def cursor_path(self) -> Path:
-        return self._nodes[self._cursor].path if self._cursor < len(self._nodes) else ()
+        return self._lines[self._cursor].path if self._cursor < len(self._lines) else ()
 
     @property
     def shown_paths(self) -> list[str]:
-        return [path_text(node.path) for node in self._nodes]
+        return [path_text(node.path) for node in self._lines]
 
     # Search
 
@@ -205,7 +205,7 @@ class JsonTree(ScrollView, can_focus=True):
             chosen = self._hits[before[-1] if before else -1]
         self._open |= {chosen[:length] for length in range(1, len(chosen))}
         self._flatten()
-        self._cursor = next(i for i, node in enumerate(self._nodes) if node.path == chosen)
+        self._cursor = next(i for i, node in enumerate(self._lines) if node.path == chosen)
         self._keep_in_view()
 
     def _all_paths(self) -> Iterator[Path]:
@@ -223,9 +223,9 @@ class JsonTree(ScrollView, can_focus=True):
 
     def copy_value(self) -> str:
         """The value under the cursor: strings as they are, everything else as JSON."""
-        if self._cursor >= len(self._nodes):
+        if self._cursor >= len(self._lines):
             return ""
-        value = self._nodes[self._cursor].value
+        value = self._lines[self._cursor].value
         return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
 
     # Drawing
@@ -238,7 +238,7 @@ class JsonTree(ScrollView, can_focus=True):
             nodes.append(node)
             if node.holds and node.path in self._open:
                 todo += list(children(node))[::-1]
-        self._nodes = nodes
+        self._lines = nodes
         self._cursor = max(0, min(self._cursor, len(nodes) - 1))
         self.virtual_size = Size(self.size.width, len(nodes))
         self.refresh()
@@ -255,9 +255,9 @@ class JsonTree(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         base, width = self.rich_style, self.size.width
         index = self.scroll_offset.y + y
-        if index >= len(self._nodes):
+        if index >= len(self._lines):
             return Strip.blank(width, base)
-        node = self._nodes[index]
+        node = self._lines[index]
         over = self._style("cursor") if index == self._cursor and self.has_focus else Style.null()
         sign = ("▾ " if node.path in self._open else "▸ ") if node.holds else "  "
         text, kind = leaf_text(node.value)
@@ -282,15 +282,15 @@ class JsonTree(ScrollView, can_focus=True):
     def _keep_in_view(self) -> None:
         top, height = self.scroll_offset.y, self.size.height
         if self._cursor < top:
-            self.scroll_to(y=self._cursor, animate=False, immediate=True)
+            self.scroll_to(y=self._cursor, animate=False, immediate=True, force=True)
         elif height and self._cursor >= top + height:
-            self.scroll_to(y=self._cursor - height + 1, animate=False, immediate=True)
+            self.scroll_to(y=self._cursor - height + 1, animate=False, immediate=True, force=True)
         self.refresh()
 
     # Events and actions
 
     def on_resize(self, event: events.Resize) -> None:
-        self.virtual_size = Size(self.size.width, len(self._nodes))
+        self.virtual_size = Size(self.size.width, len(self._lines))
         self._keep_in_view()
 
     def on_focus(self) -> None:
@@ -301,18 +301,18 @@ class JsonTree(ScrollView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
-        if offset is not None and self.scroll_offset.y + offset.y < len(self._nodes):
+        if offset is not None and self.scroll_offset.y + offset.y < len(self._lines):
             same = self._cursor == self.scroll_offset.y + offset.y
             self._cursor = self.scroll_offset.y + offset.y
-            node = self._nodes[self._cursor]
+            node = self._lines[self._cursor]
             on_sign = offset.x <= 2 * len(node.path) + 1
             if on_sign or (same and event.chain >= 2):
-                self.action_toggle()
+                self.action_fold()
             self.refresh()
 
     def action_move(self, rows: int) -> None:
         before = self._cursor
-        self._cursor = max(0, min(self._cursor + rows, len(self._nodes) - 1))
+        self._cursor = max(0, min(self._cursor + rows, len(self._lines) - 1))
         if before != self._cursor:
             top = self.scroll_offset.y
             if top <= self._cursor < top + self.size.height:
@@ -324,31 +324,31 @@ class JsonTree(ScrollView, can_focus=True):
     def action_page(self, direction: int) -> None:
         self.action_move(direction * max(1, self.size.height - 1))
 
-    def action_toggle(self) -> None:
+    def action_fold(self) -> None:
         """Unfold or fold; on a plain value fold what it is in."""
-        if self._cursor >= len(self._nodes):
+        if self._cursor >= len(self._lines):
             return
-        node = self._nodes[self._cursor]
+        node = self._lines[self._cursor]
         path = node.path if node.holds else node.path[:-1]
         if not path:
             return
         self._open ^= {path}
         self._flatten()
-        self._cursor = next((i for i, one in enumerate(self._nodes) if one.path == path), self._cursor)
+        self._cursor = next((i for i, one in enumerate(self._lines) if one.path == path), self._cursor)
         self._keep_in_view()
 
     def action_unfold_all(self) -> None:
         at = self.cursor_path
         self._open = set(self._all_paths())
         self._flatten()
-        self._cursor = next((i for i, node in enumerate(self._nodes) if node.path == at), 0)
+        self._cursor = next((i for i, node in enumerate(self._lines) if node.path == at), 0)
         self._keep_in_view()
 
     def action_fold_all(self) -> None:
         at = self.cursor_path[:1]
         self._open.clear()
         self._flatten()
-        self._cursor = next((i for i, node in enumerate(self._nodes) if node.path == at), 0)
+        self._cursor = next((i for i, node in enumerate(self._lines) if node.path == at), 0)
         self._keep_in_view()
 
     def action_next_hit(self) -> None:

@@ -337,7 +337,7 @@ class LineTable(ScrollView, can_focus=True):
             position = min(max(before, 0), len(shown) - 1)
         self._cursor = shown[position] if position >= 0 else None
         if position >= 0 and before >= 0 and position != before and self._page > 0:
-            self.scroll_to(y=max(0, position - min(max(offset, 0), self._page - 1)), animate=False, immediate=True)
+            self._scroll_to_row(max(0, position - min(max(offset, 0), self._page - 1)))
         self._keep_in_view(position)
         self._tell_cursor()
         self._tell_visible_later()
@@ -375,9 +375,13 @@ class LineTable(ScrollView, can_focus=True):
             return
         top = self.scroll_offset.y
         if position < top:
-            self.scroll_to(y=position, animate=False, immediate=True)
+            self._scroll_to_row(position)
         elif position >= top + self._page:
-            self.scroll_to(y=position - self._page + 1, animate=False, immediate=True)
+            self._scroll_to_row(position - self._page + 1)
+
+    def _scroll_to_row(self, y: int) -> None:
+        # forced, because right after rows have come the scroll bar does not know yet that it is needed
+        self.scroll_to(y=y, animate=False, immediate=True, force=True)
 
     def _tell_cursor(self) -> None:
         if self._cursor != self._told_cursor:
@@ -546,11 +550,11 @@ class LineTable(ScrollView, can_focus=True):
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         event.stop()
-        self.scroll_to(y=self.scroll_offset.y + 3, animate=False, immediate=True)
+        self._scroll_to_row(self.scroll_offset.y + 3)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.stop()
-        self.scroll_to(y=self.scroll_offset.y - 3, animate=False, immediate=True)
+        self._scroll_to_row(self.scroll_offset.y - 3)
 
     # Actions
 
