@@ -177,7 +177,7 @@ def groups() -> Iterator[Cgroups]:
     groups = cgroup.detect(f"{os.getpid():08x}")
     groups.prepare()
     yield groups
-    if groups.version == 1 and os.path.isdir(groups.directories(ID)[0]):
+    if os.path.isdir(groups.directories(ID)[0]):
         groups.kill_all(ID)
         groups.remove(ID)
     groups.remove_parent()
