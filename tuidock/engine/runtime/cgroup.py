@@ -236,36 +236,36 @@ class Cgroups:
         memory, cpuacct, cpu, pids, blkio = (
             self._hierarchies.get(name, "") + end for name in ("memory", "cpuacct", "cpu", "pids", "blkio")
         )
-        usage = files.read(memory + "memory.usage_in_bytes")
+        usage = files.glance(memory + "memory.usage_in_bytes")
         if not usage:
             return None
-        inactive = files.keyed(files.read(memory + "memory.stat"), "total_inactive_file")
-        limit = files.number(files.read(memory + "memory.limit_in_bytes"))
+        inactive = files.keyed(files.glance(memory + "memory.stat"), "total_inactive_file")
+        limit = files.number(files.glance(memory + "memory.limit_in_bytes"))
         read, written = files.transferred_v1(files.read(blkio + "blkio.throttle.io_service_bytes_recursive"))
         return Usage(
-            files.number(files.read(cpuacct + "cpuacct.usage")),
+            files.number(files.glance(cpuacct + "cpuacct.usage")),
             max(int(usage) - inactive, 0),
             0 if limit >= _NO_LIMIT else limit,
-            files.number(files.read(pids + "pids.current")),
-            files.number(files.read(pids + "pids.max")),
+            files.number(files.glance(pids + "pids.current")),
+            files.number(files.glance(pids + "pids.max")),
             read,
             written,
-            files.keyed(files.read(cpu + "cpu.stat"), "throttled_time"),
+            files.keyed(files.glance(cpu + "cpu.stat"), "throttled_time"),
         )
 
     def _sample_v2(self, container_id: str) -> Usage | None:
         directory = self._processes(container_id)
-        cpu = files.read(f"{directory}/cpu.stat")
+        cpu = files.glance(f"{directory}/cpu.stat")
         if not cpu:
             return None
-        inactive = files.keyed(files.read(f"{directory}/memory.stat"), "inactive_file")
+        inactive = files.keyed(files.glance(f"{directory}/memory.stat"), "inactive_file")
         read, written = files.transferred_v2(files.read(f"{directory}/io.stat"))
         return Usage(
             files.keyed(cpu, "usage_usec") * 1000,
-            max(files.number(files.read(f"{directory}/memory.current")) - inactive, 0),
-            files.number(files.read(f"{directory}/memory.max")),
-            files.number(files.read(f"{directory}/pids.current")),
-            files.number(files.read(f"{directory}/pids.max")),
+            max(files.number(files.glance(f"{directory}/memory.current")) - inactive, 0),
+            files.number(files.glance(f"{directory}/memory.max")),
+            files.number(files.glance(f"{directory}/pids.current")),
+            files.number(files.glance(f"{directory}/pids.max")),
             read,
             written,
             files.keyed(cpu, "throttled_usec") * 1000,
