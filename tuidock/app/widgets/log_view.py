@@ -34,6 +34,7 @@ from tuidock.app.logs.watch import DirectoryWatch
 from tuidock.app.widgets import narrow_updates
 from tuidock.app.widgets.log_bindings import COMPONENTS, LOG_BINDINGS, LOG_CSS, SINCE, LogActions
 from tuidock.app.widgets.log_rows import TIMESTAMPS, RowMaker, Timestamps
+from tuidock.engine.clean import clean
 
 __all__ = ["LogSource", "LogView", "QueryError"]
 
@@ -136,7 +137,7 @@ class LogView(LogActions, Widget, can_focus=True):
         self._drop()
         self._note = note
         maker = self._maker
-        maker.names = [source.name for source in sources]
+        maker.names = [clean(source.name) for source in sources]
         maker.toggled.clear()
         maker.forget()
         self._session = Session(sources, maker.rows_of, self._scans_reported)
@@ -553,7 +554,7 @@ class LogView(LogActions, Widget, can_focus=True):
         width, base, session = self.size.width, self.rich_style, self._session
         if session is None or y >= len(session.view.rows):
             if y == 0:
-                text = "  " + self._empty_text()
+                text = "  " + clean(self._empty_text())
                 return Strip([Segment(text, base + self._style("muted"))]).crop_extend(0, width, base)
             strip = Strip.blank(max(0, width - 1), base)
         else:
