@@ -92,7 +92,10 @@ class Token(NamedTuple):
 
 def parse_template(source: str) -> tuple[Node, ...]:
     """The nodes of a template."""
-    return _Parser(_split(source)).template()
+    try:
+        return _Parser(_split(source)).template()
+    except RecursionError:
+        raise TemplateError("template parsing error: nested too deeply") from None
 
 
 def _split(source: str) -> list[tuple[str, str]]:

@@ -1,0 +1,173 @@
+"""The program on a real terminal: raw mode, size, detach keys, and that nothing hostile reaches the screen."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import termios
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.cli.conftest import argv, environment
+from tuidock.cli.logs import for_terminal
+from tuidock.engine import Engine
+
+
+class Terminal:
+    """A pseudo terminal with the program on its other side."""
+
+    def __init__(self, arguments: list[str], rows: int = 30, columns: int = 100) -> None:
+        self.fd, self.slave = pty.openpty()
+        self.resize(rows, columns)
+        self.before = termios.tcgetattr(self.slave)
+        self.seen = b""
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.setsid()
+            fcntl.ioctl(self.slave, termios.TIOCSCTTY, 0)
+            for target in (0, 1, 2):
+                os.dup2(self.slave, target)
+            os.execve(arguments[0], arguments, environment())
+
+    def resize(self, rows: int, columns: int) -> None:
+        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def type(self, text: bytes) -> None:
+        os.write(self.fd, text)
+
+    def expect(self, text: bytes, seconds: float = 15) -> None:
+        """Reads until the text appears; what was read is kept and consumed."""
+        end = time.monotonic() + seconds
+        while text not in self.seen:
+            left = end - time.monotonic()
+            assert left > 0, f"{text!r} did not appear in {self.seen!r}"
+            if select.select([self.fd], [], [], left)[0]:
+                self.seen += os.read(self.fd, 65536)
+        self.seen = self.seen[self.seen.index(text) + len(text) :]
+
+    def end(self) -> int:
+        """Waits for the program, reading on; its exit code."""
+        code = None
+        while code is None:
+            if select.select([self.fd], [], [], 0.05)[0]:
+                self.seen += os.read(self.fd, 65536)
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                code = os.waitstatus_to_exitcode(status)
+        while select.select([self.fd], [], [], 0)[0]:
+            self.seen += os.read(self.fd, 65536)
+        self.pid = 0
+        return code
+
+    def close(self) -> None:
+        if self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self.fd)
+        os.close(self.slave)
+
+
+@pytest.fixture
+def terminal(engine: Engine) -> Iterator[Callable[..., Terminal]]:
+    opened: list[Terminal] = []
+
+    def open_(*arguments: str) -> Terminal:
+        opened.append(Terminal(argv(engine, *arguments)))
+        return opened[-1]
+
+    yield open_
+    for one in opened:
+        one.close()
+    engine.remove_many([container.id for container in engine.containers()], force=True, volumes=True)
+
+
+def test_a_shell_has_a_terminal_that_follows_ours(terminal: Callable[..., Terminal]) -> None:
+    shell = terminal("run", "-it", "--rm", "busybox", "sh")
+    shell.expect(b"# ")
+    shell.type(b"stty size; echo $TERM\r")
+    shell.expect(b"30 100")
+    shell.expect(b"xterm")
+    shell.resize(50, 132)
+    shell.type(b"while ! stty size | grep 132; do :; done\r")
+    shell.expect(b"\n50 132")
+    shell.type(b"sh -c 'echo rea''dy; exec sleep 100'\r")
+    shell.expect(b"\nready")
+    shell.type(b"\x03")
+    shell.expect(b"# ")
+    shell.type(b"exit 9\r")
+    assert shell.end() == 9
+    assert termios.tcgetattr(shell.slave) == shell.before
+
+
+def test_detach_leaves_it_running_and_attach_comes_back(engine: Engine, terminal: Callable[..., Terminal]) -> None:
+    shell = terminal("run", "-it", "--name", "shell", "busybox", "sh")
+    shell.expect(b"# ")
+    shell.type(b"\x10\x11")
+    assert shell.end() == 0
+    assert termios.tcgetattr(shell.slave) == shell.before
+    assert engine.container("shell").status == "running"
+    again = terminal("attach", "--detach-keys", "ctrl-a,d", "shell")
+    again.type(b"echo again\r")
+    again.expect(b"\nagain")
+    again.type(b"\x01d")
+    assert again.end() == 0
+    last = terminal("attach", "shell")
+    last.type(b"exit 4\r")
+    assert last.end() == 4
+
+
+def test_a_killed_client_leaves_the_terminal_as_it_was(terminal: Callable[..., Terminal]) -> None:
+    shell = terminal("run", "-it", "--sig-proxy=false", "busybox", "sh")
+    shell.expect(b"# ")
+    os.kill(shell.pid, signal.SIGTERM)
+    assert shell.end() in (143, -signal.SIGTERM)
+    assert termios.tcgetattr(shell.slave) == shell.before
+
+
+def test_a_terminal_is_asked_for_where_there_is_none(tuidock: Callable[..., object]) -> None:
+    assert "the input device is not a TTY" in str(tuidock("run", "-it", "busybox", "sh"))
+
+
+def test_exec_on_a_terminal(engine: Engine, terminal: Callable[..., Terminal], tuidock: Callable[..., object]) -> None:
+    tuidock("run", "-d", "--name", "box", "busybox", "sleep", "60")
+    shell = terminal("exec", "-it", "box", "sh")
+    shell.expect(b"# ")
+    shell.type(b"stty size; exit 6\r")
+    shell.expect(b"30 100")
+    assert shell.end() == 6
+    assert termios.tcgetattr(shell.slave) == shell.before
+
+
+def test_hostile_logs_do_nothing_to_the_screen(
+    terminal: Callable[..., Terminal], tuidock: Callable[..., object]
+) -> None:
+    script = r"printf '\033]0;title\007\033[2J\033[31mred\033[0m\ttab\n\033P+q\033\\\n'"
+    tuidock("run", "--name", "bad", "busybox", "sh", "-c", script)
+    shown = terminal("logs", "bad")
+    assert shown.end() == 0
+    assert b"\x07" not in shown.seen and b"\x1b]" not in shown.seen and b"\x1b[2J" not in shown.seen
+    assert b"\x1b[31mred\x1b[0m\ttab" in shown.seen and b"\x1bP" not in shown.seen
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        (b"plain", "plain"),
+        (b"\x1b[1;32mok\x1b[0m", "\x1b[1;32mok\x1b[0m\x1b[0m"),
+        (b"\x1b[38:5:1mx", "\x1b[38:5:1mx\x1b[0m"),
+        (b"\x1b[5", "\u241b[5"),
+        (b"\x1b[Hm", "\u241b[Hm"),
+        (b"a\x1b[31\x1b[32mb", "a\u241b[31\x1b[32mb\x1b[0m"),
+        (b"bell\x07 \x9b2J \xff", "bell\u2407 \ufffd2J \ufffd"),
+        ("\u202ehidden".encode(), "\\u202ehidden"),
+        (b"progress\rdone\r", "progress\u240ddone"),
+    ],
+)
+def test_lines_for_a_terminal(raw: bytes, shown: str) -> None:
+    assert for_terminal(raw).decode() == shown
