@@ -21,6 +21,7 @@ class Line(NamedTuple):
     cells: dict[str, Cell]
     beside: str = ""
     verdict: Verdict | None = None
+    note: str = ""  # below the table
 
 
 class Row(NamedTuple):
@@ -99,7 +100,7 @@ class Bench:
         return elapsed([self.python, "-c", "pass"], {k: v for k, v in self.environ.items() if k != "PYTHONPATH"})
 
     def worker(self) -> EngineWorker:
-        if self._worker is None:
+        if self._worker is None or self._worker.ended:
             self._worker = EngineWorker(self.tuidock())
         return self._worker
 
@@ -139,6 +140,10 @@ class EngineWorker:
             [sys.executable, f"{REPOSITORY}/bench/engine_worker.py"],
             env=tuidock.environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
+
+    @property
+    def ended(self) -> bool:
+        return self._process.poll() is not None
 
     def ask(self, verb: str, *words: str) -> Any:
         """The answer of one verb. Raises BenchFailure with the engine's sentence."""

@@ -20,15 +20,15 @@ class Worker:
     def __init__(self) -> None:
         self.engine = Engine()
         self.shim_ms = 0.0
-        self._spawn = shim.spawn
-        shim.spawn = self._timed_spawn
+        self._start = shim.start
+        shim.start = self._timed_start
 
-    def _timed_spawn(self, *words: Any, **options: Any) -> str:
+    def _timed_start(self, *words: Any, **options: Any) -> int:
         """From the call of the shim until its answer, which comes when exec of the container's program succeeded."""
         began = time.perf_counter_ns()
-        answer = self._spawn(*words, **options)
+        pid = self._start(*words, **options)
         self.shim_ms = (time.perf_counter_ns() - began) / 1e6
-        return answer
+        return pid
 
     def create(self, *argv: str) -> str:
         return self.engine.create(parse_run(argv, verb="create").request)

@@ -15,7 +15,7 @@ _LONGEST = 40  # of a reason in a cell; the whole text stands below the table
 
 
 def table(lines: Sequence[Line]) -> str:
-    notes: list[str] = []
+    notes = [f"{line.work}: {line.note}" for line in lines if line.note]
     rows = [list(_COLUMNS), *(_row(line, notes) for line in lines)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
     text = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -55,6 +55,7 @@ def as_json(lines: Sequence[Line]) -> dict[str, Any]:
                 "work": line.work,
                 "cells": {name: _as_json(cell) for name, cell in line.cells.items()},
                 "beside": line.beside,
+                "note": line.note,
                 "verdict": None if line.verdict is None else line.verdict._asdict(),
             }
             for line in lines

@@ -30,7 +30,8 @@ def _containers(bench: Bench, count: int, *, running: bool = False) -> Iterator[
             worker.ask("start_many", _PREFIX, str(count))
         yield
     finally:
-        worker.ask("remove_many", _PREFIX, str(count))
+        if not worker.ended:
+            worker.ask("remove_many", _PREFIX, str(count))
 
 
 @contextmanager

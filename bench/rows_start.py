@@ -40,14 +40,16 @@ def warm_start(bench: Bench) -> list[Line]:
     shim_cell: Cell = Figure(tuple(shim)) if shim else cells["tuidock"]
     steps = ""
     if isinstance(cells["tuidock"], Figure):
-        steps = ", ".join(f"{name} {took:.1f}" for name, took in worker.ask("timeline", ref).items())
+        steps = "last timeline in ms: " + ", ".join(
+            f"{name} {took:.1f}" for name, took in worker.ask("timeline", ref).items()
+        )
     bench.tuidock().remove([ref])
     beside = f"crun {cells['crun'].text()}"
-    work = "warm start: shim call until exec"
+    work, whole = "warm start: shim call until exec", "Engine.start, transaction and fsync"
     return [
         Line(work, {"tuidock": shim_cell}, beside, ratio(shim_cell, cells["crun"], 0.8, "crun")),
         Line(work, {"tuidock": shim_cell}, "", limit(shim_cell, 7)),
-        Line("Engine.start, transaction and fsync", {"tuidock": cells["tuidock"]}, steps, limit(cells["tuidock"], 10)),
+        Line(whole, {"tuidock": cells["tuidock"]}, "", limit(cells["tuidock"], 10), steps),
     ]
 
 
