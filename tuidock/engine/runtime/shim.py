@@ -34,8 +34,8 @@ def _high(fd: int) -> int:
     return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 20)
 
 
-def spawn(verb: str, directory: str, run: str, *, lock: int = -1, owner: int = -1) -> str:
-    """Runs `tuidock-shim VERB DIRECTORY RUN` and returns its answer line without the newline.
+def _ask(directory: str, run: str, *, lock: int, owner: int) -> str:
+    """Runs `tuidock-shim start DIRECTORY RUN` and returns its answer line without the newline.
 
     Raises SystemFailure when it cannot be spawned or ends without an answer.
     """
@@ -47,7 +47,7 @@ def spawn(verb: str, directory: str, run: str, *, lock: int = -1, owner: int = -
             if fd >= 0:
                 copies.append(_high(fd))
                 actions.append((os.POSIX_SPAWN_DUP2, copies[-1], number))
-        argv = ["tuidock-shim", verb, directory, run, *(["--owner"] if owner >= 0 else [])]
+        argv = ["tuidock-shim", "start", directory, run, *(["--owner"] if owner >= 0 else [])]
         try:
             pid = os.posix_spawn(executable(), argv, {}, file_actions=actions)
         except OSError as error:
@@ -65,7 +65,7 @@ def spawn(verb: str, directory: str, run: str, *, lock: int = -1, owner: int = -
             if fd >= 0:
                 os.close(fd)
     line = answer.partition(b"\n")[0].decode("utf-8", "replace")
-    if not line and verb == "start":
+    if not line:
         raise SystemFailure(f"tuidock-shim ended without an answer (wait status {status}); see `tuidock system check`")
     return line
 
@@ -75,7 +75,7 @@ def start(directory: str, run: str, *, lock: int, owner: int = -1) -> int:
 
     Raises StartFailed with docker's exit code (125, 126, 127), step and errno.
     """
-    line = spawn("start", directory, run, lock=lock, owner=owner)
+    line = _ask(directory, run, lock=lock, owner=owner)
     word, _, rest = line.partition(" ")
     if word == "pid":
         return int(rest)
@@ -86,8 +86,15 @@ def start(directory: str, run: str, *, lock: int, owner: int = -1) -> int:
 
 
 def adopt(directory: str, run: str) -> None:
-    """Gives a container whose shim was killed a new one; does nothing when another client was faster."""
-    spawn("adopt", directory, run)
+    """Gives a container whose shim was killed a new one; returns when it stands, or when another was faster.
+
+    Raises SystemFailure when the program cannot be spawned.
+    """
+    try:
+        pid = os.posix_spawn(executable(), ["tuidock-shim", "adopt", directory, run], {})
+    except OSError as error:
+        raise SystemFailure(f"cannot run {native.shim_path()}: {os.strerror(error.errno or 0)}") from error
+    os.waitpid(pid, 0)
 
 
 def exec_argv(directory: str, run: str, options: Sequence[str], command: Sequence[str]) -> list[str]:

@@ -19,7 +19,7 @@
 static bool intent_is_stop(const struct monitor *monitor)
 {
     char text[64];
-    return read_file_at(monitor->container_dir, "intent", text, sizeof text) > 0 && !strncmp(text, "stop", 4);
+    return read_file_at(monitor->container_dir, "intent", text, sizeof text) > 0 && strncmp(text, "run", 3);
 }
 
 static bool policy_wants(const struct monitor *monitor)
