@@ -160,12 +160,16 @@ def test_a_bridge_is_made_once_and_looking_costs_microseconds(world: World) -> N
     assert links.ipv4_of(NET_A.bridge) == (f"{A}.1", 24)
     assert Path("/proc/sys/net/ipv4/ip_forward").read_text().strip() == "1"
     assert Path(f"/sys/class/net/{NET_A.bridge}/address").read_text().strip() == mac(number(NET_A.gateway))
+    # against a process start on the same machine, which is what an import or a program would cost
+    begin = time.perf_counter()
+    subprocess.run(["true"], check=True)
+    process = time.perf_counter() - begin
     best = 1.0
     for _ in range(30):
         begin = time.perf_counter()
         world.ensure([NET_A])
         best = min(best, time.perf_counter() - begin)
-    assert best < 0.0005
+    assert best < process / 3
     assert "pyroute2" in sys.modules
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tuidock import native
 from tuidock.engine.errors import InUse, InvalidArgument, NotFound, Unsupported
 from tuidock.engine.paths import Paths
 from tuidock.engine.state import State
@@ -167,16 +169,39 @@ def test_links_and_dots_end_at_the_images_root(state: State, paths: Paths, layer
     assert sorted(os.listdir(volumes.data_directory(paths, "data"))) == ["er", "twin"]
 
 
-def test_several_layers_are_seen_merged(state: State, paths: Paths, layer: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("old_kernel", [False, True])
+def test_several_layers_are_seen_merged(
+    state: State, paths: Paths, layer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old_kernel: bool
+) -> None:
+    if old_kernel:
+        real = native.fsconfig
+
+        def refuse(context: int, command: int, key: str = "", value: str | None = None, aux: int = 0) -> None:
+            if key == "lowerdir+":
+                raise OSError(errno.EINVAL, "no such option")
+            real(context, command, key, value, aux)
+
+        monkeypatch.setattr(native, "fsconfig", refuse)
+    here = os.getcwd()
     top = tmp_path / "top" / "srv" / "data"
     top.mkdir(parents=True)
     (top / "new").write_text("x")
     os.mknod(top / "file", stat.S_IFCHR | 0o600, 0)
+    between = [tmp_path / f"between{n}" for n in range(100)]
+    for directory in between:
+        directory.mkdir()
     volumes.ensure(state, paths, "data")
-    assert volumes.copy_up(paths, "data", (str(tmp_path / "top"), str(layer)), "/srv/data")
+    lower = (str(tmp_path / "top"), *map(str, between), str(layer))
+    assert volumes.copy_up(paths, "data", lower, "/srv/data")
     data = Path(volumes.data_directory(paths, "data"))
     assert not (data / "file").exists() and (data / "new").exists() and (data / "deep" / "twin").exists()
     assert not any(name.startswith("trusted.overlay") for name in os.listxattr(data))
+    assert sorted(os.listdir(data.parent)) == ["_data", "lock"]
+    assert os.getcwd() == here
+    if old_kernel:
+        volumes.ensure(state, paths, "more")
+        with pytest.raises(Unsupported, match="an image of 202 layers"):
+            volumes.copy_up(paths, "more", lower + tuple(map(str, between)), "/srv/data")
 
 
 def test_a_copy_that_a_kill_cut_short_is_finished_by_the_next(state: State, paths: Paths, layer: Path) -> None:
