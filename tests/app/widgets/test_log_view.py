@@ -18,7 +18,7 @@ BASE = 1_795_478_400
 
 
 def record(text: bytes, second: float = 0, stream: str = "stdout", tag: str = "F") -> bytes:
-    nano = int(round(second % 1 * 1e9))
+    nano = round(second % 1 * 1e9)
     moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(BASE + int(second)))
     return f"{moment}.{nano:09}Z {stream} {tag} ".encode() + text + b"\n"
 

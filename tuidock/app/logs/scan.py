@@ -18,8 +18,8 @@ from tuidock.app.logs.reader import BLOCK, SourceReader
 from tuidock.app.logs.records import Position
 from tuidock.app.logs.segments import LogDirectory, Segment
 
-#: So much is scanned at once; the interpreter's lock is held for about a millisecond.
-CHUNK: Final = 8 * BLOCK
+#: So much is scanned at once: the interpreter's lock is held for a few tenths of a millisecond.
+CHUNK: Final = 4 * BLOCK
 #: A line beyond this belongs to its start only; see query.LINE_LIMIT.
 _OVERHANG: Final = 16 * BLOCK
 

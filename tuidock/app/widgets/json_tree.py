@@ -67,13 +67,12 @@ def path_text(path: Path) -> str:
     """.HostConfig.Binds[0], as jq takes it."""
     pieces = []
     for part in path:
-        if isinstance(part, int):
-            pieces.append(f"[{part}]")
-        elif part.isidentifier():
+        if isinstance(part, str) and part.isidentifier():
             pieces.append(f".{part}")
         else:
-            pieces.append(f"[{json.dumps(part)}]" if pieces else f".[{json.dumps(part)}]")
-    return clean("".join(pieces)) or "."
+            pieces.append(f"[{json.dumps(part)}]")
+    text = "".join(pieces)
+    return clean(text if text.startswith(".") else "." + text)
 
 
 class JsonTree(ScrollView, can_focus=True):

@@ -38,8 +38,9 @@ from tuidock.engine.clean import clean
 
 __all__ = ["LogSource", "LogView", "QueryError"]
 
-#: Seconds between two looks at a log that grows.
+#: Seconds between two looks at a log that grows, and at one that does not stop to.
 LOOK_EVERY: Final = 0.125
+LOOK_EVERY_BUSY: Final = 0.2
 
 
 class LogView(LogActions, Widget, can_focus=True):
@@ -126,6 +127,7 @@ class LogView(LogActions, Widget, can_focus=True):
         self._watch: DirectoryWatch | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listening = False
+        self._looked = 0.0
         self._told_state = ""
         self._told_search: tuple[int, float, bool] | None = None
         self._had: tuple[int, ...] = ()
@@ -478,7 +480,10 @@ class LogView(LogActions, Widget, can_focus=True):
         self._deafen()
         self._look()
         # everything that comes until then is one more look
-        self.set_timer(LOOK_EVERY, self._listen)
+        now = time.monotonic()
+        busy = now - self._looked < 2 * LOOK_EVERY_BUSY
+        self._looked = now
+        self.set_timer(LOOK_EVERY_BUSY if busy else LOOK_EVERY, self._listen)
 
     def _deafen(self) -> None:
         if self._listening and self._watch is not None and self._loop is not None:
