@@ -55,7 +55,8 @@ def _gzip(read: Read) -> Iterator[bytes]:
         while not member.eof:
             if not pending and not (pending := read(CHUNK)):
                 raise EOFError
-            yield member.decompress(pending, 4 * CHUNK)
+            if chunk := member.decompress(pending, 4 * CHUNK):
+                yield chunk
             pending = member.unconsumed_tail
         pending = member.unused_data or read(CHUNK)
         # what is behind the last member (padding of tapes and old tools) is not gzip and does not count
@@ -86,13 +87,14 @@ def _standard(read: Read, make: Callable[[], Any]) -> Iterator[bytes]:
         while not stream.eof:
             if stream.needs_input and not pending and not (pending := read(CHUNK)):
                 raise EOFError
-            yield stream.decompress(pending, 4 * CHUNK)
+            if chunk := stream.decompress(pending, 4 * CHUNK):
+                yield chunk
             pending = b""
         pending = (stream.unused_data or read(CHUNK)).lstrip(b"\0")
 
 
 def inflate(read: Read) -> Iterator[bytes]:
-    """The inflated bytes of a source in chunks. Raises BadContent when they are damaged or cut off."""
+    """The inflated bytes of a source in chunks, none of them empty. Raises BadContent when they are damaged or cut off."""
     source = Peeked(read)
     kind = kind_of(source.peek(SNIFF))
     try:
