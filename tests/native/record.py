@@ -7,13 +7,16 @@ not hide one in the shim. Everything lies below a directory of the test, runs in
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import fcntl
+import functools
 import os
 import secrets
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -36,17 +39,32 @@ DEVICES = (("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("u
 Pair = tuple[str, str]
 
 
-def make_rootfs(path: Path) -> Path:
-    """A root file system of busybox alone, with users and groups to look up."""
+def make_base(path: Path) -> Path:
+    """A layer of busybox alone."""
     busybox = Path("/bin/busybox")
     if not busybox.exists():
         raise RuntimeError("tests of tuidock-shim need /bin/busybox (package busybox-static)")
-    for name in ("bin", "etc", "tmp", "root", "home/worker"):
-        (path / name).mkdir(parents=True, exist_ok=True)
+    (path / "bin").mkdir(parents=True)
     shutil.copy2(busybox, path / "bin/busybox")
     for applet in subprocess.check_output([busybox, "--list"], text=True).split():
         with contextlib.suppress(FileExistsError):
             (path / "bin" / applet).symlink_to("busybox")
+    return path
+
+
+@functools.cache
+def shared_base() -> Path:
+    """The busybox layer that all containers of a test run stand on."""
+    directory = Path(tempfile.mkdtemp(prefix="tuidock-base-"))
+    directory.chmod(0o755)
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return make_base(directory / "layer")
+
+
+def make_layer(path: Path) -> Path:
+    """A layer of a test's own, with users and groups to look up."""
+    for name in ("etc", "tmp", "root", "home/worker"):
+        (path / name).mkdir(parents=True, exist_ok=True)
     (path / "etc/passwd").write_text(
         "root:x:0:0:root:/root:/bin/sh\nworker:x:1000:1001:a worker:/home/worker:/bin/sh\nbroken\n"
     )
@@ -84,8 +102,7 @@ class Box:
         self.rootfs, self.upper, self.work = directory / "rootfs", directory / "upper", directory / "work"
         for path in (self.container / "logs", self.run, self.shared, self.upper, self.work):
             path.mkdir(parents=True)
-        if not (self.rootfs / "bin").exists():
-            make_rootfs(self.rootfs)
+        make_layer(self.rootfs)
         self.command: Sequence[str] = command or ("true",)
         self.values: dict[str, str] = {}
         self.extra: list[Pair] = []
@@ -94,7 +111,7 @@ class Box:
         self.interfaces: list[Pair] = []
         self.settings: dict[str, list[Pair]] = {}
         self.cgroups = [CGROUP / name / f"tuidock-test-{self.id[:8]}" / self.id for name in CONTROLLERS]
-        self.lowers = [self.rootfs]
+        self.lowers = [self.rootfs, shared_base()]
 
     # -- the record ---------------------------------------------------------------------------------------------
 
@@ -103,9 +120,7 @@ class Box:
         return [
             *mount("proc", "proc", "/proc", STRICT),
             *mount("tmpfs", "tmpfs", "/dev", MS_NOSUID | MS_STRICTATIME, "mode=755,size=65536k"),
-            *mount(
-                "devpts", "devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5"
-            ),
+            *mount("devpts", "devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5"),
             *mount("sysfs", "sysfs", "/sys", STRICT | MS_RDONLY),
             *mount("mqueue", "mqueue", "/dev/mqueue", STRICT),
             *mount("tmpfs", "shm", "/dev/shm", STRICT, "mode=1777,size=67108864"),
@@ -169,13 +184,12 @@ class Box:
         answer, answer_end = os.pipe()
         lock = os.open(self.run / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX)
+        low = (answer, answer_end, lock)
+        # out of the way, so that none is overwritten before it is used
+        answer, answer_end, lock = (fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in low)
+        for fd in low:
+            os.close(fd)
         actions = [(os.POSIX_SPAWN_DUP2, answer_end, 3), (os.POSIX_SPAWN_DUP2, lock, 4)]
-        if 3 in (lock, answer) or 4 in (answer, answer_end):  # a low descriptor must not be overwritten before it is used
-            moved = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (answer, answer_end, lock)]
-            for fd in (answer, answer_end, lock):
-                os.close(fd)
-            answer, answer_end, lock = moved
-            actions = [(os.POSIX_SPAWN_DUP2, answer_end, 3), (os.POSIX_SPAWN_DUP2, lock, 4)]
         pid = os.posix_spawn(
             self.shim, ["tuidock-shim", "start", str(self.container), str(self.run)], {}, file_actions=actions
         )

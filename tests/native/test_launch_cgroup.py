@@ -36,7 +36,12 @@ def test_the_init_process_is_in_every_hierarchy_and_sees_itself_at_the_root(box:
 
 def test_settings_are_written_in_order(box: Box) -> None:
     box.settings = {
-        "memory": [("set", "memory.limit_in_bytes"), ("value", "33554432"), ("set", "memory.swappiness"), ("value", "7")],
+        "memory": [
+            ("set", "memory.limit_in_bytes"),
+            ("value", "33554432"),
+            ("set", "memory.swappiness"),
+            ("value", "7"),
+        ],
         "pids": [("set", "pids.max"), ("value", "17")],
         "cpu": [("set", "cpu.cfs_quota_us"), ("value", "50000")],
         "cpuset": [("set", "cpuset.cpus"), ("value", "0")],

@@ -37,8 +37,10 @@ def argv(box: Box, *words: str) -> list[str]:
 def test_every_namespace_cgroup_and_the_root_are_the_containers(box: Box) -> None:
     pid = box.serve()
     kinds = ("mnt", "pid", "uts", "ipc", "net", "cgroup")
-    script = f"for n in {' '.join(kinds)}; do readlink /proc/self/ns/$n; done; pwd; hostname; cat /proc/self/cgroup | cut -d: -f3 | sort -u"
-    lines = box.exec("--", "sh", "-c", script).stdout.splitlines()
+    links = f"for n in {' '.join(kinds)}; do readlink /proc/self/ns/$n; done"
+    lines = box.exec(
+        "--", "sh", "-c", f"{links}; pwd; hostname; cut -d: -f3 /proc/self/cgroup | sort -u"
+    ).stdout.splitlines()
     assert lines[:6] == [os.readlink(f"/proc/{pid}/ns/{kind}") for kind in kinds]
     assert lines[6:] == ["/", "box", "/"]
 
@@ -65,7 +67,8 @@ def test_privileged_gives_all_capabilities_but_none_that_is_inheritable(box: Box
 
 def test_user_directory_and_environment(box: Box) -> None:
     box.serve()
-    done = box.exec("-u", "worker", "-w", "/tmp", "-e", "A=1", "-e", "HOSTNAME=mine", "--", "sh", "-c", "id -u; pwd; echo $HOME $A $HOSTNAME; exit 7")
+    options = ["-u", "worker", "-w", "/tmp", "-e", "A=1", "-e", "HOSTNAME=mine"]
+    done = box.exec(*options, "--", "sh", "-c", "id -u; pwd; echo $HOME $A $HOSTNAME; exit 7")
     assert done.stdout == "1000\n/tmp\n/home/worker 1 mine\n" and done.returncode == 7
 
 
@@ -145,7 +148,7 @@ def test_a_paused_container_is_refused(box: Box) -> None:
 
 def test_signals_are_passed_on(box: Box) -> None:
     box.serve()
-    script = "trap 'echo got; exit 3' TERM; echo ready; while :; do sleep 1000 & wait; done"
+    script = "trap 'echo got; exit 3' TERM; echo ready; while :; do sleep 1000 > /dev/null & wait; done"
     with subprocess.Popen(argv(box, "--", "sh", "-c", script), stdout=subprocess.PIPE, text=True) as client:
         assert client.stdout and client.stdout.readline() == "ready\n"
         client.send_signal(signal.SIGTERM)
@@ -164,7 +167,8 @@ def test_a_killed_client_leaves_no_process(box: Box, words: list[str]) -> None:
 def test_detached_it_goes_on_by_itself_and_its_end_is_told(box: Box) -> None:
     box.serve()
     began = time.monotonic()
-    done = box.exec("-d", "--", "sh", "-c", "while [ ! -e /shared/end ]; do sleep 0.02; done; echo x > /shared/ended; exit 5")
+    script = "while [ ! -e /shared/end ]; do sleep 0.02; done; echo x > /shared/ended; exit 5"
+    done = box.exec("-d", "--", "sh", "-c", script)
     assert done.returncode == 0 and done.stdout == done.stderr == "" and time.monotonic() - began < 5
     assert not (box.shared / "ended").exists()
     (box.shared / "end").write_text("")

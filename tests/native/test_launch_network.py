@@ -96,7 +96,8 @@ def test_without_an_interface_there_is_loopback_only_and_it_is_up(box: Box) -> N
 
 
 def test_the_link_has_its_addresses_route_mac_and_mtu(box: Box, network: Network) -> None:
-    box.shell("ip address show eth0; ip route; cat /sys/class/net/eth0/mtu; ping -c 1 -W 5 10.213.7.1 > /dev/null && echo reachable")
+    reach = "ping -c 1 -W 5 10.213.7.1 > /dev/null && echo reachable"
+    box.shell(f"ip address show eth0; ip route; cat /sys/class/net/eth0/mtu; {reach}")
     text = box.output()
     assert "02:42:0a:d5:07:02" in text and "10.213.7.2/24 brd 10.213.7.255" in text
     assert "tentative" not in next(line for line in text.splitlines() if "fd00:213::2/64" in line)

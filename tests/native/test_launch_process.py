@@ -26,7 +26,14 @@ def box(tmp_path: Path) -> Iterator[Box]:
 
 def status(box: Box) -> dict[str, str]:
     """/proc/self/status of a process in the box."""
-    return {key: value.strip() for key, _, value in (line.partition(":") for line in box.shell("cat /proc/self/status").splitlines())}
+    lines = (line.partition(":") for line in box.shell("cat /proc/self/status").splitlines())
+    return {key: value.strip() for key, _, value in lines}
+
+
+def own_capabilities(name: str) -> int:
+    """A capability set of this process."""
+    lines = (line.split() for line in Path("/proc/self/status").read_text().splitlines())
+    return next(int(words[1], 16) for words in lines if words[0] == f"{name}:")
 
 
 def namespaces(pid: int | str) -> dict[str, str]:
@@ -78,8 +85,7 @@ def test_a_user_who_is_not_root_has_no_capability_but_the_bounding_set(box: Box)
 
 def test_more_capabilities_than_the_engine_has_are_not_an_error(box: Box) -> None:
     box.values["caps"] = "ffffffffffffffff"
-    own = int(next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("CapPrm")).split()[1], 16)
-    assert int(status(box)["CapEff"], 16) == own
+    assert int(status(box)["CapEff"], 16) == own_capabilities("CapPrm")
 
 
 @pytest.mark.parametrize("no_new_privs", ["0", "1"])
@@ -216,8 +222,7 @@ def test_limits_are_set_and_defaults_are_clamped(box: Box) -> None:
 
 
 def test_a_limit_of_the_user_that_cannot_be_set_fails(box: Box) -> None:
-    effective = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("CapEff"))
-    if int(effective.split()[1], 16) >> 24 & 1:
+    if own_capabilities("CapEff") >> 24 & 1:
         pytest.skip("with CAP_SYS_RESOURCE every limit can be set")
     box.extra.append(("rlimit", "nofile 1048576 1048576 user"))
     assert box.start() == "error rlimit 1 error setting rlimit type 7: operation not permitted"
@@ -240,7 +245,8 @@ def test_the_init_process_outlives_its_parent(box: Box) -> None:
     pid = box.serve()
     recorder = int(box.facts(box.run / "pid")["recorder"].split()[0])
     os.kill(recorder, 9)
-    eventually(lambda: Path(f"/proc/{pid}/status").read_text().split("PPid:")[1].split()[0] != str(recorder), "a new parent")
+    parent = f"PPid:\t{recorder}\n"
+    eventually(lambda: parent not in Path(f"/proc/{pid}/status").read_text(), "it has a new parent")
     assert Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "SR"
 
 
@@ -285,11 +291,11 @@ def test_the_path_of_the_container_is_searched(box: Box) -> None:
 
 def test_init_reaps_forwards_signals_and_returns_the_code(box: Box) -> None:
     box.values["init"] = "1"
-    script = "trap 'exit 42' TERM; (sleep 0 & exec sleep 1000 & ) ; echo ready; echo go > /shared/ready; while :; do sleep 1000 & wait; done"
+    orphans = "(sleep 0 & exec sleep 1000 &)"
+    script = f"trap 'exit 42' TERM; {orphans}; echo > /shared/ready; while :; do sleep 1000 & wait; done"
     box.command = ("sh", "-c", script)
     pid = box.started()
-    while not (box.shared / "ready").exists():
-        assert Path(f"/proc/{pid}").exists()
+    eventually((box.shared / "ready").exists, "the command runs")
     assert Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"init\0--\0sh\0")
     os.kill(pid, 15)
     assert box.wait() == 42
@@ -303,10 +309,10 @@ def test_init_still_tells_that_the_command_is_missing(box: Box) -> None:
 
 def test_a_terminal_is_standard_input_output_and_console(box: Box) -> None:
     box.values |= {"tty": "1", "rows": "33", "cols": "111", "user": "worker"}
-    box.shell("tty; stty size; ls -l /dev/console | cut -c1; test -t 0 && test -t 1 && test -t 2 && echo all; ps -o tty,args | grep -c pts; stat -c %u $(tty)")
+    streams = "test -t 0 && test -t 1 && test -t 2 && echo all"
+    box.shell(f"tty; stty size; ls -l /dev/console | cut -c1; {streams}; stat -c %u $(tty)")
     lines = [line.rstrip("\r") for line in box.output().splitlines()]
-    assert lines[:4] == ["/dev/pts/0", "33 111", "c", "all"]
-    assert lines[5] == "1000"
+    assert lines == ["/dev/pts/0", "33 111", "c", "all", "1000"]
 
 
 def test_a_record_with_an_unknown_key_or_version_is_refused(box: Box) -> None:

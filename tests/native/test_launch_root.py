@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from monitored import needs_root, shim
-from record import MS_NOEXEC, MS_RDONLY, Box, bind, make_rootfs, mount, opened
+from record import MS_NOEXEC, MS_RDONLY, Box, bind, make_base, mount, opened
 
 pytestmark = needs_root
 
@@ -51,7 +51,8 @@ def test_no_mount_of_the_container_reaches_the_host(box: Box) -> None:
 
 
 def test_masked_files_are_empty_and_masked_directories_too(box: Box) -> None:
-    script = "cat /proc/keys /proc/timer_list /proc/interrupts | wc -c; ls -A /sys/firmware /proc/acpi 2>/dev/null | grep -v : | wc -w"
+    files = "cat /proc/keys /proc/timer_list /proc/interrupts | wc -c"
+    script = f"{files}; ls -A /sys/firmware /proc/acpi 2>/dev/null | grep -v : | wc -w"
     assert box.shell(script).split() == ["0", "0"]
 
 
@@ -68,7 +69,8 @@ def test_read_only_paths_refuse_writes(box: Box) -> None:
 
 
 def test_devices_and_links_of_dev(box: Box) -> None:
-    box.shell("cd /dev; for n in null zero full random urandom tty; do stat -c '%n %F %a %t:%T' $n; done; for n in fd ptmx stdin core; do readlink $n; done")
+    nodes = "for n in null zero full random urandom tty; do stat -c '%n %F %a %t:%T' $n; done"
+    box.shell(f"cd /dev; {nodes}; for n in fd ptmx stdin core; do readlink $n; done")
     lines = box.output().splitlines()
     assert lines[0] == "null character special file 666 1:3"
     assert [line.split()[-1] for line in lines[:6]] == ["1:3", "1:5", "1:7", "1:8", "1:9", "5:0"]
@@ -121,7 +123,11 @@ def test_symlinks_of_the_image_never_lead_a_mount_out(box: Box, tmp_path: Path, 
     (box.rootfs / "up").symlink_to("../" * 30 + str(outside).lstrip("/"))
     box.mounts += mount("tmpfs", "tmpfs", target, 0)
     found = mounts(box.shell("cat /proc/self/mountinfo"))
-    inside = {"/link/inside": f"{outside}/inside", "/dangling/inside": "/not/there/inside", "/up/inside": f"{outside}/inside"}
+    inside = {
+        "/link/inside": f"{outside}/inside",
+        "/dangling/inside": "/not/there/inside",
+        "/up/inside": f"{outside}/inside",
+    }
     assert inside[target] in found, "it was resolved inside the root"
     assert not list(outside.iterdir())
 
@@ -165,7 +171,7 @@ def test_many_layers_with_long_and_odd_names(box: Box, tmp_path: Path) -> None:
 
 
 def test_a_plain_root_is_a_bind_of_its_directory(box: Box, tmp_path: Path) -> None:
-    plain = make_rootfs(tmp_path / "plain")
+    plain = make_base(tmp_path / "plain")
     box.values |= {"rootfs": "plain", "plain": str(plain)}
     assert box.shell("echo here > /written; cat /written") == "here\n"
     assert (plain / "written").read_text() == "here\n"
@@ -183,7 +189,8 @@ def test_a_sysctl_cannot_leave_the_sysctls(box: Box) -> None:
 
 def test_the_hierarchies_of_cgroup_v1_are_shown_read_only(box: Box) -> None:
     box.add_cgroup_mount()
-    script = "ls /sys/fs/cgroup; cat /sys/fs/cgroup/pids/tasks | head -1; mkdir /sys/fs/cgroup/pids/x 2>/dev/null || echo refused"
+    refused = "mkdir /sys/fs/cgroup/pids/x 2>/dev/null || echo refused"
+    script = f"ls /sys/fs/cgroup; head -n 1 /sys/fs/cgroup/pids/tasks; {refused}"
     lines = box.shell(script).splitlines()
     assert {"memory", "pids", "devices"} <= set(lines)
     assert lines[-2:] == ["1", "refused"]

@@ -161,6 +161,14 @@ static int wait_for(pid_t pid)
     return exit_code(status);
 }
 
+/* Reaped at once: as a zombie it would keep the container's pid namespace from ending. */
+static void give_up(struct entered *entered)
+{
+    close_fd(&entered->go);
+    if (entered->pid > 0)
+        wait_for(entered->pid);
+}
+
 /* docker's words and its codes: 127 for what is not there, 126 for what cannot be started, 125 for the engine's own. */
 static int report(const struct failure *failure)
 {
@@ -302,14 +310,18 @@ static int run(const struct record *record, const struct options *options, int c
     make_id(id);
     journal(record, "exec_create", id, -1);
     rc = exec_enter(&entry, &entered, &failure);
-    if (rc < 0)
+    if (rc < 0) {
+        give_up(&entered);
         return report(&failure);
+    }
     close_given(&stdio);
     journal(record, "exec_start", id, -1);
     if (write_all(entered.go, "g", 1) < 0)
         return 125;
     close(entered.go);
+    entered.go = -1;
     if (message_receive(entered.status, &message, NULL) > 0) {
+        give_up(&entered);
         code = report(&message.failure);
         journal(record, "exec_die", id, code);
         return code;
