@@ -45,10 +45,17 @@ def run_app(root: str = "", read_only: bool = False, mouse: bool = True) -> int:
         for kind, rows in workers.first_rows.items():
             model.replace(kind, rows)
     app = TuidockApp(workers, model, settings, root=root, read_only=read_only)
+    # Textual draws on stderr, whatever that is.
+    elsewhere = None if sys.stderr.isatty() else os.dup(2)
     try:
+        if elsewhere is not None:
+            os.dup2(1, 2)
         code = app.run(mouse=mouse and settings.mouse)
     finally:
         workers.stop()
+        if elsewhere is not None:
+            os.dup2(elsewhere, 2)
+            os.close(elsewhere)
     return code if isinstance(code, int) else app.return_code or 0
 
 

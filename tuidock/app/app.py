@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from textual.app import App, SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.color import Color
+from textual.constants import DEFAULT_THEME
 from textual.message import Message
+from textual.theme import BUILTIN_THEMES, Theme
 
 from tuidock.app import theme as themes
 from tuidock.app.bindings import keymap_of
@@ -50,8 +52,13 @@ class TuidockApp(App[int]):
         from tuidock.app.commands import TuidockCommands
 
         self.COMMANDS = {TuidockCommands}  # type: ignore[misc]
+        self.config = config or Config()
+        self.problems = list(self.config.problems)
+        self._choose_theme()
         super().__init__()
-        self.engine_workers, self.model, self.config = workers, model, config or Config()
+        dark = self.current_theme.dark
+        self.update_classes({f"-theme-{self.theme}": True, "-dark-mode": dark, "-light-mode": not dark}, update=False)
+        self.engine_workers, self.model = workers, model
         self.root, self.read_only = root, read_only
         self.keymap: dict[str, str] = {}
         self.not_asked: set[str] = set()
@@ -65,21 +72,40 @@ class TuidockApp(App[int]):
 
     # -- start and end ------------------------------------------------------------------------------------------
 
-    def on_load(self) -> None:
-        problems = [*self.config.problems, *themes.register(self)]
+    def _choose_theme(self) -> None:
+        """The theme has to be known before the app is made: changing it afterwards costs a whole pass over all styles
+        at the start, and under NO_COLOR the filter that sends no colours is chosen by the first theme."""
+        loaded, problems = themes.load_themes()
+        self._own_themes = {theme.name: theme for theme in loaded}
+        self.problems += problems
         wanted = self.config.theme
-        default = themes.default_theme(os.environ)
         if wanted and wanted not in self.available_themes:
-            problems.append(f"config.yaml: there is no theme {wanted!r}; `:theme` lists them")
+            self.problems.append(f"config.yaml: there is no theme {wanted!r}; `:theme` lists them")
             wanted = ""
+        default = themes.default_theme(os.environ)
+        if default not in self._own_themes:
+            default = DEFAULT_THEME
         # Without colours only a theme of the terminal's own palette sends none.
-        self.theme = default if os.environ.get("NO_COLOR") or not wanted else wanted
-        problems += self._set_keymap(self.config.preset)
-        self._problems = problems
+        self._reactive_theme = default if os.environ.get("NO_COLOR") or not wanted else wanted
+
+    @property
+    def available_themes(self) -> dict[str, Theme]:
+        """Textual's and those of themes/*.yaml."""
+        return {**BUILTIN_THEMES, **self._own_themes}
+
+    def on_load(self) -> None:
+        self.problems += self._set_keymap(self.config.preset)
+
+    def get_css_variables(self) -> dict[str, str]:
+        """$text-muted as a colour: Textual's is "auto 60%", which comes out white where a widget draws its own lines."""
+        variables = super().get_css_variables()
+        own = self.current_theme.variables
+        variables["text-muted"] = variables["tuidock-muted"] = own.get("text-muted", variables["tuidock-muted"])
+        variables["text-disabled"] = own.get("text-disabled", variables["tuidock-faint"])
+        return variables
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Colours that the app uses beside those of Textual. Muted text is a colour of its own: $text-muted is made
-        for CSS on a known background and comes out white where a widget draws its own lines."""
+        """Colours that the app uses beside those of Textual."""
         theme = self.current_theme
         if theme.ansi or "ansi" in f"{theme.foreground}{theme.background}":
             return {"tuidock-muted": "ansi_bright_black", "tuidock-faint": "ansi_bright_black",
@@ -100,7 +126,7 @@ class TuidockApp(App[int]):
         return next((each for each in self.screen_stack if isinstance(each, MainScreen)), None)
 
     def on_mount(self) -> None:
-        for problem in self._problems:
+        for problem in self.problems:
             self.say(clean(problem), "warning")
         self.call_after_refresh(self.engine_workers.start, self.post_message)
         self.set_interval(AGES_EVERY, self._ages)

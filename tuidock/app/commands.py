@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
@@ -214,7 +215,7 @@ class TuidockCommands(Provider):
             return []
         situation = screen.situation
         keymap = screen.tuidock.keymap
-        offers = []
+        offers: list[tuple[str, str, Callable[[], None]]] = []
         for action in ACTIONS:
             if not action.screen or action.id == "app.palette" or not possible(action, situation):
                 continue
@@ -224,7 +225,7 @@ class TuidockCommands(Provider):
             row = situation.row
             if action.when is not None and row is not None and not situation.marked:
                 label += f" {clean(row_name(row))}"
-            offers.append((label, about, lambda identity=action.id: screen.action_do(identity)))  # type: ignore[misc]
+            offers.append((label, about, partial(screen.action_do, action.id)))
         return offers
 
     async def discover(self) -> Hits:

@@ -106,8 +106,10 @@ def check(data: object) -> Config:
             config = config._replace(theme=value)
         elif key == "confirm" and value in CONFIRM:
             config = config._replace(confirm=str(value))
-        elif key in ("mouse", "ascii") and isinstance(value, bool):
-            config = config._replace(**{key: value})
+        elif key == "mouse" and isinstance(value, bool):
+            config = config._replace(mouse=value)
+        elif key == "ascii" and isinstance(value, bool):
+            config = config._replace(ascii=value)
         elif key == "ports" and (ports := _ports(value)) is not None:
             config = config._replace(ports=ports)
         elif key == "keymap" and isinstance(value, dict):

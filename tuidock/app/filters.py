@@ -54,6 +54,18 @@ def fuzzy(needle: str, text: str) -> bool:
     return all(char in rest for char in needle.lower() if not char.isspace())
 
 
+def _on_text(fits: Callable[[str], bool]) -> Predicate:
+    return lambda fields: fits(fields.text)
+
+
+def _negated(inner: Predicate) -> Predicate:
+    return lambda fields: not inner(fields)
+
+
+def _fuzzily(needle: str) -> Predicate:
+    return lambda fields: fuzzy(needle, fields.text)
+
+
 def _label(word: str) -> Predicate:
     key, separator, value = word.partition("=")
     if not separator:
@@ -84,7 +96,7 @@ def parse(source: str, names: frozenset[str] = frozenset()) -> Filter:
         position += 1
         if word == "-f":
             needle = " ".join(words[position:])
-            predicates.append(lambda fields, needle=needle: fuzzy(needle, fields.text))  # type: ignore[misc]
+            predicates.append(_fuzzily(needle))
             break
         if word == "-l":
             if position < len(words):
@@ -102,9 +114,9 @@ def parse(source: str, names: frozenset[str] = frozenset()) -> Filter:
             predicate, problem = _field(field, value, names)
         if predicate is None:
             fits, problem = _searcher(word)
-            predicate = lambda fields, fits=fits: fits(fields.text)  # type: ignore[misc] # noqa: E731
+            predicate = _on_text(fits)
         if negate:
-            predicate = lambda fields, inner=predicate: not inner(fields)  # type: ignore[misc] # noqa: E731
+            predicate = _negated(predicate)
         note = note or problem
         predicates.append(predicate)
     return Filter(source, tuple(predicates), note)

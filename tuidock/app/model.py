@@ -54,7 +54,7 @@ def row_name(row: Row) -> str:
     """The short name by which a person calls the row."""
     if isinstance(row, Image):
         return row.references[0] if row.references else row.short_id
-    return row.name or row.id[:12]
+    return row.name or row_id(row)[:12]
 
 
 class ViewModel:
@@ -66,6 +66,7 @@ class ViewModel:
         self.revision: dict[str, int] = dict.fromkeys(KINDS, 0)
         self.loaded: set[str] = set()
         self.history: dict[str, deque[Stats]] = {}
+        self.volume_sizes: dict[str, int] = {}
         self.jobs: dict[int, Job] = {}
         self.host = HostLoad()
         self.host_name = ""
@@ -133,6 +134,10 @@ class ViewModel:
         for row in self.containers().values():
             found[row.status] = found.get(row.status, 0) + 1
         return found
+
+    def volume_size(self, volume: Volume) -> int:
+        """What was measured last; a list of volumes does not measure them."""
+        return volume.size if volume.size >= 0 else self.volume_sizes.get(volume.name, -1)
 
     # -- samples ----------------------------------------------------------------------------------------------
 

@@ -46,7 +46,7 @@ FIELD_NAMES = {
 
 
 #: Narrower than a table of its own would have them, so that ports are in sight beside the details.
-_BESIDE = {"name": 10, "state": 16, "cpu": 6, "memory": 5, "ports": 9}
+_BESIDE = {"name": 10, "state": 17, "cpu": 6, "memory": 5, "ports": 9}
 _GROW = {"name": 2, "state": 1, "ports": 3, "image": 2}
 
 
@@ -69,7 +69,7 @@ def line(row: Row, model: ViewModel, ascii: bool) -> Line:
     if isinstance(row, Image):
         return shown.image_row(row, model.clock(), ascii)
     if isinstance(row, Volume):
-        return shown.volume_row(row, model.clock(), ascii)
+        return shown.volume_row(row._replace(size=model.volume_size(row)), model.clock(), ascii)
     return shown.network_row(row, model.clock(), ascii)
 
 
@@ -104,7 +104,10 @@ def title(kind: str, model: ViewModel, visible: int) -> str:
     count = str(len(rows)) if visible == len(rows) else f"{visible} of {len(rows)}"
     text = f"{DIGITS[kind]} {TITLES[kind]} {count}"
     if kind in (IMAGES, VOLUMES):
-        sizes = [size for row in rows.values() if (size := getattr(row, "size", -1)) >= 0]
+        sizes = [
+            size for row in rows.values()
+            if (size := model.volume_size(row) if isinstance(row, Volume) else getattr(row, "size", -1)) >= 0
+        ]
         if sizes:
             text += f" · {shown.size(sum(sizes))}"
     return text

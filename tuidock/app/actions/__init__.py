@@ -16,6 +16,7 @@ from tuidock.engine.clean import clean
 from tuidock.engine.types import Container
 
 if TYPE_CHECKING:
+    from tuidock.app.app import TuidockApp
     from tuidock.app.screens.main import MainScreen
 
 __all__ = ["Actions"]
@@ -24,9 +25,12 @@ __all__ = ["Actions"]
 class Actions(Changes, Views, Terminal):
     """The actions of the main screen."""
 
+    @property
+    def app(self) -> TuidockApp:  # type: ignore[override]
+        return self.screen.tuidock
+
     def __init__(self, screen: MainScreen) -> None:
         self.screen = screen
-        self.app = screen.tuidock
 
     def do(self, identity: str, rows: list[Row] | None = None, kind: str = "") -> None:
         """Does it to these rows, or to what is marked or under the cursor; says why when it is not possible."""

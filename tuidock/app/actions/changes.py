@@ -86,7 +86,10 @@ class Changes:
 
     def container_kill(self, rows: list[Row]) -> None:
         alive = with_status(rows, *ALIVE)
-        call = lambda: self._move("killed", alive, lambda engine, ref: engine.kill(ref))  # noqa: E731
+
+        def call() -> None:
+            self._move("killed", alive, lambda engine, ref: engine.kill(ref))
+
         if self.app.config.confirm == "never":
             call()
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual.content import Content
+from textual.geometry import Region
 from textual.widget import Widget
 
 from tuidock.app import format as shown
@@ -24,8 +25,17 @@ class Header(Widget):
     def show(self) -> None:
         """Draws itself anew when there is news."""
         text = (self._left(), self._right())
-        if text != self._text:
-            self._text = text
+        if text == self._text:
+            return
+        before = self._line().plain if self.size.width else ""
+        self._text = text
+        after = self._line().plain if self.size.width else ""
+        # Once a second a number changes: only its place is sent again.
+        if len(before) == len(after) and before:
+            differing = [at for at, (old, new) in enumerate(zip(before, after, strict=True)) if old != new]
+            if differing:
+                self.refresh(Region(differing[0], 0, differing[-1] - differing[0] + 1, 1))
+        else:
             self.refresh()
 
     def _left(self) -> list[tuple[str, str]]:
@@ -50,7 +60,7 @@ class Header(Widget):
             parts.append((" ".join(words), ""))
         host = model.host
         if host.cpu_percent >= 0:
-            parts.append((f"cpu {host.cpu_percent:.0f}%", ""))
+            parts.append((f"cpu {host.cpu_percent:3.0f}%", ""))
         if host.memory >= 0:
             parts.append((f"mem {shown.size(host.memory)}/{shown.size(host.memory_total)}", ""))
         if host.disk_free >= 0:
@@ -68,6 +78,9 @@ class Header(Widget):
         return " · ".join(words)
 
     def render(self) -> Content:
+        return self._line()
+
+    def _line(self) -> Content:
         left, right = self._text
         width = self.size.width
         room = width - 8 - (len(right) + 2 if right else 0)
@@ -83,4 +96,5 @@ class Header(Widget):
         if right:
             right = right if len(right) < width - used - 1 else right[: max(0, width - used - 2)]
             parts += [Content(" " * max(1, width - used - len(right))), Content.styled(right, "bold $accent")]
-        return Content("").join(parts).truncate(width)
+        line = Content("").join(parts)
+        return line.pad_right(max(0, width - line.cell_length)).truncate(width)

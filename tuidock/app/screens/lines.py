@@ -96,7 +96,10 @@ class TabLine(PressableLine):
             x += len(item.text) + gap
         room = width - x
         if self.suffix and room > 4:
-            text = self.suffix if len(self.suffix) <= room else self.suffix[: room - 1] + "…"
+            text = self.suffix
+            while len(text) > room and " · " in text:
+                text = text.rpartition(" · ")[0]
+            text = text if len(text) <= room else text[: room - 1] + "…"
             parts.append(Content(" " * (room - len(text))))
             parts.append(Content.styled(text, "$tuidock-muted"))
         return Content("").join(parts).truncate(width, ellipsis=True) if parts else Content("")

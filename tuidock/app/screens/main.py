@@ -19,7 +19,7 @@ from textual.widget import Widget
 from tuidock.app import panes
 from tuidock.app.actions import Actions
 from tuidock.app.bindings import ACTIONS, BY_ID, Situation, keys_of, label_of, possible, show_keys
-from tuidock.app.model import CONTAINERS, KINDS, Row
+from tuidock.app.model import CONTAINERS, KINDS, VOLUMES, Row
 from tuidock.app.screens.detail import Detail
 from tuidock.app.screens.header import Header
 from tuidock.app.screens.lines import Item, KeyLine, PressableLine, TabLine
@@ -27,7 +27,7 @@ from tuidock.app.screens.log_keys import LogKeys
 from tuidock.app.screens.pane import Pane
 from tuidock.app.screens.prompt import PromptLine
 from tuidock.app.widgets.line_table import LineTable
-from tuidock.engine.types import Container
+from tuidock.engine.types import Container, Volume
 
 if TYPE_CHECKING:
     from tuidock.app.widgets.log_view import LogView
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 WIDE = 100
 #: How much of the width the lists have; `+` and `_` step through.
 SHARES = (30, 38, 46, 56, 68)
+#: Samples after which texts such as "up 3m" are drawn anew.
+AGES_EVERY = 5
 #: Keys that go first when the line at the foot is too short for all.
 RANKS = {"table.mark": 4, "container.restart": 3, "image.tag": 2, "container.run": 1}
 
@@ -54,7 +56,8 @@ class MainScreen(LogKeys):
 
     BINDINGS = screen_bindings()  # type: ignore[assignment]
     AUTO_FOCUS = f"#{CONTAINERS}"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
+
+    actions: Actions
 
     def __init__(self) -> None:
         super().__init__(id="main")
@@ -63,6 +66,8 @@ class MainScreen(LogKeys):
         self.share = 2
         self.full = False
         self._situation_seen: object = None
+        self._ticks = 0
+        self.actions = Actions(self)
 
     # -- parts ------------------------------------------------------------------------------------------------
 
@@ -78,7 +83,6 @@ class MainScreen(LogKeys):
         yield KeyLine(id="keys")
 
     def on_mount(self) -> None:
-        self.actions = Actions(self)
         for kind in KINDS:
             self.pane(kind).show_rows()
         self._arrange()
@@ -142,6 +146,9 @@ class MainScreen(LogKeys):
         self.pane(CONTAINERS).show_samples(ids)
         self.detail.tick()
         self.header.show()
+        self._ticks += 1
+        if self._ticks % AGES_EVERY == 0:
+            self.ages_changed()
 
     def ages_changed(self) -> None:
         """Time has passed: what is told as an age may read differently."""
@@ -196,6 +203,7 @@ class MainScreen(LogKeys):
         lists.display = not one_page or self.page == "list"
         detail.display = not one_page or self.page == "detail"
         lists.styles.width = "100%" if one_page else f"{SHARES[self.share]}%"
+        detail.set_class(not one_page, "-beside")
         self.query_one("#pane-tabs").display = self.narrow and self.page == "list"
         for kind in KINDS:
             pane = self.pane(kind)
@@ -227,7 +235,26 @@ class MainScreen(LogKeys):
         self._arrange()
         self.pane(kind).focus()
         self.detail.follow(kind, self.pane(kind).cursor_key, at_once=False)
+        self._measure_volumes()
         self.refresh_keys()
+
+    def _measure_volumes(self) -> None:
+        """Sizes of volumes are measured when somebody looks at them, because that reads whole directories."""
+        if self.kind != VOLUMES:
+            return
+        app = self.tuidock
+        names = [row.name for row in app.model.rows[VOLUMES].values() if isinstance(row, Volume) and row.size < 0]
+
+        def measured(sizes: dict[str, int]) -> None:
+            if sizes != app.model.volume_sizes:
+                app.model.volume_sizes = sizes
+                self.pane(VOLUMES).show_rows()
+
+        if names:
+            app.engine_workers.ask(
+                "sizes", lambda engine: {name: engine.volume_size(name) for name in names}, measured,
+                lambda text: app.say(text, "error"),
+            )
 
     def show_page(self, page: str) -> None:
         """To the list or to the details; on a narrow screen the other one leaves."""
@@ -263,6 +290,7 @@ class MainScreen(LogKeys):
         if isinstance(widget, Pane) and (widget.kind != self.kind or self.page != "list"):
             self.kind, self.page = widget.kind, "list"
             self._arrange()
+            self._measure_volumes()
             self.detail.follow(widget.kind, widget.cursor_key)
         elif self.detail in widget.ancestors_with_self and self.page != "detail":
             self.page = "detail"

@@ -29,6 +29,7 @@ class Pane(LineTable):
         self.only_running = False
         self._hidden: frozenset[str] = frozenset()
         self._sought = ""
+        self._current = False
         empty = panes.EMPTY_READ_ONLY if read_only else panes.EMPTY
         self._empty_text = empty[kind]
         super().__init__(panes.columns(kind), header=kind == CONTAINERS, empty="", ascii=ascii, id=kind)
@@ -76,7 +77,7 @@ class Pane(LineTable):
         self.show_title()
 
     def show_title(self) -> None:
-        title = panes.title(self.kind, self.model, len(self.keys))
+        title = " " + panes.title(self.kind, self.model, len(self.keys))
         if self.only_running:
             title += " · running"
         if self._filter.source:
@@ -84,7 +85,7 @@ class Pane(LineTable):
         if self.marks:
             title += f" · {len(self.marks)} marked"
         # A Content title is taken as it is: a filter may hold brackets.
-        self.border_title = Content(title)  # type: ignore[assignment]
+        self.border_title = Content(title + " ")
 
     @property
     def row_at_cursor(self) -> Row | None:
@@ -144,9 +145,9 @@ class Pane(LineTable):
 
     def set_current(self, on: bool) -> None:
         """Only the list in use shows where its cursor is."""
-        if self.has_class("-current") != on:
-            self.set_class(on, "-current")
+        if self._current != on:
+            self._current = on
             self._redraw()
 
     def _row_strip(self, key: str, at_cursor: bool, base: Style) -> Strip:
-        return super()._row_strip(key, at_cursor and self.has_class("-current"), base)
+        return super()._row_strip(key, at_cursor and self._current, base)

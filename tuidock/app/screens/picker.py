@@ -45,8 +45,8 @@ class PickerScreen(ModalScreen[Any]):
         options = []
         for at, choice in enumerate(self._shown, 1):
             digit = f"{at} " if at < 10 and not self._narrow else ""
-            label = Content.assemble((digit, "$tuidock-muted"), choice.label.ljust(widest + 2), (choice.hint, "$tuidock-muted"))
-            options.append(Option(label))
+            name = choice.label.ljust(widest + 2)
+            options.append(Option(Content.assemble((digit, "$tuidock-muted"), name, (choice.hint, "$tuidock-muted"))))
         return options
 
     def on_mount(self) -> None:

@@ -1,0 +1,112 @@
+"""Pictures of the app at three sizes, in the house colours, in the terminal's own palette and without colours.
+
+The clock stands still and the engine is in memory, so a picture changes only when the app does: look at it, then
+`pytest tests/app/test_screenshots.py --snapshot-update`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from tests.fakes.driving import make_app
+from tests.fakes.engine import Engine
+from tuidock.app.config import Config
+
+SIZES = [(80, 24), (120, 40), (160, 48)]
+LOOKS = ["dark", "ansi", "nocolor"]
+
+
+def app_for(look: str, monkeypatch: pytest.MonkeyPatch, engine: Engine | None = None) -> Any:
+    if look == "nocolor":
+        monkeypatch.setenv("NO_COLOR", "1")
+    engine = engine or Engine()
+    for row in list(engine.rows.values()):
+        engine.log(row.name, [f"{row.name} GET /item/{at} 200 {at * 17}" for at in range(60)])
+    return make_app(engine, config=Config(theme={"ansi": "terminal-dark"}.get(look, "")))
+
+
+def settled(*keys: str) -> Callable[[Any], Awaitable[None]]:
+    """Presses keys and waits until threads have answered and samples have come."""
+
+    async def before(pilot: Any) -> None:
+        app = pilot.app
+        for _ in range(400):
+            await pilot.pause()
+            if app.model.host_name and (app.engine_workers._engine.samples or not app.model.containers()):
+                break
+            await asyncio.sleep(0.01)
+        app.engine_workers.set_awake(False)
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause()
+        for _ in range(100):
+            await pilot.pause()
+            if not app.engine_workers._questions and app.main.detail._delay is None:
+                break
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.3)
+        await pilot.pause()
+        assert app.errors == []
+
+    return before
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_main(snap_compare: Any, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], look: str) -> None:
+    assert snap_compare(app_for(look, monkeypatch), terminal_size=size, run_before=settled())
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [
+        ("help", ["question_mark"]),
+        ("run", ["2", "R"]),
+        ("remove", ["d", "y"]),
+        ("logs", ["l"]),
+        ("stats", ["right_square_bracket"]),
+        ("timeline", ["left_square_bracket"]),
+        ("networks", ["4"]),
+        ("filter", ["slash", "w", "o"]),
+        ("marked", ["space", "space", "b"]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_screens(snap_compare: Any, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], name: str,
+                 keys: list[str]) -> None:
+    assert snap_compare(app_for("dark", monkeypatch), terminal_size=size, run_before=settled(*keys))
+
+
+@pytest.mark.parametrize("look", ["ansi", "nocolor"])
+@pytest.mark.parametrize("keys", [["d"], ["R"]], ids=["remove", "run"])
+def test_dialogs_without_colours(snap_compare: Any, monkeypatch: pytest.MonkeyPatch, look: str, keys: list[str]) -> None:
+    assert snap_compare(app_for(look, monkeypatch), terminal_size=(80, 24), run_before=settled(*keys))
+
+
+def test_empty(snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = app_for("dark", monkeypatch, Engine(empty=True))
+    assert snap_compare(app, terminal_size=(120, 40), run_before=settled())
+
+
+async def test_no_colour_sends_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under NO_COLOR not a single colour is in what is drawn; states are told by glyph and word, the cursor by reverse."""
+    from tests.fakes.driving import running
+
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with running() as ui:
+        await ui.until(lambda: "1.3%" in ui.screen_text())
+        from textual._compositor import LayoutUpdate
+
+        update = ui.app.screen._compositor.render_update(full=True)
+        assert isinstance(update, LayoutUpdate)
+        for strip in update.strips:
+            for text, style, _ in strip:
+                if style is not None and text.strip():
+                    for colour in (style.color, style.bgcolor):
+                        assert colour is None or colour.is_default, (text, style)
+        assert "● up" in ui.screen_text() and "✖ exit 1" in ui.screen_text()
