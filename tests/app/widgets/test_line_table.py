@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from textual import events
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 
@@ -166,6 +167,18 @@ async def test_only_rows_on_screen_are_named_visible() -> None:
         await pilot.pause()
         assert app.table.visible_keys == ["r45", "r46", "r47", "r48", "r49"]
         assert app.seen[-1] == ("visible", tuple(app.table.visible_keys))
+
+
+async def test_the_wheel_scrolls_three_rows_and_leaves_the_cursor() -> None:
+    app = TableApp()
+    async with app.run_test(size=(60, 6)) as pilot:
+        app.table.set_rows(rows(*(f"r{i}" for i in range(50))))
+        await pilot.pause()
+        await pilot._post_mouse_events([events.MouseScrollDown], LineTable, offset=(5, 2))
+        assert app.table.scroll_offset.y == 3
+        assert app.table.cursor_key == "r0"
+        await pilot._post_mouse_events([events.MouseScrollUp], LineTable, offset=(5, 2))
+        assert app.table.scroll_offset.y == 0
 
 
 async def test_an_empty_table_says_so() -> None:

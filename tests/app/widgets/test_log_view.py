@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.app import App, ComposeResult
 
 from tuidock.app.logs.query import QueryError
@@ -261,6 +262,20 @@ async def test_text_is_selected_with_the_mouse(tmp_path: Path) -> None:
         assert not app.view.follow
         await pilot.press("k")
         assert app.view.selected_text() == "number 92\nline number "
+
+
+async def test_the_wheel_and_the_scroll_bar_move(tmp_path: Path) -> None:
+    append(tmp_path / "a", 1, b"".join(record(b"line %d" % i, i) for i in range(1000)))
+    app = LogApp(tmp_path / "a")
+    async with app.run_test(size=(80, 11)) as pilot:
+        await pilot._post_mouse_events([events.MouseScrollUp], LogView, offset=(5, 2))
+        assert screen(app.view)[-1] == "line 996"
+        await pilot._post_mouse_events([events.MouseScrollDown], LogView, offset=(5, 2))
+        assert app.view.follow
+        await pilot.click(LogView, offset=(79, 5))
+        assert 450 < int(screen(app.view)[0].split()[1]) < 550
+        bars = [app.view.render_line(y).text[-1] for y in range(11)]
+        assert bars.count("┃") == 1 and bars[4:7].count("┃") == 1
 
 
 async def test_json_unfolds(tmp_path: Path) -> None:

@@ -44,13 +44,13 @@ class Scanner:
             self._wake.notify()
 
     def stop(self) -> None:
-        """End the thread; returns when it has ended."""
+        """End the thread; returns when it has ended, or soon when an expression runs away."""
         with self._wake:
             self._stopped = True
             self._scans = ()
             self._wake.notify()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(timeout=1.0)
 
     def _loop(self) -> None:
         while True:

@@ -25,6 +25,10 @@ class DirectoryWatch:
         if self.fd < 0:
             number = ctypes.get_errno()
             raise OSError(number, f"cannot watch the logs: {os.strerror(number)}")
+        self.add(paths)
+
+    def add(self, paths: Iterable[str]) -> None:
+        """Watch these, too; one that is watched already stays."""
         for path in paths:
             _libc.inotify_add_watch(self.fd, os.fsencode(path), _NEWS)
 

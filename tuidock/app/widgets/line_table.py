@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -22,30 +22,15 @@ from textual.strip import Strip
 from tuidock.app.widgets import narrow_updates
 from tuidock.app.widgets.row_set import RowSet
 from tuidock.app.widgets.rows import GUTTER, STYLES, Cell, Column, Placed, Row, fit, place
+from tuidock.app.widgets.table_bindings import TABLE_BINDINGS, TABLE_CSS, TableActions
 
 __all__ = ["Cell", "Column", "LineTable", "Row"]
 
 
-class LineTable(ScrollView, can_focus=True):
+class LineTable(TableActions, ScrollView, can_focus=True):
     """The list in every pane: cursor, marks, sort, filter, header, mouse."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "cursor_up", "up", show=False, id="table.up"),
-        Binding("down,j", "cursor_down", "down", show=False, id="table.down"),
-        Binding("home,g", "cursor_top", "top", show=False, id="table.top"),
-        Binding("end,G", "cursor_bottom", "bottom", show=False, id="table.bottom"),
-        Binding("pageup,ctrl+b", "page(-1)", "page up", show=False, id="table.page_up"),
-        Binding("pagedown,ctrl+f", "page(1)", "page down", show=False, id="table.page_down"),
-        Binding("ctrl+u", "half_page(-1)", "half page up", show=False, id="table.half_up"),
-        Binding("ctrl+d", "half_page(1)", "half page down", show=False, id="table.half_down"),
-        Binding("enter", "select", "open", show=False, id="table.select"),
-        Binding("space", "mark", "mark", show=False, id="table.mark"),
-        Binding("v,ctrl+@", "range", "mark a range", show=False, id="table.range"),
-        Binding("asterisk", "mark_all", "mark all", show=False, id="table.mark_all"),
-        Binding("backslash,ctrl+backslash", "clear_marks", "clear marks", show=False, id="table.clear_marks"),
-        Binding("o", "sort_next", "sort", show=False, id="table.sort"),
-        Binding("O", "sort_reverse", "reverse order", show=False, id="table.reverse"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = TABLE_BINDINGS
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "line-table--header",
         "line-table--cursor",
@@ -54,30 +39,7 @@ class LineTable(ScrollView, can_focus=True):
         "line-table--hit",
         *(f"line-table--{name}" for name in STYLES if name),
     }
-    DEFAULT_CSS = """
-    LineTable {
-        height: 1fr;
-        overflow-x: hidden;
-        scrollbar-size-vertical: 1;
-        & > .line-table--header { color: $text-muted; text-style: none; }
-        & > .line-table--cursor {
-            background: $block-cursor-background; color: $block-cursor-foreground; text-style: bold;
-        }
-        & > .line-table--cursor-blurred {
-            background: $block-cursor-blurred-background; color: $block-cursor-blurred-foreground;
-        }
-        & > .line-table--marked { color: $accent; text-style: bold; }
-        & > .line-table--hit { text-style: underline bold; }
-        & > .line-table--muted { color: $text-muted; }
-        & > .line-table--good { color: $success; }
-        & > .line-table--warn { color: $warning; }
-        & > .line-table--bad { color: $error; }
-        & > .line-table--accent { color: $accent; }
-        & > .line-table--busy { color: $primary; }
-        &:nocolor > .line-table--cursor { text-style: reverse bold; }
-        &:nocolor > .line-table--cursor-blurred { text-style: underline; }
-    }
-    """
+    DEFAULT_CSS = TABLE_CSS
 
     class TableMessage(Message):
         """Base of what a table says."""
@@ -527,80 +489,3 @@ class LineTable(ScrollView, can_focus=True):
         super().watch_scroll_y(old_value, new_value)
         if round(old_value) != round(new_value):
             self._tell_visible_later()
-
-    def on_click(self, event: events.Click) -> None:
-        offset = event.get_content_offset(self)
-        if offset is None:
-            return
-        if offset.y < self._header:
-            for placed in self._placed:
-                if placed.x <= offset.x <= placed.x + placed.width and placed.column.sortable:
-                    key = placed.column.key
-                    self.sort_by(key, key == self._rows.sort_column and not self._rows.reverse)
-                    self.post_message(self.HeaderClicked(self, key))
-            return
-        index = self.scroll_offset.y + offset.y - self._header
-        if index < len(self._rows.shown):
-            key = self._rows.shown[index]
-            if offset.x < GUTTER or event.ctrl:
-                self.toggle_mark(key)
-            elif key == self._cursor and event.chain >= 2:
-                self.post_message(self.RowSelected(self, key))
-            self._go(index)
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        event.stop()
-        self._scroll_to_row(self.scroll_offset.y + 3)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        event.stop()
-        self._scroll_to_row(self.scroll_offset.y - 3)
-
-    # Actions
-
-    def action_cursor_up(self) -> None:
-        self._go(self.cursor_row - 1)
-
-    def action_cursor_down(self) -> None:
-        self._go(self.cursor_row + 1)
-
-    def action_cursor_top(self) -> None:
-        self._go(0)
-
-    def action_cursor_bottom(self) -> None:
-        self._go(len(self._rows.shown) - 1)
-
-    def action_page(self, direction: int) -> None:
-        self._go(self.cursor_row + direction * max(1, self._page - 1))
-
-    def action_half_page(self, direction: int) -> None:
-        self._go(self.cursor_row + direction * max(1, self._page // 2))
-
-    def action_select(self) -> None:
-        if self._cursor is not None:
-            self.post_message(self.RowSelected(self, self._cursor))
-
-    def action_mark(self) -> None:
-        self.toggle_mark()
-        self._go(self.cursor_row + 1)
-
-    def action_range(self) -> None:
-        if self.range_active:
-            self.end_range()
-        else:
-            self.start_range()
-
-    def action_mark_all(self) -> None:
-        self.mark_all()
-
-    def action_clear_marks(self) -> None:
-        self.clear_marks()
-
-    def action_sort_next(self) -> None:
-        """Sort by the next column on screen; after the last one comes the order given."""
-        keys = ["", *(placed.column.key for placed in self._placed if placed.column.sortable)]
-        now = keys.index(self._rows.sort_column) if self._rows.sort_column in keys else 0
-        self.sort_by(keys[(now + 1) % len(keys)])
-
-    def action_sort_reverse(self) -> None:
-        self.sort_by(self._rows.sort_column, not self._rows.reverse)

@@ -12,15 +12,11 @@ import time
 from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
-from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import BindingType
-from textual.color import Color, ColorParseError
 from textual.message import Message
 from textual.reactive import reactive
-from textual.selection import Selection
-from textual.strip import Strip
 from textual.widget import Widget
 
 from tuidock.app.logs.ansi import render
@@ -29,10 +25,10 @@ from tuidock.app.logs.query import QueryError
 from tuidock.app.logs.records import Line
 from tuidock.app.logs.scan import PENDING
 from tuidock.app.logs.session import LogSource, Session, save
-from tuidock.app.logs.viewport import ShownRow
 from tuidock.app.logs.watch import DirectoryWatch
 from tuidock.app.widgets import narrow_updates
-from tuidock.app.widgets.log_bindings import COMPONENTS, LOG_BINDINGS, LOG_CSS, SINCE, LogActions
+from tuidock.app.widgets.log_bindings import COMPONENTS, LOG_BINDINGS, LOG_CSS, LogActions
+from tuidock.app.widgets.log_drawing import LogDrawing
 from tuidock.app.widgets.log_rows import TIMESTAMPS, RowMaker, Timestamps
 from tuidock.engine.clean import clean
 
@@ -43,7 +39,7 @@ LOOK_EVERY: Final = 0.125
 LOOK_EVERY_BUSY: Final = 0.2
 
 
-class LogView(LogActions, Widget, can_focus=True):
+class LogView(LogActions, LogDrawing, Widget, can_focus=True):
     """Shows sources; asks its screen for a line to type a search in, for the clipboard and for a file name."""
 
     ALLOW_SELECT = True
@@ -153,7 +149,9 @@ class LogView(LogActions, Widget, can_focus=True):
         self._changed()
 
     def poke(self) -> None:
-        """The files may have grown; only needed where nothing watches them."""
+        """The files may have grown, or a directory is there now; not needed for what is being watched."""
+        if self._watch is not None and self._session is not None:
+            self._watch.add(source.directory for source in self._session.sources)
         self._look()
 
     def note(self, text: str, time_ns: int | None = None, key: str = "") -> None:
@@ -294,39 +292,6 @@ class LogView(LogActions, Widget, can_focus=True):
         if self._session is None:
             return 0
         return save(self._session, path, lambda line: render(line.text).text)
-
-    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        session = self._session
-        if session is None:
-            return None
-        rows = session.view.rows
-        if not rows:
-            return None
-        first = selection.start.y if selection.start is not None else rows[0].number
-        last = selection.end.y if selection.end is not None else rows[-1].number
-        left = selection.start.x if selection.start is not None else 0
-        right = selection.end.x if selection.end is not None else None
-        return self._text_between(first, last, left, right), "\n"
-
-    def selection_updated(self, selection: Selection | None) -> None:
-        if selection is not None and self.follow:
-            self.follow = False  # what is being selected must not run away
-        self.refresh()
-
-    def _text_between(self, first: int, last: int, left: int, right: int | None) -> str:
-        assert self._session is not None
-        pieces: list[str] = []
-        for row in self._session.view.between(first, last):
-            text = self._maker.row_text(row.line, row.part, self._shift)
-            start, end = (left if row.number == first else 0), (right if row.number == last else None)
-            follows = bool(pieces) and 0 < row.part < len(self._maker.layout(row.line).parts)
-            if follows:
-                # a wrapped line is one line
-                indent = len(self._maker.layout(row.line).prefix)
-                pieces[-1] += text[max(start, indent) : end]
-            else:
-                pieces.append(text[start:end])
-        return "\n".join(pieces)
 
     # Moving
 
@@ -528,109 +493,6 @@ class LogView(LogActions, Widget, can_focus=True):
         self._moved()
         self.refresh()
 
-    # Drawing
-
-    def _style(self, name: str) -> Style:
-        if name not in self._styles:
-            self._styles[name] = (
-                self.get_component_rich_style(f"log-view--{name}", partial=True) if name else self.rich_style
-            )
-        return self._styles[name]
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._styles.clear()
-        if self._session is not None:
-            self._paint_sources()
-
-    def _paint_sources(self) -> None:
-        assert self._session is not None
-        colours = []
-        for i, source in enumerate(self._session.sources):
-            try:
-                colours.append(Style(color=Color.parse(source.colour).rich_color) if source.colour else None)
-            except ColorParseError:
-                colours.append(None)
-            if colours[-1] is None and self.is_attached:
-                colours[-1] = self._style(f"source-{i % 6}")
-        self._maker.colours = [colour or Style.null() for colour in colours]
-
-    def render_line(self, y: int) -> Strip:
-        width, base, session = self.size.width, self.rich_style, self._session
-        if session is None or y >= len(session.view.rows):
-            if y == 0:
-                text = "  " + clean(self._empty_text())
-                return Strip([Segment(text, base + self._style("muted"))]).crop_extend(0, width, base)
-            strip = Strip.blank(max(0, width - 1), base)
-        else:
-            strip = self._row(session.view.rows[y], max(0, width - 1), base)
-        if y == 0:
-            self._had = self._bar()
-        return Strip.join([strip, self._bar_cell(y, base)])
-
-    def _row(self, row: ShownRow, width: int, base: Style) -> Strip:
-        session, line = self._session, row.line
-        assert session is not None
-        query = session.query
-        current = self._current is not None and (line.source, line.start) == (
-            self._current.source,
-            self._current.start,
-        )
-        hits: list[tuple[int, int]] = []
-        if query is not None and line.stream != "note":
-            hits = query.spans(self._maker.layout(line).text)[:200]
-        strip = self._maker.strip(line, row.part, self._shift, hits, current).crop_extend(0, width, base)
-        if self._select_from is not None:
-            first, last = sorted((self._select_from, self._select_to))
-            if first <= row.number <= last:
-                strip = strip.apply_style(self._style("selected"))
-        selection = self.text_selection
-        if selection is not None and (span := selection.get_span(row.number)) is not None:
-            start, end = max(0, span[0]), width if span[1] == -1 else min(width, span[1])
-            if start < end:
-                parts = strip.divide([start, end, width]) if end < width else strip.divide([start, width])
-                chosen = self.screen.get_component_rich_style("screen--selection")
-                parts = [*parts[:1], parts[1].apply_style(chosen), *parts[2:]] if len(parts) > 1 else list(parts)
-                strip = Strip.join(parts)
-        return strip.simplify().apply_offsets(0, row.number)
-
-    def _bar(self) -> tuple[int, ...]:
-        """First and last row of the scroll bar's thumb; empty when everything is on screen."""
-        session = self._session
-        if session is None or not session.view.rows or self.size.height < 2:
-            return ()
-        whole, rows = session.whole(), session.view.rows
-        first, last = session.place(rows[0].before) / whole, session.place(rows[-1].after) / whole
-        if first <= 0 and last >= 1:
-            return ()
-        height = self.size.height
-        length = max(1, round((last - first) * height))
-        # the ends of the bar are reached at the ends of the log only
-        room = height - length
-        top = round(first / max(1e-9, 1 - (last - first)) * room)
-        if first > 0:
-            top = max(1, top) if room > 1 else top
-        if last < 1:
-            top = min(top, room - 1) if room > 1 else top
-        return (max(0, top), max(0, top) + length)
-
-    def _bar_cell(self, y: int, base: Style) -> Strip:
-        thumb = bool(self._had) and self._had[0] <= y < self._had[1]
-        return Strip([Segment("┃" if thumb else " ", base + self._style("bar"))], 1)
-
-    def _empty_text(self) -> str:
-        session = self._session
-        if session is None:
-            return self._note
-        problem = next((directory.problem for directory in session.directories if directory.problem), "")
-        if session.view.pending:
-            return f"searching … {session.filtered:.0%}"
-        if session.filter_text and session.size:
-            return f"nothing fits {session.filter_text}: {session.line_count} lines hidden"
-        if session.size and session.floor != ((0, 0),) * len(session.readers):
-            return "nothing in this range yet; 0 shows everything"
-        return self._note or problem or "no output yet"
-
     # Watching its own state
 
     def watch_follow(self, follow: bool) -> None:
@@ -650,7 +512,3 @@ class LogView(LogActions, Widget, can_focus=True):
 
     def validate_timestamps(self, timestamps: Any) -> Timestamps:
         return timestamps if timestamps in TIMESTAMPS else "off"
-
-    @property
-    def since_choices(self) -> dict[str, float | None]:
-        return dict(SINCE)
