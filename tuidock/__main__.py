@@ -8,7 +8,13 @@ import sys
 def main() -> int:
     from tuidock.cli.main import main as run
 
-    return run(sys.argv[1:])
+    return run(sys.argv[1:], open_app)
+
+
+def open_app(root: str, read_only: bool) -> int:
+    from tuidock.app import run_app
+
+    return run_app(root=root, read_only=read_only)
 
 
 if __name__ == "__main__":

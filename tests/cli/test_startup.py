@@ -14,7 +14,7 @@ from tuidock.engine import Engine
 
 _WORDS = (
     "argparse dataclasses asyncio yaml pyroute2 textual rich httpx watchfiles json inspect ssl subprocess logging "
-    "multiprocessing concurrent urllib tempfile shutil textwrap"
+    "multiprocessing concurrent urllib tempfile shutil textwrap typing re enum socket"
 )
 HEAVY = set(_WORDS.split())
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import BinaryIO
 
 from tuidock.cli import output
 from tuidock.cli.command import Command, Context
 from tuidock.cli.images import check_platform
 from tuidock.engine.errors import InvalidArgument, Unsupported
 from tuidock.engine.options.flags import Values, listed, switch, text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 _PLATFORM = text("platform", "", "Accepted where it names this machine", parse=check_platform, hidden=True)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
 
 from tuidock.cli import output
 from tuidock.engine.errors import EngineError
+from tuidock.engine.named import Named
 from tuidock.engine.options.flags import Flag, Values
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tuidock.engine import Engine
 
@@ -31,7 +32,7 @@ class Context:
         return self._engine
 
 
-class Command(NamedTuple):
+class Command(Named):
     """A verb. most None = any number of arguments; options_first = flags end at the first argument.
 
     failure is the exit code for errors of the engine that do not say otherwise.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
-from typing import Any
 
 from tuidock.cli import output
 from tuidock.cli.command import Command, Context
@@ -13,6 +11,11 @@ from tuidock.cli.filters import Filters, found_in, label_fits, parse
 from tuidock.engine.options.flags import Values, listed, text
 from tuidock.engine.options.times import parse_moment
 from tuidock.engine.types import Event
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 FLAGS = (
     listed("filter", "f", "Show only what fits (type=container, event=die, container=web ...)", kind="filter"),

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
-
 from tuidock.engine.errors import InvalidArgument, NotFound
 from tuidock.engine.options.flags import truth
 from tuidock.engine.options.ports import parse_expose
 from tuidock.engine.types import STATUSES, Container, Image, Network, Volume
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
     from tuidock.engine import Engine
+
 
 Filters = dict[str, list[str]]
 

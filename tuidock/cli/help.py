@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
 
 from tuidock.cli import verbs
 from tuidock.cli.command import Command
 from tuidock.engine.options.flags import Flag, switch, text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 GLOBAL_FLAGS: tuple[Flag, ...] = (
     text("root", "", "Data root (default /var/lib/tuidock, or $TUIDOCK_ROOT)", kind="dir"),

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
 
 from tuidock.cli import output
 from tuidock.cli.command import Command, Context, each
 from tuidock.engine import units
 from tuidock.engine.errors import InvalidArgument
+from tuidock.engine.named import Named
 from tuidock.engine.options.flags import Values, listed, switch, text
 from tuidock.engine.types import Image
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
 
 _FORMAT = text("format", "", "'table', 'json', or a Go template, with 'table ' before it for headers")
 IMAGES_FLAGS = (
@@ -25,7 +29,7 @@ IMAGES_FLAGS = (
 )
 
 
-class Named(NamedTuple):
+class Named(Named):
     """A row: one name of an image."""
 
     image: Image

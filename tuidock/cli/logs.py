@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
 
 from tuidock.cli import output
 from tuidock.cli.command import Command, Context
@@ -15,6 +14,10 @@ from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.options.flags import Values, switch, text
 from tuidock.engine.options.times import parse_moment
 from tuidock.engine.types import LogLine
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 FLAGS = (
     switch("details", "", "Show labels of the container before each line"),

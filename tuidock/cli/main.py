@@ -7,22 +7,30 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 
 from tuidock.cli import output, verbs
 from tuidock.cli.command import Command, Context
 from tuidock.engine.errors import EngineError, InvalidArgument, StartFailed
 from tuidock.engine.options.flags import HelpWanted, UsageError, WrongArguments, parse, truth
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 #: docker's global options that carry a value and have no meaning here.
 _IGNORED = ("--config", "--context", "--log-level")
 
 
-def main(argv: Sequence[str]) -> int:
-    """Runs one command line and answers its exit code."""
+#: Opens the app over a data root, read-only or not; the command line does not know the app.
+OpenApp = Callable[[str, bool], int]
+
+
+def main(argv: Sequence[str], open_app: OpenApp | None = None) -> int:
+    """Runs one command line and answers its exit code; open_app is called when there is no verb."""
     output.prepare()
     try:
-        code = _dispatch(list(argv))
+        code = _dispatch(list(argv), open_app)
         sys.stdout.flush()
         return code
     except BrokenPipeError:
@@ -33,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
         return 130
 
 
-def _dispatch(argv: list[str]) -> int:
+def _dispatch(argv: list[str], open_app: OpenApp | None) -> int:
     context = Context()
     try:
         words, wanted = _globals(argv, context)
@@ -47,7 +55,7 @@ def _dispatch(argv: list[str]) -> int:
     if wanted == "help":
         return _help([])
     if not words:
-        return _app(context)
+        return _app(context, open_app)
     if words[0] == "help":
         return _help(words[1:])
     found = verbs.find(words)
@@ -92,13 +100,11 @@ def _globals(argv: list[str], context: Context) -> tuple[list[str], str]:
     return argv[index:], ""
 
 
-def _app(context: Context) -> int:
-    if not (output.is_terminal(0) and output.is_terminal(1)):
+def _app(context: Context, open_app: OpenApp | None) -> int:
+    if open_app is None or not (output.is_terminal(0) and output.is_terminal(1)):
         output.error("without a command the app opens, which needs a terminal; see 'tuidock --help'")
         return 1
-    from tuidock.app import run_app
-
-    return int(run_app(root=context.root, read_only=context.read_only) or 0)
+    return open_app(context.root, context.read_only)
 
 
 def _help(words: list[str]) -> int:

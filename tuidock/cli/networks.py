@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import Any
 
 from tuidock.cli import output
 from tuidock.cli.command import Command, Context
 from tuidock.engine.options.flags import Values, listed, switch, text
 from tuidock.engine.types import Network
 from tuidock.engine.units import local_time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 
 def ls(context: Context, values: Values, _: list[str]) -> int:

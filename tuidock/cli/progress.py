@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
 
 from tuidock.cli import output
 from tuidock.engine.clean import clean
 from tuidock.engine.types import Progress
 from tuidock.engine.units import human_size
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _REDRAW_NS = 80_000_000
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
 from tuidock.cli import filters, output
 from tuidock.cli.command import Command, Context
@@ -12,6 +11,10 @@ from tuidock.engine.options.flags import Values, listed, switch
 from tuidock.engine.options.times import parse_moment
 from tuidock.engine.types import Container, Image, Volume
 from tuidock.engine.units import human_size
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _FORCE = switch("force", "f", "Do not ask")
 _FILTER = listed("filter", "", "Only what fits (until=24h, label=x, label!=x)", kind="filter")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from tuidock.cli import output
 from tuidock.cli.command import Command, Context
 from tuidock.engine import units
 from tuidock.engine.options.flags import Values, listed, number, switch, text
 from tuidock.engine.types import Container
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 FLAGS = (
     switch("all", "a", "Show all containers, not only running ones"),

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
 
 from tuidock.cli import output
 from tuidock.cli.command import Command, Context
 from tuidock.engine.errors import NotFound
+from tuidock.engine.named import Named
 from tuidock.engine.options.flags import Values, switch, text
 from tuidock.engine.types import Container, Stats
 from tuidock.engine.units import human_memory, human_size
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
 FLAGS = (
     switch("all", "a", "Show all containers, not only running ones"),
@@ -35,7 +39,7 @@ _FIELD_HEADERS = {
 _FIRST, _EVERY = 0.5, 1.0
 
 
-class Use(NamedTuple):
+class Use(Named):
     """A row: a container and its sample, None when it does not run. cpu is percent of one core."""
 
     container: Container

@@ -11,12 +11,16 @@ import errno
 import os
 import select
 import signal
-import socket
 import struct
-from collections.abc import Callable
-from typing import Any, NamedTuple
 
+from tuidock.engine.named import Named
 from tuidock.engine.runtime import stream as protocol
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+    from typing import Any
 
 _CHUNK = 64 * 1024
 #: A pipe that polls as writable takes this much without blocking (PIPE_BUF).
@@ -29,7 +33,7 @@ _OWN_SIGNALS = {
 }  # fmt: skip
 
 
-class Outcome(NamedTuple):
+class Outcome(Named):
     """How a session ended: with the container (exit_code), by the detach keys, or because the shim went away."""
 
     exit_code: int | None

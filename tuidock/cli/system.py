@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import Any
 
 from tuidock.cli import output
 from tuidock.cli.command import Command, Context
@@ -12,6 +10,11 @@ from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.options.flags import Values, switch, text
 from tuidock.engine.types import UsageRow
 from tuidock.engine.units import human_memory, human_size
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 _FORMAT = text("format", "f", "'json', or a Go template")
 _INFO = (

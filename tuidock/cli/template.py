@@ -7,9 +7,8 @@ the trim markers. Named templates (define, template, block) have no use in one l
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from tuidock.engine.errors import InvalidArgument
+from tuidock.engine.named import Named
 
 _BLANKS = " \t\r\n"
 _KEYWORDS = ("if", "else", "end", "range", "with", "break", "continue", "define", "template", "block")
@@ -21,17 +20,17 @@ class TemplateError(InvalidArgument):
     exit_code = 1
 
 
-class Literal(NamedTuple):
+class Literal(Named):
     value: object
 
 
-class Name(NamedTuple):
+class Name(Named):
     """A function."""
 
     name: str
 
 
-class Access(NamedTuple):
+class Access(Named):
     """Fields of a start: the dot (""), a variable ("$x") or a parenthesised pipeline."""
 
     start: str | Pipeline
@@ -41,7 +40,7 @@ class Access(NamedTuple):
 Operand = Literal | Name | Access
 
 
-class Pipeline(NamedTuple):
+class Pipeline(Named):
     """Commands whose results flow on; declares names the variables that take the result, assign that they exist."""
 
     commands: tuple[tuple[Operand, ...], ...]
@@ -49,33 +48,33 @@ class Pipeline(NamedTuple):
     assign: bool = False
 
 
-class Text(NamedTuple):
+class Text(Named):
     text: str
 
 
-class Print(NamedTuple):
+class Print(Named):
     pipeline: Pipeline
 
 
-class If(NamedTuple):
-    pipeline: Pipeline
-    body: tuple[Node, ...]
-    otherwise: tuple[Node, ...]
-
-
-class With(NamedTuple):
+class If(Named):
     pipeline: Pipeline
     body: tuple[Node, ...]
     otherwise: tuple[Node, ...]
 
 
-class Range(NamedTuple):
+class With(Named):
     pipeline: Pipeline
     body: tuple[Node, ...]
     otherwise: tuple[Node, ...]
 
 
-class Jump(NamedTuple):
+class Range(Named):
+    pipeline: Pipeline
+    body: tuple[Node, ...]
+    otherwise: tuple[Node, ...]
+
+
+class Jump(Named):
     """break or continue."""
 
     word: str
@@ -84,7 +83,7 @@ class Jump(NamedTuple):
 Node = Text | Print | If | With | Range | Jump
 
 
-class Token(NamedTuple):
+class Token(Named):
     kind: str
     value: object
     spaced: bool

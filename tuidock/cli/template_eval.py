@@ -6,8 +6,7 @@ it is "<no value>", as docker tells them apart by type. A `Row` computes its fie
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 from tuidock.cli.template import (
     Access,
@@ -23,6 +22,11 @@ from tuidock.cli.template import (
     With,
     parse_template,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
 
 class Missing:

@@ -5,8 +5,9 @@ A target is "module:NAME" below tuidock.cli. Verbs that begin with an underscore
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from tuidock.engine.named import Named
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tuidock.cli.command import Command
 
@@ -102,7 +103,7 @@ ALIASES = {
 COMMON = ("run", "exec", "ps", "logs", "stop", "rm", "images", "pull", "inspect", "version", "info")
 
 
-class Found(NamedTuple):
+class Found(Named):
     """path: the words of the verb ("container ls"); target "" when it is a group or unknown."""
 
     path: str

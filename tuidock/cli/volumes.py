@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import Any
 
 from tuidock.cli import output
 from tuidock.cli.command import Command, Context, each
@@ -14,6 +12,11 @@ from tuidock.engine.options.values import check_label, to_mapping
 from tuidock.engine.options.volumes import check_volume_name
 from tuidock.engine.types import Volume
 from tuidock.engine.units import human_size
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 
 def create(context: Context, values: Values, arguments: list[str]) -> int:

@@ -6,11 +6,14 @@ bidirectional overrides can retitle, clear or reprogram the terminal and write i
 
 from __future__ import annotations
 
-import re
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import re
 
 # C0 without nothing, DEL, C1; bidi embeddings, overrides and isolates; line and paragraph separators; tags; surrogates
-_BAD = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
+_BAD = (
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
 )
 
 
@@ -25,7 +28,11 @@ def _visible(match: re.Match[str]) -> str:
 
 def clean(text: str) -> str:
     """The text on one line with every control and bidi character made visible (ESC becomes the symbol for escape)."""
-    return _BAD.sub(_visible, text)
+    if text.isascii() and text.isprintable():
+        return text
+    import re  # costs a short command more than all its cells, and these are plain almost always
+
+    return re.sub(_BAD, _visible, text)
 
 
 def clean_bytes(raw: bytes) -> str:

@@ -8,13 +8,18 @@ images, labels, logs or registries are raw here: whoever shows them passes them 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+
+from tuidock.engine.named import Named
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: Legal values of Container.status, docker's words.
 STATUSES = ("created", "running", "paused", "restarting", "exited", "removing", "dead")
 
 
-class PortBinding(NamedTuple):
+class PortBinding(Named):
     """A published port. host_ip "" means every address of the host; host_port 0 means not yet chosen."""
 
     container_port: int
@@ -29,7 +34,7 @@ class PortBinding(NamedTuple):
         return f"{ip}:{self.host_port}->{self.container_port}/{self.protocol}"
 
 
-class Endpoint(NamedTuple):
+class Endpoint(Named):
     """One container's place in one network."""
 
     network: str
@@ -41,7 +46,7 @@ class Endpoint(NamedTuple):
     aliases: tuple[str, ...] = ()
 
 
-class MountPoint(NamedTuple):
+class MountPoint(Named):
     """Something mounted into a container. type: bind, volume or tmpfs; name is a volume's."""
 
     type: str
@@ -53,14 +58,14 @@ class MountPoint(NamedTuple):
     options: str = ""
 
 
-class Step(NamedTuple):
+class Step(Named):
     """One timed step of a start: image, container, layer, bridge, address, process (and `end` with its moment)."""
 
     name: str
     duration_ns: int
 
 
-class Container(NamedTuple):
+class Container(Named):
     """A row of `ps`. exit_code is None until the container has ended once."""
 
     id: str
@@ -94,7 +99,7 @@ class Container(NamedTuple):
         return self.id[:12]
 
 
-class Image(NamedTuple):
+class Image(Named):
     """An image: id is "sha256:..." of its config. references are familiar names with tag, () when dangling."""
 
     id: str
@@ -110,7 +115,7 @@ class Image(NamedTuple):
         return self.id.removeprefix("sha256:")[:12]
 
 
-class Volume(NamedTuple):
+class Volume(Named):
     """A named directory. users are the names of the containers that mount it; size -1 means not measured."""
 
     name: str
@@ -124,7 +129,7 @@ class Volume(NamedTuple):
     size: int = -1
 
 
-class Network(NamedTuple):
+class Network(Named):
     """A network. members are the endpoints of containers by container name."""
 
     id: str
@@ -139,7 +144,7 @@ class Network(NamedTuple):
     members: tuple[tuple[str, str], ...] = ()
 
 
-class LogLine(NamedTuple):
+class LogLine(Named):
     """One line that a container wrote. stream: stdout or stderr; text without its newline.
 
     complete is False when the line was cut because it was longer than the shim's buffer and goes on in the next one.
@@ -153,7 +158,7 @@ class LogLine(NamedTuple):
     skipped: int = 0
 
 
-class Stats(NamedTuple):
+class Stats(Named):
     """One sample of a container's use. cpu_percent is of one core, as `docker stats` shows it; limits 0 = none."""
 
     id: str
@@ -171,7 +176,7 @@ class Stats(NamedTuple):
     throttled_ns: int = 0
 
 
-class Event(NamedTuple):
+class Event(Named):
     """Something that happened, in docker's words: type container|image|volume|network, action start|die|..."""
 
     time: int
@@ -182,7 +187,7 @@ class Event(NamedTuple):
     attributes: Mapping[str, str] = {}
 
 
-class Progress(NamedTuple):
+class Progress(Named):
     """A step of a long operation: what (layer digest, file), a verb, and bytes so far / in all (0 = unknown)."""
 
     subject: str
@@ -192,25 +197,25 @@ class Progress(NamedTuple):
     message: str = ""
 
 
-class Process(NamedTuple):
+class Process(Named):
     """A row of `top`: the titles are in ProcessTable."""
 
     fields: tuple[str, ...]
 
 
-class ProcessTable(NamedTuple):
+class ProcessTable(Named):
     titles: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
 
-class Removed(NamedTuple):
+class Removed(Named):
     """What `rmi` did: kind Untagged or Deleted."""
 
     kind: str
     what: str
 
 
-class UsageRow(NamedTuple):
+class UsageRow(Named):
     """A line of `system df`: type Images|Containers|Local Volumes|Build Cache."""
 
     type: str
@@ -220,7 +225,7 @@ class UsageRow(NamedTuple):
     reclaimable: int
 
 
-class Problem(NamedTuple):
+class Problem(Named):
     """Something `system check` found. repaired says whether it was put right (with repair=True)."""
 
     area: str
@@ -229,7 +234,7 @@ class Problem(NamedTuple):
     repaired: bool = False
 
 
-class CreateRequest(NamedTuple):
+class CreateRequest(Named):
     """What `run` and `create` ask for: docker's API objects, so that `inspect` can give them back unchanged.
 
     config, host_config and networking have the keys of docker's POST /containers/create (Config, HostConfig,
@@ -244,7 +249,7 @@ class CreateRequest(NamedTuple):
     pull: str = "missing"
 
 
-class ExecRequest(NamedTuple):
+class ExecRequest(Named):
     """What `exec` asks for; user and working_dir "" mean the container's own."""
 
     command: tuple[str, ...]

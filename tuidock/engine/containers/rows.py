@@ -8,13 +8,16 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Mapping
-from typing import Any
 
 from tuidock.engine.errors import AmbiguousId, NotFound
 from tuidock.engine.instance import Instance
 from tuidock.engine.runtime.status import read_status
 from tuidock.engine.state import pack, unpack
 from tuidock.engine.types import Container, Endpoint, MountPoint, PortBinding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _COLUMNS = (
     "id, name, image, image_id, command, created, restart_policy, auto_remove, tty, open_stdin, exposed, labels, mounts,"

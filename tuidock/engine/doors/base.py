@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from tuidock.engine.containers import rows
 from tuidock.engine.errors import Conflict, WrongState
 from tuidock.engine.instance import Instance
 from tuidock.engine.types import Container
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tuidock.engine.containers.creating import ImageView
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO
 
 from tuidock.engine.containers import rows
 from tuidock.engine.doors.base import LIVING, Door
 from tuidock.engine.errors import NotFound
 from tuidock.engine.types import Image, Progress, Removed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, BinaryIO
 
 
 class Images(Door):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
 
 from tuidock.engine.containers import rows
 from tuidock.engine.doors.base import LIVING, Door
 from tuidock.engine.types import Container, LogLine, PortBinding, ProcessTable, Stats, Step
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import threading
+    from typing import Any
+
     from tuidock.engine.runtime.stats import Sampler
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Sequence
-from typing import Any
 
 from tuidock.engine.containers import rows
 from tuidock.engine.doors.base import Door
 from tuidock.engine.errors import EngineError, WrongState
 from tuidock.engine.types import Container, CreateRequest, ExecRequest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from typing import Any
 
 
 class Moving(Door):

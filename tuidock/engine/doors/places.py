@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tuidock.engine.doors.base import Door
 from tuidock.engine.errors import NotFound
 from tuidock.engine.types import Network, Volume
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Places(Door):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
-from typing import Any
 
 from tuidock.engine.doors.images import Images
 from tuidock.engine.doors.looking import Looking
 from tuidock.engine.doors.moving import Moving
 from tuidock.engine.doors.places import Places
 from tuidock.engine.types import Event, Problem, UsageRow
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import threading
+    from typing import Any
 
 
 class System(Looking, Moving, Images, Places):

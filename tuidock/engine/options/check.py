@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.options.networks import is_user_defined
 from tuidock.engine.options.volumes import check_bind, check_volume_name
 from tuidock.engine.types import CreateRequest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _LEAST_MEMORY = 6 << 20
 _CAPABILITIES = (

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.options.fields import split_fields
 from tuidock.engine.options.values import parse_size, to_mapping
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
 
 _ULIMITS = "core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack"
 ULIMITS = tuple(_ULIMITS.split(" "))

@@ -5,10 +5,12 @@ No quoting and no expansion: what stands behind the first `=` is the value, blan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-
 from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.options.values import expand_env
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
 
 _LONGEST_LINE = 64 * 1024
 

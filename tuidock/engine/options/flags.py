@@ -7,9 +7,13 @@ Not argparse: importing it costs a short command more than everything else that 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
 
 from tuidock.engine.errors import InvalidArgument
+from tuidock.engine.named import Named
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class UsageError(InvalidArgument):
@@ -22,7 +26,7 @@ class WrongArguments(UsageError):
     exit_code = 1
 
 
-class Flag(NamedTuple):
+class Flag(Named):
     """One flag. kind is the word of the help text ("bool" takes no value, "list" may be repeated).
 
     parse turns one value into what is stored and raises InvalidArgument or ValueError; many says that values gather.

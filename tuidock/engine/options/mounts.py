@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.options.fields import split_fields
 from tuidock.engine.options.values import parse_size
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _BLANKS = (" ", "\t")
 _SWITCHES = ("readonly", "ro", "volume-nocopy", "bind-nonrecursive", "bind-create-src")

@@ -5,12 +5,14 @@ The answers are docker's API EndpointSettings by network name.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.options.fields import split_fields
 from tuidock.engine.options.values import parse_ip, parse_mac
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
 _PREDEFINED = ("default", "bridge", "host", "none")
 

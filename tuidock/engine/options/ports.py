@@ -6,12 +6,14 @@ free one is chosen, "8000-8010" that the first free one of the range is taken.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.options.fields import split_fields
 from tuidock.engine.options.values import parse_ip
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
 
 PROTOCOLS = ("tcp", "udp", "sctp")
 

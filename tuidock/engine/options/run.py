@@ -7,10 +7,9 @@ the tests), `check.check_request` what its daemon refuses afterwards. `parse_run
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
 
 from tuidock.engine.errors import InvalidArgument
+from tuidock.engine.named import Named
 from tuidock.engine.options import flags as grammar
 from tuidock.engine.options.check import check_request
 from tuidock.engine.options.devices import is_cdi_device, merge_ulimits, parse_device
@@ -23,8 +22,13 @@ from tuidock.engine.options.values import parse_mac, parse_restart_policy, to_ma
 from tuidock.engine.options.volumes import absolute_bind, parse_volume
 from tuidock.engine.types import CreateRequest
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
-class RunCommand(NamedTuple):
+
+class RunCommand(Named):
     """A whole `run` or `create`: what is created and how the caller takes part in it."""
 
     request: CreateRequest

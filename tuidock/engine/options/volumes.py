@@ -7,9 +7,12 @@ A source that looks like a path is a bind, any other a volume. What is unknown a
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from tuidock.engine.errors import InvalidArgument
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 PROPAGATIONS = ("private", "rprivate", "shared", "rshared", "slave", "rslave")
 #: Labels of SELinux and consistency hints of other systems: accepted, without effect here.

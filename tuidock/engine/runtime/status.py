@@ -8,9 +8,9 @@ that ran is `exited`.
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from tuidock.engine.files import boot_id, is_alive, is_locked, read_pairs
+from tuidock.engine.named import Named
 from tuidock.engine.paths import Paths
 
 #: Exit code of a container whose end nobody saw: shim, recorder and machine died together.
@@ -19,7 +19,7 @@ LOST = "the machine went down while it ran"
 _boot = ""
 
 
-class Status(NamedTuple):
+class Status(Named):
     """status is one of types.STATUSES; times are ns since the epoch.
 
     needs_shim: it runs and nobody looks after it; orphaned: it ended and nobody cleaned up.
@@ -38,7 +38,7 @@ class Status(NamedTuple):
     orphaned: bool = False
 
 
-class PidRecord(NamedTuple):
+class PidRecord(Named):
     """RUN/c/ID/pid: who looks after the container. Pids come with their start times."""
 
     generation: int
