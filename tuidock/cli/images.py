@@ -29,7 +29,7 @@ IMAGES_FLAGS = (
 )
 
 
-class Named(Named):
+class NamedImage(Named):
     """A row: one name of an image."""
 
     image: Image
@@ -63,24 +63,24 @@ def images(context: Context, values: Values, arguments: list[str]) -> int:
     return 0
 
 
-def _named(image: Image) -> Iterator[Named]:
+def _named(image: Image) -> Iterator[NamedImage]:
     digests = {digest.partition("@")[0]: digest.partition("@")[2] for digest in image.digests}
     for reference in image.references:
         repository, tag = reference, "<none>"
         if "@" not in reference and ":" in reference.rpartition("/")[2]:
             repository, _, tag = reference.rpartition(":")
         repository = repository.partition("@")[0]
-        yield Named(image, repository, tag, digests.get(repository, "<none>"))
+        yield NamedImage(image, repository, tag, digests.get(repository, "<none>"))
     if not image.references:
         repository, digest = next(iter(digests.items()), ("<none>", "<none>"))
-        yield Named(image, repository, "<none>", digest)
+        yield NamedImage(image, repository, "<none>", digest)
 
 
 def _id(image: Image, full: bool) -> str:
     return image.id if full else image.short_id
 
 
-def _columns(full: bool) -> dict[str, Callable[[Named], Any]]:
+def _columns(full: bool) -> dict[str, Callable[[NamedImage], Any]]:
     return {
         "ID": lambda row: _id(row.image, full),
         "Repository": lambda row: row.repository,

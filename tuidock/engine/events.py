@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 import time
-from collections.abc import Iterator, Mapping
 
 from tuidock.engine.types import Event
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator, Mapping
 
 #: A journal longer than this is renamed to journal.1 by the next engine that appends (bytes).
 ROTATE_AT = 8 * 1024 * 1024

@@ -11,7 +11,10 @@ import os
 import select
 import threading
 import time
-from collections.abc import Iterable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _MODIFY, _MOVED_TO, _CREATE, _DELETE = 0x2, 0x80, 0x100, 0x200
 _MASK = _MODIFY | _MOVED_TO | _CREATE | _DELETE

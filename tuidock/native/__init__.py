@@ -8,10 +8,13 @@ AT_FDCWD means the working directory. The extension is loaded at the first call,
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NoReturn
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
     from tuidock.native._kernel import Lib
+
 
 AT_FDCWD = -100
 AT_EMPTY_PATH = 0x1000

@@ -6,9 +6,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Any, NamedTuple
 
 from tuidock.engine.containers import mounting, names, rootfs, rows, wiring
 from tuidock.engine.containers.merge import merge_config
@@ -16,15 +14,21 @@ from tuidock.engine.errors import EngineError, InvalidArgument, NotFound
 from tuidock.engine.events import append
 from tuidock.engine.files import refuse, write_atomic
 from tuidock.engine.instance import Instance
+from tuidock.engine.named import Named
 from tuidock.engine.runtime import spec
 from tuidock.engine.store import volumes
 from tuidock.engine.types import CreateRequest, MountPoint
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
 
 #: Version of create.json, from which `system rebuild` makes the database anew.
 CREATE_VERSION = 1
 
 
-class ImageView(NamedTuple):
+class ImageView(Named):
     """What a container needs of its image. lower: layer directories, topmost first; config: the image's `config`."""
 
     id: str

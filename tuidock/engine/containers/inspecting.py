@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any
 
 from tuidock.engine.containers.rows import one_container, writable_size
 from tuidock.engine.files import read_pairs
 from tuidock.engine.instance import Instance
 from tuidock.engine.runtime import defaults, spec
 from tuidock.engine.types import Container, Step
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 ZERO_TIME = "0001-01-01T00:00:00Z"
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
 
 from tuidock.engine.errors import InvalidArgument
+from tuidock.engine.named import Named
 from tuidock.engine.types import MountPoint
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
 
 _PROPAGATIONS = ("private", "rprivate", "shared", "rshared", "slave", "rslave")
 
 
-class Wanted(NamedTuple):
+class Wanted(Named):
     """A mount that was asked for. A volume with name "" is anonymous; copy says that image content goes in."""
 
     point: MountPoint

@@ -10,13 +10,16 @@ import os
 import select
 import signal
 import time
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 from tuidock.engine.files import is_alive, locked, read_text, write_atomic
 from tuidock.engine.instance import Instance
 from tuidock.engine.runtime import shim
 from tuidock.engine.runtime.status import PidRecord, Status, read_pid, read_status
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def move_lock(instance: Instance, container_id: str) -> AbstractContextManager[int]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import random
-import sqlite3
 
 from tuidock.engine.errors import InvalidArgument, NameTaken
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import sqlite3
 
 _FIRST = """
     amber agile bold brisk calm clever cosmic crisp daring deft eager fair fluent frank gentle glad golden

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
 
 from tuidock.engine.errors import InvalidArgument, SystemFailure
 from tuidock.engine.instance import Instance
@@ -11,6 +10,10 @@ from tuidock.engine.runtime import shim
 from tuidock.engine.runtime.cgroup import detect
 from tuidock.engine.runtime.stats import Sampler
 from tuidock.engine.types import Container, ExecRequest, ProcessTable, Stats
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _DEFAULT_PS = ("-ef",)
 

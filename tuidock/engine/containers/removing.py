@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Callable, Sequence
 
 from tuidock.engine.containers.moves import move_lock, send_signal, status_of, wait_for_end, write_intent
 from tuidock.engine.containers.stopping import KILL_TIMEOUT
@@ -18,6 +17,10 @@ from tuidock.engine.errors import EngineError, SystemFailure, WrongState
 from tuidock.engine.events import append
 from tuidock.engine.instance import Instance
 from tuidock.engine.runtime.status import read_pid
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 
 def remove_many(

@@ -9,16 +9,16 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from typing import NamedTuple
 
 from tuidock.engine.files import sync_directory
+from tuidock.engine.named import Named
 from tuidock.engine.paths import Paths
 
 _STUB_DIRECTORIES = ("dev", "proc", "sys", "etc")
 _STUB_FILES = ("etc/hosts", "etc/hostname", "etc/resolv.conf")
 
 
-class Found(NamedTuple):
+class Found(Named):
     """A name of the merged image. kind: missing, directory or other."""
 
     kind: str

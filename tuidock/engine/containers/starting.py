@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Any
 
 from tuidock.engine.containers import rootfs, wiring
 from tuidock.engine.containers.creating import ImageView
@@ -21,6 +19,11 @@ from tuidock.engine.runtime import defaults, seccomp, shim, spec
 from tuidock.engine.runtime.cgroup import as_record, detect
 from tuidock.engine.runtime.status import read_pid, read_status
 from tuidock.engine.types import Container, MountPoint
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
 
 _ENOENT = 2
 

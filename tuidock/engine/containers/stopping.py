@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from typing import Any
 
 from tuidock.engine.containers.moves import move_lock, send_signal, status_of, wait_for_end, write_intent
 from tuidock.engine.errors import InvalidArgument, SystemFailure, WrongState
@@ -13,6 +12,10 @@ from tuidock.engine.events import append
 from tuidock.engine.instance import Instance
 from tuidock.engine.runtime import spec
 from tuidock.engine.runtime.status import Status, read_pid, read_status
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: docker's defaultStopTimeout in seconds, and how long it waits when the signal itself could not be sent.
 STOP_TIMEOUT, UNSENT_TIMEOUT = 10, 2

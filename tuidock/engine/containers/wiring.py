@@ -6,24 +6,27 @@ database or another container.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
-
 from tuidock.engine.containers.inspecting import request_of
 from tuidock.engine.containers.rows import one_container, resolve
 from tuidock.engine.errors import Conflict, InvalidArgument, Unsupported, WrongState
 from tuidock.engine.files import is_locked, locked
 from tuidock.engine.instance import Instance
+from tuidock.engine.named import Named
 from tuidock.engine.network import addresses, bridge, files, linking, networks, nftables, ports
 from tuidock.engine.network.ipv4 import mac, number
 from tuidock.engine.runtime.spec import Interface
 from tuidock.engine.runtime.status import read_pid, read_status
 from tuidock.engine.types import Container, PortBinding
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
 _RUNNING = ("running", "paused")
 
 
-class Wiring(NamedTuple):
+class Wiring(Named):
     """What the launch record says about the network. namespace: private, host or a /proc path."""
 
     namespace: str

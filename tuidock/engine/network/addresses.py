@@ -7,11 +7,13 @@ given back is not somebody else's a moment later.
 
 from __future__ import annotations
 
-import sqlite3
-
 from tuidock.engine.errors import Conflict, InvalidArgument, SystemFailure
 from tuidock.engine.network.ipv4 import dotted, number, split
 from tuidock.engine.network.networks import NetworkRow
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import sqlite3
 
 _GAP = """
 WITH taken(address) AS (SELECT address FROM addresses WHERE network_id = ? UNION SELECT ? UNION SELECT ?)

@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
-from collections.abc import Callable, Sequence
 
 from tuidock.engine.errors import SystemFailure
 from tuidock.engine.files import locked
@@ -15,6 +13,11 @@ from tuidock.engine.network import links, networks, nftables
 from tuidock.engine.network.ipv4 import mac, number, overlap, split
 from tuidock.engine.network.networks import NetworkRow
 from tuidock.engine.network.nftables import PortElement
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Sequence
 
 _FORWARD = "/proc/sys/net/ipv4/ip_forward"
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final, NamedTuple
 
 from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.files import read_text, rewrite
+from tuidock.engine.named import Named
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Final
 
 _HOSTS_V6: Final = (
     "::1\tlocalhost ip6-localhost ip6-loopback\n"
@@ -21,7 +25,7 @@ _RESOLVED_STUB: Final = "127.0.0.53"
 _RESOLVED_FILE: Final = "/run/systemd/resolve/resolv.conf"
 
 
-class HostLine(NamedTuple):
+class HostLine(Named):
     """A line of /etc/hosts."""
 
     address: str

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
-
 from tuidock.engine.errors import InvalidArgument
+from tuidock.engine.named import Named
 from tuidock.engine.network.files import HostLine
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
-class Target(NamedTuple):
+
+class Target(Named):
     """A linked container. exposed holds `80/tcp`, environment `K=V`."""
 
     name: str

@@ -11,9 +11,12 @@ import errno
 import fcntl
 import os
 import struct
-from typing import Final
 
 from tuidock.engine.errors import SystemFailure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 _RTM_DELLINK: Final = 17
 _NLM_F_REQUEST: Final = 1

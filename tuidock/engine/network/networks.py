@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
 
 from tuidock.engine.errors import NotFound, SystemFailure
 from tuidock.engine.instance import Instance
+from tuidock.engine.named import Named
 from tuidock.engine.network import links
 from tuidock.engine.network.ipv4 import dotted, mac, number, overlap, split
 from tuidock.engine.state import unpack
 from tuidock.engine.types import Network
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Final
 
 DEFAULT: Final = "bridge"
 #: Modes that are no network of ours and need no address.
 _WITHOUT: Final = ("host", "none")
 
 
-class NetworkRow(NamedTuple):
+class NetworkRow(Named):
     """A network; bridge, subnet and gateway are "" for the drivers host and null."""
 
     id: str

@@ -10,12 +10,16 @@ from __future__ import annotations
 import errno
 import os
 import struct
-from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
 
 from tuidock.engine.errors import SystemFailure
+from tuidock.engine.named import Named
 from tuidock.engine.network import links
 from tuidock.engine.network.networks import NetworkRow
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Final
 
 _NETLINK_NETFILTER: Final = 12
 _NFT_GETTABLE: Final = 10 << 8 | 1
@@ -71,7 +75,7 @@ table ip {table} {{
 """
 
 
-class PortElement(NamedTuple):
+class PortElement(Named):
     """A published port of a living container. host_ip "" is every address."""
 
     protocol: str

@@ -5,7 +5,10 @@ from __future__ import annotations
 import _socket as socket  # the module socket would cost a start 3 ms of imports
 import errno
 import os
-from typing import Final
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 _LISTEN: Final = "0A"
 _TABLES: Final = {"tcp": ("tcp", "tcp6"), "udp": ("udp", "udp6")}

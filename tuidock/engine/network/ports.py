@@ -7,22 +7,26 @@ port that is refused names who has it: a container, or the process that listens.
 from __future__ import annotations
 
 import os
-import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
 
 from tuidock.engine.errors import InvalidArgument, PortTaken
+from tuidock.engine.named import Named
 from tuidock.engine.network import owners
 from tuidock.engine.network.ipv4 import dotted
 from tuidock.engine.network.nftables import PortElement
 from tuidock.engine.types import PortBinding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any, Final
 
 #: Where automatic ports come from.
 AUTOMATIC: Final = range(49000, 49901)
 _PROTOCOLS: Final = ("tcp", "udp", "sctp")
 
 
-class Wish(NamedTuple):
+class Wish(Named):
     """What was asked for: first and last host port, both 0 for an automatic one. host_ip "" is every address."""
 
     container_port: int

@@ -6,12 +6,16 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Mapping
-from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from tuidock.engine.named import Named
 from tuidock.engine.oci import Invalid
 from tuidock.engine.oci.digest import check_any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -29,7 +33,7 @@ _MEDIA_NAME = "[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"
 _MEDIA_TYPE = re.compile(f"{_MEDIA_NAME}/{_MEDIA_NAME}")
 
 
-class Platform(NamedTuple):
+class Platform(Named):
     os: str
     architecture: str
     variant: str = ""
@@ -38,7 +42,7 @@ class Platform(NamedTuple):
         return "/".join(part for part in self if part)
 
 
-class Descriptor(NamedTuple):
+class Descriptor(Named):
     """digest and size are of the bytes as stored, compressed or not."""
 
     media_type: str

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
 
+from tuidock.engine.named import Named
 from tuidock.engine.oci import Invalid
 from tuidock.engine.oci.descriptor import Platform, load_object, string_map, text
 from tuidock.engine.oci.digest import check, of_bytes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
 
 SIZE_LIMIT = 8 * 1024 * 1024
 
@@ -20,7 +24,7 @@ _SETS = ("ExposedPorts", "Volumes")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)")
 
 
-class ImageConfig(NamedTuple):
+class ImageConfig(Named):
     """config has docker's keys (Env, Cmd, ...) as they stand in the file."""
 
     raw: bytes

@@ -5,17 +5,21 @@ change their digest.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
 
+from tuidock.engine.named import Named
 from tuidock.engine.oci import Invalid, descriptor
 from tuidock.engine.oci.descriptor import INDEXES, MANIFESTS, Descriptor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
 SIZE_LIMIT = 4 * 1024 * 1024
 LAYOUT_VERSION = "1.0.0"
 
 
-class Manifest(NamedTuple):
+class Manifest(Named):
     raw: bytes
     media_type: str
     config: Descriptor
@@ -23,7 +27,7 @@ class Manifest(NamedTuple):
     annotations: Mapping[str, str]
 
 
-class Index(NamedTuple):
+class Index(Named):
     raw: bytes
     media_type: str
     manifests: tuple[Descriptor, ...]

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
+from tuidock.engine.named import Named
 from tuidock.engine.oci import Invalid
 from tuidock.engine.oci.digest import is_digest
 
@@ -27,7 +27,7 @@ _REFERENCE = re.compile(
 _HEX_ID = re.compile(r"[0-9a-f]{64}")
 
 
-class Reference(NamedTuple):
+class Reference(Named):
     """A normalised reference. str() is the full form, `familiar` the short one."""
 
     domain: str

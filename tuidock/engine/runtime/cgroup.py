@@ -10,14 +10,18 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple
 
 from tuidock.engine.errors import SystemFailure
+from tuidock.engine.named import Named
 from tuidock.engine.runtime import cgroup_files as files
 from tuidock.engine.runtime import cgroup_settings
 from tuidock.engine.runtime.cgroup_settings import Setting, as_record
 from tuidock.engine.runtime.defaults import DeviceRule
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any, Final
 
 __all__ = ["Cgroups", "Setting", "Usage", "as_record", "detect"]
 
@@ -28,7 +32,7 @@ _V2_CONTROLLERS: Final = ("cpu", "cpuset", "io", "memory", "pids")
 _NO_LIMIT: Final = 1 << 60
 
 
-class Usage(NamedTuple):
+class Usage(Named):
     """What a container uses now; limits 0 = none."""
 
     cpu_ns: int

@@ -6,7 +6,10 @@ import errno
 import os
 import select
 import time
-from collections.abc import Iterable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def children(directory: str) -> list[str]:

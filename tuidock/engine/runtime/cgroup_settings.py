@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
 
 from tuidock.engine.errors import InvalidArgument, Unsupported
+from tuidock.engine.named import Named
 from tuidock.engine.runtime.defaults import DeviceRule
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Any, Final
 
 CPU_PERIOD: Final = 100_000
 _V1_MAX_SHARES: Final = 262_144
@@ -25,7 +29,7 @@ _THROTTLES: Final = (
 )
 
 
-class Setting(NamedTuple):
+class Setting(Named):
     """A value to write into a file of one cgroup directory."""
 
     directory: str

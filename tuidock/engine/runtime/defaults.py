@@ -7,10 +7,14 @@ docker. What a person asks for is laid over it by the runtime spec; nothing here
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
 
 from tuidock.engine.errors import InvalidArgument, Unsupported
+from tuidock.engine.named import Named
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Final
 
 MS_RDONLY: Final = 1
 MS_NOSUID: Final = 2
@@ -28,7 +32,7 @@ TMPFS_FLAGS: Final = MS_NOSUID | MS_NODEV | MS_NOEXEC
 TTY_GROUP: Final = 5
 
 
-class Mount(NamedTuple):
+class Mount(Named):
     """A file system that is mounted at target; flags are MS_* bits, data is for the file system."""
 
     type: str
@@ -38,7 +42,7 @@ class Mount(NamedTuple):
     data: str = ""
 
 
-class Device(NamedTuple):
+class Device(Named):
     """A node to make; type is b, c or p."""
 
     type: str
@@ -54,7 +58,7 @@ class Device(NamedTuple):
         return f"{self.type} {self.major} {self.minor} {self.mode:o} {self.uid} {self.gid} {self.path}"
 
 
-class DeviceRule(NamedTuple):
+class DeviceRule(Named):
     """What the device cgroup lets through. type a, b or c; major and minor -1 mean any; access is made of r, w, m."""
 
     allow: bool

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
 
 from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.runtime.defaults import DEVICES, Device, DeviceRule
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any, Final
 
 #: Directories of /dev whose nodes belong to somebody or are made anew in every container.
 _SKIPPED_DIRECTORIES: Final = frozenset({"pts", "shm", "fd", "mqueue", ".lxc", ".lxd-mounts", ".udev"})

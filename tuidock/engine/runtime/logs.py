@@ -7,11 +7,14 @@ said as a number of missing segments. Lines longer than 16 KiB arrive in parts (
 from __future__ import annotations
 
 import os
-import threading
 import time
-from collections.abc import Callable, Iterator
 
 from tuidock.engine.types import LogLine
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterator
 
 _CHUNK = 1 << 20
 #: Lines of one batch; keeps memory flat for a reader that is slower than the disk.

@@ -7,10 +7,13 @@ cache under a name made of these and a start only looks whether it is there.
 from __future__ import annotations
 
 import os
-from typing import Final
 
 from tuidock.engine.errors import InvalidArgument, SystemFailure
 from tuidock.engine.files import write_atomic
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 #: Digest of the compiler and its data; tests/engine/runtime/test_seccomp.py says when it has to change.
 GENERATION: Final = "9ebbab6e42cf"

@@ -10,11 +10,15 @@ from __future__ import annotations
 import json
 import os
 import struct
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
 
 from tuidock.engine.errors import InvalidArgument, Unsupported
+from tuidock.engine.named import Named
 from tuidock.engine.runtime.defaults import names_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any, Final
 
 _HERE: Final = os.path.dirname(os.path.abspath(__file__))
 
@@ -72,7 +76,7 @@ _LONGEST_JUMP: Final = 255
 _LIMIT: Final = 4096
 
 
-class Instruction(NamedTuple):
+class Instruction(Named):
     """A struct sock_filter; true and false are how many instructions to skip."""
 
     code: int
@@ -81,7 +85,7 @@ class Instruction(NamedTuple):
     k: int
 
 
-class Condition(NamedTuple):
+class Condition(Named):
     """A comparison of an argument as an unsigned number; bits 32 looks at the lower half only."""
 
     argument: int
@@ -91,14 +95,14 @@ class Condition(NamedTuple):
     bits: int
 
 
-class Rule(NamedTuple):
+class Rule(Named):
     """What to do with a call when all conditions hold."""
 
     action: int
     conditions: tuple[Condition, ...]
 
 
-class Profile(NamedTuple):
+class Profile(Named):
     """A profile without what does not concern this machine and these capabilities."""
 
     default: int

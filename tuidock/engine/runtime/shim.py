@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Sequence
 
 from tuidock import native
 from tuidock.engine.errors import StartFailed, SystemFailure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 #: Descriptors that the shim expects, see native/src/shim/main.c.
 ANSWER_FD, LOCK_FD, OWNER_FD = 3, 4, 5

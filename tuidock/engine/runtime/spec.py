@@ -7,13 +7,17 @@ read off what any `run` line means, and a policy restart in the shim needs no Py
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
 
 from tuidock.engine.errors import InvalidArgument
+from tuidock.engine.named import Named
 from tuidock.engine.runtime import defaults
 from tuidock.engine.runtime.record import RecordWriter
 from tuidock.engine.types import MountPoint, PortBinding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
 MS_REC, MS_PRIVATE, MS_SLAVE, MS_SHARED, MS_BIND = 16384, 1 << 18, 1 << 19, 1 << 20, 4096
 _PROPAGATION = {
@@ -28,7 +32,7 @@ _TMPFS_CLEAR = {
 }  # fmt: skip
 
 
-class Rootfs(NamedTuple):
+class Rootfs(Named):
     """lower directories topmost first; plain is a ready directory where overlay is refused ("" = overlay)."""
 
     lower: tuple[str, ...]
@@ -37,7 +41,7 @@ class Rootfs(NamedTuple):
     plain: str = ""
 
 
-class Interface(NamedTuple):
+class Interface(Named):
     """A veth pair: the container's end and the bridge it hangs on. addresses with prefix length."""
 
     name: str
@@ -49,7 +53,7 @@ class Interface(NamedTuple):
     mtu: int = 1500
 
 
-class CgroupPlan(NamedTuple):
+class CgroupPlan(Named):
     """Where the container is accounted: mode v1 or v2, `pairs` as they stand in the record (cgroup, set, value ...).
 
     binds are NAME=PATH of what /sys/fs/cgroup shows on v1.
@@ -63,7 +67,7 @@ class CgroupPlan(NamedTuple):
     device_rules: tuple[str, ...] = ()
 
 
-class Launch(NamedTuple):
+class Launch(Named):
     """Everything that a start needs, decided."""
 
     id: str

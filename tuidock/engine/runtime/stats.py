@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
 
 from tuidock.engine.runtime.cgroup import Cgroups
 from tuidock.engine.runtime.cgroup_files import read
 from tuidock.engine.types import Stats
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Sampler:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from typing import Final
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 HELLO: Final = 0
 STDIN: Final = 1

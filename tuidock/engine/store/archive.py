@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Mapping
-from typing import Any, NamedTuple
 
 from tuidock.engine.errors import BadContent
+from tuidock.engine.named import Named
 from tuidock.engine.oci import Invalid, image_config, manifest
 from tuidock.engine.oci import reference as references
 from tuidock.engine.oci.descriptor import INDEXES, MANIFESTS, Descriptor, Platform
@@ -19,6 +18,11 @@ from tuidock.engine.oci.image_config import ImageConfig
 from tuidock.engine.oci.reference import Reference
 from tuidock.engine.store.content import Ingest
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
 DOCUMENT_LIMIT = 16 << 20
 #: Documents that say what the rest is; everything else is kept as a blob until they are known.
 DOCUMENTS = ("manifest.json", "index.json", "oci-layout")
@@ -26,7 +30,7 @@ _NAME = "io.containerd.image.name"
 _REF_NAME = "org.opencontainers.image.ref.name"
 
 
-class ImagePlan(NamedTuple):
+class ImagePlan(Named):
     """An image that the archive holds. manifest is empty when the archive has none of its own."""
 
     config: ImageConfig

@@ -8,7 +8,6 @@ either nothing or blobs and layers that the next collection removes.
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack
 
 from tuidock.engine.errors import BadContent
@@ -30,6 +29,10 @@ from tuidock.engine.store.snapshots import Draft, Snapshots
 from tuidock.engine.types import Progress
 from tuidock.native import syncfs
 from tuidock.native.extractor import Extractor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator
 
 #: Deeper images cannot be mounted by docker, so they are refused here too.
 DEPTH_LIMIT = 127

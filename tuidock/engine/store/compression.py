@@ -5,10 +5,14 @@ Every step yields a bounded chunk, so that a bomb costs time and not memory. isa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 from tuidock.engine.errors import BadContent
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 CHUNK = 1 << 20
 SNIFF = 6

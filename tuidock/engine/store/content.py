@@ -13,13 +13,16 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tuidock.engine.errors import BadContent, NotFound, SystemFailure
 from tuidock.engine.files import locked, sync_directory
 from tuidock.engine.oci.digest import hex_of, of_bytes
 from tuidock.engine.paths import Paths
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CHUNK = 1 << 20
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import NamedTuple
+
+from tuidock.engine.named import Named
 
 _PT_LOAD, _PT_DYNAMIC, _PT_INTERP = 1, 2, 3
 _DT_NEEDED, _DT_STRTAB, _DT_RPATH, _DT_RUNPATH = 1, 5, 15, 29
@@ -15,7 +16,7 @@ _LIMIT = 1 << 20
 _At = Callable[[int, int], bytes]
 
 
-class Elf(NamedTuple):
+class Elf(Named):
     """kind is class, byte order and machine: libraries of another kind do not fit. interpreter "" = static."""
 
     kind: tuple[int, int, int]
@@ -24,7 +25,7 @@ class Elf(NamedTuple):
     run_path: tuple[str, ...]
 
 
-class _Segment(NamedTuple):
+class _Segment(Named):
     type: int
     offset: int
     address: int

@@ -10,8 +10,6 @@ import io
 import os
 import stat
 import tarfile
-from collections.abc import Iterator
-from typing import Any
 
 from tuidock.engine.events import append
 from tuidock.engine.oci.reference import Reference
@@ -23,6 +21,11 @@ from tuidock.engine.store.content import ContentStore, Ingest
 from tuidock.engine.store.host_files import HostFiles, gather
 from tuidock.engine.store.importing import single_layer_config
 from tuidock.engine.types import Progress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 NAME = "host/base"
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from typing import NamedTuple
 
+from tuidock.engine.named import Named
 from tuidock.engine.store import elf
 from tuidock.engine.store.elf import Elf
 
@@ -30,7 +30,7 @@ _TERMINFO = ("/usr/share/terminfo", "/lib/terminfo", "/usr/lib/terminfo", "/etc/
 _LOCALE = "/usr/lib/locale/C.utf8"
 
 
-class HostFiles(NamedTuple):
+class HostFiles(Named):
     """files: path in the image -> path on this machine; links: path in the image -> target."""
 
     files: dict[str, str]

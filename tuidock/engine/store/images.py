@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
 
 from tuidock.engine.errors import AmbiguousId, InvalidArgument, NotFound
+from tuidock.engine.named import Named
 from tuidock.engine.oci import Invalid
 from tuidock.engine.oci import reference as references
 from tuidock.engine.oci.image_config import ImageConfig, format_time
@@ -23,10 +21,16 @@ from tuidock.engine.state import State
 from tuidock.engine.store.snapshots import Snapshots
 from tuidock.engine.types import Image
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
+
 _ID = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})")
 
 
-class Layer(NamedTuple):
+class Layer(Named):
     """A layer of a stored image; digest, size and media type are of the blob as it came."""
 
     diff_id: str
@@ -36,7 +40,7 @@ class Layer(NamedTuple):
     media_type: str
 
 
-class ImageRecord(NamedTuple):
+class ImageRecord(Named):
     """An image as stored. lower: its layers' directories, topmost first. container_config: Env, Cmd and so on."""
 
     id: str

@@ -7,8 +7,6 @@ The config holds only the changes that were asked for, so an image imported with
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO
 
 from tuidock.engine.events import append
 from tuidock.engine.oci import image_config
@@ -22,6 +20,11 @@ from tuidock.engine.store.compression import SNIFF, Peeked, inflate, kind_of
 from tuidock.engine.store.content import CHUNK, ContentStore, Ingest
 from tuidock.engine.store.loading import host_platform, reader_of, size_of
 from tuidock.engine.types import Progress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any, BinaryIO
 
 
 def import_image(

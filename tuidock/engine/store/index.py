@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
 
 from tuidock.engine.files import read_text, write_atomic
 from tuidock.engine.oci.manifest import LAYOUT_VERSION
 from tuidock.engine.paths import Paths
 from tuidock.engine.state import State
 from tuidock.engine.store.content import ContentStore
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _NAME = "io.containerd.image.name"
 

@@ -11,7 +11,6 @@ import fcntl
 import hashlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
 
 from tuidock.engine.clean import clean
 from tuidock.engine.errors import BadContent, EngineError, SystemFailure
@@ -22,6 +21,10 @@ from tuidock.engine.store.snapshots import Draft
 from tuidock.engine.types import Progress
 from tuidock.native import extractor
 from tuidock.native.extractor import ExtractError, Extractor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 _PIPE_SIZE = 1 << 20
 _BEAT = 0.1

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import os
 import platform as machine
-from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import BinaryIO
 
 from tuidock.engine.clean import clean
 from tuidock.engine.errors import BadContent
@@ -28,6 +26,11 @@ from tuidock.engine.store.content import ContentStore, Ingest, Ingests
 from tuidock.engine.store.snapshots import Snapshots
 from tuidock.engine.store.tarstream import Member, TarStream
 from tuidock.engine.types import Progress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
 
 MEMBER_LIMIT = 100_000
 #: Of docker's first archive format; manifest.json has said the same better since docker 1.10.

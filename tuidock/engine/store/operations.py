@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import BinaryIO
-
 from tuidock.engine.errors import Unsupported
 from tuidock.engine.events import append
 from tuidock.engine.paths import Paths
 from tuidock.engine.state import State
 from tuidock.engine.store import images
 from tuidock.engine.types import Progress, Removed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import BinaryIO
 
 
 def load(state: State, paths: Paths, source: BinaryIO) -> Iterator[Progress]:

@@ -7,23 +7,25 @@ never a running container.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Sequence
-from typing import NamedTuple
-
 from tuidock.engine.clean import clean
 from tuidock.engine.errors import Conflict, InUse, NotFound
 from tuidock.engine.events import append
+from tuidock.engine.named import Named
 from tuidock.engine.oci.reference import Reference
 from tuidock.engine.paths import Paths
 from tuidock.engine.state import State
 from tuidock.engine.store import collection, images
 from tuidock.engine.types import Removed
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
 _ACTIONS = {"Untagged": "untag", "Deleted": "delete"}
 
 
-class User(NamedTuple):
+class User(Named):
     """A container that stands on an image."""
 
     name: str

@@ -10,11 +10,10 @@ import hashlib
 import json
 import os
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, BinaryIO, NamedTuple
 
 from tuidock.engine.errors import BadContent
 from tuidock.engine.events import append
+from tuidock.engine.named import Named
 from tuidock.engine.oci import Invalid, descriptor, manifest
 from tuidock.engine.oci import reference as references
 from tuidock.engine.oci.descriptor import Descriptor, Platform
@@ -27,10 +26,15 @@ from tuidock.engine.store.compression import inflate
 from tuidock.engine.store.content import ContentStore
 from tuidock.engine.store.images import ImageRecord, Layer
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any, BinaryIO
+
 _CHUNK = 1 << 20
 
 
-class _Chosen(NamedTuple):
+class _Chosen(Named):
     record: ImageRecord
     tags: list[Reference]
 

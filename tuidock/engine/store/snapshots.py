@@ -11,13 +11,16 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator, Sequence
 
 from tuidock.engine.errors import BadContent
 from tuidock.engine.files import sync_directory
 from tuidock.engine.oci.digest import hex_of
 from tuidock.engine.paths import Paths
 from tuidock.engine.store import trash
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 _DRAFT = ".new-"
 

@@ -6,10 +6,12 @@ nothing here is ever written to a path that the archive names.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from tuidock.engine.errors import BadContent
 from tuidock.engine.store.compression import CHUNK, Read
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 BLOCK = 512
 SPECIAL_LIMIT = 1 << 20

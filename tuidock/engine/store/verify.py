@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
 
 from tuidock.engine.oci import Invalid, image_config, manifest
 from tuidock.engine.oci.digest import chain_ids
@@ -15,6 +14,10 @@ from tuidock.engine.store import collection
 from tuidock.engine.store.content import CHUNK, ContentStore
 from tuidock.engine.store.snapshots import Snapshots
 from tuidock.engine.types import Problem
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _AGAIN = "load or pull the image again"
 

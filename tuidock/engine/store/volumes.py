@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
-from typing import Any, Final
 
 from tuidock.engine.errors import InUse, InvalidArgument, NotFound, Unsupported
 from tuidock.engine.paths import Paths
 from tuidock.engine.state import State, pack, unpack
 from tuidock.engine.types import Volume
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Final
 
 _WORD: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _LONGEST: Final = 255

@@ -6,7 +6,6 @@ The same list proves the engine in its tests: after every failure that they prov
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 from tuidock.engine.containers.sweep import sweep
 from tuidock.engine.files import is_alive, is_locked
@@ -14,6 +13,10 @@ from tuidock.engine.instance import Instance
 from tuidock.engine.runtime import record
 from tuidock.engine.runtime.status import read_pid, read_status
 from tuidock.engine.types import Problem
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _LIVING = ("running", "paused", "restarting")
 

@@ -7,7 +7,6 @@ import os
 import shutil
 import sqlite3
 import time
-from typing import Any
 
 from tuidock.engine.containers import rows
 from tuidock.engine.containers.removing import remove_many
@@ -17,6 +16,10 @@ from tuidock.engine.instance import Instance
 from tuidock.engine.network import bridge, networks, nftables
 from tuidock.engine.state import State
 from tuidock.engine.types import MountPoint
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def reset(instance: Instance) -> None:

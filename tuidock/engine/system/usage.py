@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
-from typing import Any
 
 from tuidock import __version__
 from tuidock.engine.containers.rows import list_containers, writable_size
 from tuidock.engine.instance import Instance
 from tuidock.engine.types import Container, Image, UsageRow
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def tree_size(directory: str) -> int:
