@@ -104,12 +104,6 @@ class Bench:
             self._worker = EngineWorker(self.tuidock())
         return self._worker
 
-    def close(self) -> None:
-        if self._worker is not None:
-            self._worker.close()
-        for peer in self._peers.values():
-            peer.close()
-
     def _fill_bundle(self, crun: Crun) -> None:
         """The same programs as a bundle, with crun's own default configuration."""
         import shutil
@@ -160,8 +154,3 @@ class EngineWorker:
         if "error" in value:
             raise BenchFailure(f"Engine.{verb}: {value['error']}")
         return value["value"]
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()

@@ -33,7 +33,7 @@ def run_isolated(script: str, arguments: Sequence[str], base: str) -> int:
         sys.executable, script, "--inside", str(pid), directory, *arguments,
     ]  # fmt: skip
     signal.signal(signal.SIGTERM, _as_interrupt)
-    child = None
+    child: subprocess.Popen[bytes] | None = None
     try:
         os.makedirs(directory, mode=0o711)
         cgroups.make(pid)
@@ -45,6 +45,8 @@ def run_isolated(script: str, arguments: Sequence[str], base: str) -> int:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if child is not None and child.poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(5)  # control-C went to everybody: time for the table so far
             child.kill()
             child.wait()
         cgroups.remove(pid)

@@ -1,7 +1,7 @@
 """The competitors: each engine with a data root of its own, driven through docker's verbs.
 
-A peer that is not installed or does not start keeps the reason, which then stands in its column. Nothing here cleans
-up after an interruption: all of it lives in the namespaces and the directory of isolate.py.
+A peer that is not installed or does not start keeps the reason, which then stands in its column. Nothing here is
+stopped or cleaned up: all of it lives in the namespaces and the directory of isolate.py and goes with them.
 """
 
 from __future__ import annotations
@@ -37,9 +37,6 @@ class Peer:
 
     def open(self) -> None:
         """Starts what has to run. Raises BenchFailure when this peer cannot be used."""
-
-    def close(self) -> None:
-        """Ends what `open` started."""
 
     def argv(self, verb: str, *words: str) -> list[str]:
         extra = self.run_words if verb in ("run", "create") else ()
@@ -96,18 +93,8 @@ class Docker(Peer):
                 return
             except BenchFailure as failure:
                 if self._daemon.poll() is not None or time.monotonic() > deadline:
-                    self.close()
                     raise BenchFailure(f"dockerd does not start: {_last_line(f'{home}/log')}") from failure
             time.sleep(0.1)
-
-    def close(self) -> None:
-        if self._daemon is not None and self._daemon.poll() is None:
-            self._daemon.terminate()
-            try:
-                self._daemon.wait(20)
-            except subprocess.TimeoutExpired:
-                self._daemon.kill()
-                self._daemon.wait()
 
 
 class Podman(Peer):

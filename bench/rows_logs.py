@@ -7,17 +7,22 @@ from collections.abc import Callable
 from bench import images
 from bench.context import Bench, Line, Row
 from bench.measure import BenchFailure, Cell, Figure, Missing, drained, interleaved, ratio
-from bench.peers import Peer
+from bench.peers import NOT_INSTALLED, Peer
 
 _LINE = "0123456789" * 7
-LINES = 2_000_000
-_BYTES = LINES * (len(_LINE) + 1)
-_COMMAND = f"yes {_LINE} | head -n {LINES}"
 _NAME = "benchlog"
+
+
+def _load(bench: Bench) -> tuple[str, int, str]:
+    """The command, how many bytes it writes, and both in words."""
+    lines = bench.rounds(2_000_000, 500_000)
+    size = lines * (len(_LINE) + 1)
+    return f"yes {_LINE} | head -n {lines}", size, f"{lines / 1e6:g} M lines ({size / 1e6:.0f} MB)"
 
 
 def write(bench: Bench) -> list[Line]:
     """`run -d` and `wait`, the log kept without a limit; the baseline writes to a file inside a tuidock container."""
+    command, _, words = _load(bench)
     ours = bench.tuidock()
     peers, missing = bench.usable("docker", "podman")
 
@@ -29,15 +34,15 @@ def write(bench: Bench) -> list[Line]:
 
         return work
 
-    works: dict[str, Callable[[], float] | str] = {"file": one(ours, f"{{ {_COMMAND}; }} > /out")}
-    works |= {peer.name: one(peer, _COMMAND) for peer in (ours, *peers)}
+    works: dict[str, Callable[[], float] | str] = {"file": one(ours, f"{{ {command}; }} > /out")}
+    works |= {peer.name: one(peer, command) for peer in (ours, *peers)}
     cells = interleaved(bench.rounds(5, 2), works)
     for peer in (ours, *peers):
         peer.remove([_NAME])
     cells |= missing
     file = cells.pop("file")
-    podman = cells.get("podman", Missing("not installed"))
-    work = "2 M lines (142 MB) to the log"
+    podman = cells.get("podman", Missing(NOT_INSTALLED))
+    work = f"{words} to the log"
     return [
         Line(work, cells, f"to a file {file.text()}", ratio(cells["tuidock"], file, 2, "file")),
         Line(work, cells, "", ratio(cells["tuidock"], podman, 0.5, "podman")),
@@ -46,12 +51,13 @@ def write(bench: Bench) -> list[Line]:
 
 def read(bench: Bench) -> list[Line]:
     """`logs` into a pipe, every byte counted; `--tail 100`."""
+    command, size, _ = _load(bench)
     ours = bench.tuidock()
     peers, missing = bench.usable("docker", "podman")
     for peer in (ours, *peers):
         peer.remove([_NAME])
         try:
-            peer.output("run", "-d", "--name", _NAME, *peer.log_words, images.SMALL, "sh", "-c", _COMMAND)
+            peer.output("run", "-d", "--name", _NAME, *peer.log_words, images.SMALL, "sh", "-c", command)
             peer.output("wait", _NAME)
         except BenchFailure as failure:
             missing[peer.name] = Missing(str(failure))
@@ -59,9 +65,9 @@ def read(bench: Bench) -> list[Line]:
 
     def whole(peer: Peer) -> Callable[[], float]:
         def work() -> float:
-            took, size = drained(peer.argv("logs", _NAME), peer.environ)
-            if size != _BYTES:
-                raise BenchFailure(f"{peer.name} logs gave {size} bytes of {_BYTES}")
+            took, got = drained(peer.argv("logs", _NAME), peer.environ)
+            if got != size:
+                raise BenchFailure(f"{peer.name} logs gave {got} bytes of {size}")
             return took
 
         return work
@@ -78,17 +84,17 @@ def read(bench: Bench) -> list[Line]:
         peer.remove([_NAME])
     bare = tails.pop("python")
     return [
-        Line("reading them back: `logs`", everything, _rate(everything["tuidock"]),
-             ratio(everything["tuidock"], everything["podman"], 0.1, "podman")),
+        Line("reading them back: `logs`", everything, _rate(everything["tuidock"], size),
+             ratio(everything["tuidock"], everything.get("podman", Missing(NOT_INSTALLED)), 0.1, "podman")),
         Line("`logs --tail 100`", tails, f"python -c pass {bare.text()}", ratio(tails["tuidock"], bare, 3, "python")),
     ]  # fmt: skip
 
 
-def _rate(cell: Cell) -> str:
-    return f"{_BYTES / 1e3 / cell.median:.0f} MB/s" if isinstance(cell, Figure) else ""
+def _rate(cell: Cell, size: int) -> str:
+    return f"{size / 1e3 / cell.median:.0f} MB/s" if isinstance(cell, Figure) else ""
 
 
 ROWS = [
-    Row("log-write", "2 M lines to the log", write),
+    Row("log-write", "2 M lines (142 MB) to the log", write),
     Row("log-read", "reading 2 M lines back, and the last 100", read),
 ]

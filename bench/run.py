@@ -70,8 +70,6 @@ def _measure(options: argparse.Namespace, directory: str, rows: Sequence[Row]) -
         print("bench: interrupted; what was measured so far:", file=sys.stderr)
         print(report.table(lines))
         return 130
-    finally:
-        bench.close()
     print(report.table(lines))
     if options.json:
         with open(options.json, "w") as stream:
