@@ -98,14 +98,13 @@ def _remove(context: Context, container_id: str) -> None:
 def _foreground(context: Context, command: RunCommand) -> int:
     if not command.attach:
         raise InvalidArgument("nothing is attached; use -d to run in the background")
-    import socket
-
     from tuidock.cli.stream import Session, Signals, window_size
     from tuidock.engine.options.detach_keys import parse_detach_keys
+    from tuidock.engine.runtime.stream import socket_pair
 
     container_id = _create(context, command)
     signals = Signals(proxy=command.sig_proxy)
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    ours, theirs = socket_pair()
     try:
         size = window_size(0, 1, 2) if command.tty else (0, 0)
         try:

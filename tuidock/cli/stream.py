@@ -10,17 +10,19 @@ from __future__ import annotations
 import errno
 import os
 import select
-import signal
-import struct
+from struct import unpack, unpack_from
 
 from tuidock.engine.named import Named
 from tuidock.engine.runtime import stream as protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     import socket
     from collections.abc import Callable
     from typing import Any
+else:
+    import _signal as signal  # the module around it turns numbers into enums, which takes longer than the whole session
 
 _CHUNK = 64 * 1024
 #: A pipe that polls as writable takes this much without blocking (PIPE_BUF).
@@ -261,9 +263,9 @@ class Session:
                 if target >= 0 and payload:
                     self._output.append((target, memoryview(payload)))
             elif kind == protocol.EXIT:
-                self._outcome = Outcome(struct.unpack_from("<i", payload)[0])
+                self._outcome = Outcome(unpack_from("<i", payload)[0])
             elif kind == protocol.LOST:
-                self._outcome = Outcome(None, lost=struct.unpack_from("<Q", payload)[0])
+                self._outcome = Outcome(None, lost=unpack_from("<Q", payload)[0])
 
     def _write(self) -> None:
         target, block = self._output[0]
@@ -292,7 +294,7 @@ class Session:
         import termios
 
         try:
-            waiting = struct.unpack("i", fcntl.ioctl(target, termios.FIONREAD, b"\0\0\0\0"))[0]
+            waiting = unpack("i", fcntl.ioctl(target, termios.FIONREAD, b"\0\0\0\0"))[0]
             if waiting == 0:
                 return int(fcntl.fcntl(target, fcntl.F_GETPIPE_SZ))
         except OSError:

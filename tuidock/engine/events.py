@@ -6,10 +6,10 @@ one line with one write(2) in O_APPEND mode, after the thing it announces is on 
 
 from __future__ import annotations
 
-import json
 import os
 import time
 
+from tuidock.engine import fastjson
 from tuidock.engine.types import Event
 
 TYPE_CHECKING = False
@@ -33,7 +33,7 @@ def append(journal: str, type_: str, action: str, id_: str, name: str = "", **at
         try:
             if os.fstat(fd).st_size > ROTATE_AT:
                 os.rename(journal, journal + ".1")
-            os.write(fd, (json.dumps(line, separators=(",", ":")) + "\n").encode())
+            os.write(fd, (fastjson.dumps(line) + "\n").encode())
         finally:
             os.close(fd)
     except OSError:
@@ -43,7 +43,7 @@ def append(journal: str, type_: str, action: str, id_: str, name: str = "", **at
 def parse(line: bytes) -> Event | None:
     """One line of the journal; None for a torn or foreign one (a crash may have cut the last line)."""
     try:
-        raw = json.loads(line)
+        raw = fastjson.loads(line.decode())
         attributes = {str(key): str(value) for key, value in raw.get("attr", {}).items()}
         if "image" in raw:
             attributes["image"] = str(raw["image"])

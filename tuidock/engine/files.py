@@ -10,13 +10,12 @@ import errno
 import fcntl
 import os
 import time
-from contextlib import contextmanager
 
 from tuidock.engine.errors import SystemFailure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
 
 def read_text(path: str) -> str | None:
@@ -106,14 +105,89 @@ def lock_fd(path: str, *, shared: bool = False, wait: bool = True) -> int:
         os.close(fd)  # the file was removed while this one waited: whoever made the new one has the lock to take
 
 
-@contextmanager
-def locked(path: str, *, shared: bool = False) -> Iterator[int]:
-    """Holds a flock for a block."""
-    fd = lock_fd(path, shared=shared)
+class locked:
+    """Holds a flock for a block; its value is the descriptor."""
+
+    __slots__ = ("_fd", "_path", "_shared")
+
+    def __init__(self, path: str, *, shared: bool = False) -> None:
+        self._path, self._shared, self._fd = path, shared, -1
+
+    def __enter__(self) -> int:
+        self._fd = lock_fd(self._path, shared=self._shared)
+        return self._fd
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._fd)
+
+
+class Undo:
+    """What to take back when a block fails: callbacks run in reverse order unless `keep` was called.
+
+    contextlib.ExitStack in the parts that are needed; importing contextlib is not free for a short command.
+    """
+
+    def __init__(self) -> None:
+        self._callbacks: list[tuple[Callable[..., object], tuple[object, ...]]] = []
+
+    def add(self, callback: Callable[..., object], *arguments: object) -> None:
+        self._callbacks.append((callback, arguments))
+
+    def keep(self) -> None:
+        """Everything went well: nothing is taken back."""
+        self._callbacks.clear()
+
+    def __enter__(self) -> Undo:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while self._callbacks:
+            callback, arguments = self._callbacks.pop()
+            callback(*arguments)
+
+
+def remove_tree(path: str) -> None:
+    """Unlinks a directory with all below it, never through a link; what others remove meanwhile is no error.
+
+    shutil.rmtree does the same but brings five compression libraries along.
+    """
     try:
-        yield fd
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    except OSError:
+        _ignore_missing(os.unlink, path)
+        return
+    try:
+        _empty(fd)
     finally:
         os.close(fd)
+    _ignore_missing(os.rmdir, path)
+
+
+def _empty(fd: int) -> None:
+    with os.scandir(fd) as entries:
+        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for name, is_directory in found:
+        if not is_directory:
+            _ignore_missing(os.unlink, name, fd)
+            continue
+        try:
+            below = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+        except OSError:
+            continue
+        try:
+            _empty(below)
+        finally:
+            os.close(below)
+        _ignore_missing(os.rmdir, name, fd)
+
+
+def _ignore_missing(remove: Callable[..., object], name: str, fd: int | None = None) -> None:
+    try:
+        remove(name, dir_fd=fd)
+    except OSError:
+        pass  # gone already, or in use (a mount): `system check` tells what stays
 
 
 def is_locked(path: str) -> bool:

@@ -11,16 +11,16 @@ short command has.
 from __future__ import annotations
 
 import os
-import sqlite3
-import threading
-from contextlib import contextmanager
+from _thread import _local
 
 from tuidock.engine.errors import Conflict, SystemFailure, Unsupported
 from tuidock.engine.paths import Paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import sqlite3
+else:
+    import _sqlite3 as sqlite3  # the package around it brings datetime and adapters that nothing here uses
 
 SCHEMA_VERSION = 1
 
@@ -64,7 +64,7 @@ class State:
 
     def __init__(self, paths: Paths, *, read_only: bool = False) -> None:
         self.paths, self.read_only = paths, read_only
-        self._local = threading.local()
+        self._local = _local()
 
     def read(self) -> sqlite3.Connection:
         """A connection for queries; each statement sees one committed state.
@@ -76,8 +76,7 @@ class State:
             connection = self._local.connection = self._open()
         return connection
 
-    @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
+    def write(self) -> Transaction:
         """One IMMEDIATE transaction: committed when the block ends, rolled back when it raises.
 
         Raises Conflict in read-only mode, SystemFailure when the disk is full or the file damaged.
@@ -89,22 +88,7 @@ class State:
             raise Unsupported(
                 f"{self.paths.database} is from a newer tuidock and only read; upgrade tuidock to change it"
             )
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
-            raise SystemFailure(f"cannot change {self.paths.database}: {error}") from error
-        try:
-            yield connection
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-        try:
-            connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise SystemFailure(f"cannot commit to {self.paths.database}: {error}") from error
+        return Transaction(connection, self.paths.database)
 
     def close(self) -> None:
         """Closes this thread's connection."""
@@ -140,6 +124,36 @@ class State:
             connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         connection.execute("COMMIT")
         os.chmod(self.paths.database, 0o600)
+
+
+class Transaction:
+    """The block of `State.write`."""
+
+    __slots__ = ("_connection", "_path")
+
+    def __init__(self, connection: sqlite3.Connection, path: str) -> None:
+        self._connection, self._path = connection, path
+
+    def __enter__(self) -> sqlite3.Connection:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise SystemFailure(f"cannot change {self._path}: {error}") from error
+        return self._connection
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            self._roll_back()
+            return
+        try:
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            raise SystemFailure(f"cannot commit to {self._path}: {error}") from error
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
 
 
 def pack(items: dict[str, str]) -> str:

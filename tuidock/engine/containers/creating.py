@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import time
-from contextlib import ExitStack
 
+from tuidock.engine import fastjson
 from tuidock.engine.containers import mounting, names, rootfs, rows, wiring
 from tuidock.engine.containers.merge import merge_config
 from tuidock.engine.errors import EngineError, InvalidArgument, NotFound
 from tuidock.engine.events import append
-from tuidock.engine.files import refuse, write_atomic
+from tuidock.engine.files import Undo, refuse, remove_tree, write_atomic
 from tuidock.engine.instance import Instance
 from tuidock.engine.named import Named
 from tuidock.engine.runtime import spec
@@ -53,10 +51,10 @@ def create(instance: Instance, request: CreateRequest, image: ImageView) -> str:
     _validate(config, host_config)
     paths = instance.paths
     directory = paths.container(container_id)
-    with ExitStack() as undo:
+    with Undo() as undo:
         try:
             os.mkdir(directory, 0o700)
-            undo.callback(shutil.rmtree, directory, ignore_errors=True)
+            undo.add(remove_tree, directory)
             os.mkdir(directory + "/logs", 0o700)
             rootfs.make_layer(directory, image.lower)
         except OSError as error:
@@ -64,9 +62,9 @@ def create(instance: Instance, request: CreateRequest, image: ImageView) -> str:
         wanted = mounting.collect(config, host_config, lambda reference: _mounts_of(instance, reference))
         points, made = _realise(instance, wanted, image)
         for volume in made:
-            undo.callback(_drop_volume, instance, volume)
+            undo.add(_drop_volume, instance, volume)
         name = _commit(instance, container_id, request.name, config, host_config, image, points)
-        undo.pop_all()
+        undo.keep()
     document = {
         "Version": CREATE_VERSION, "Id": container_id, "Name": name, "Created": time.time_ns(),
         "Image": config["Image"], "ImageId": image.id, "Config": config, "HostConfig": host_config,
@@ -74,7 +72,7 @@ def create(instance: Instance, request: CreateRequest, image: ImageView) -> str:
         "Addresses": [list(pair) for pair in _addresses(instance, container_id)],
         "CreateDurationNs": time.monotonic_ns() - began,
     }  # fmt: skip
-    write_atomic(directory + "/create.json", json.dumps(document, separators=(",", ":")), 0o600)
+    write_atomic(directory + "/create.json", fastjson.dumps(document), 0o600)
     append(paths.journal, "container", "create", container_id, name, image=str(config["Image"]))
     return container_id
 

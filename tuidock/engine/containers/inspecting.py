@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 
+from tuidock.engine import fastjson
 from tuidock.engine.containers.rows import one_container, writable_size
 from tuidock.engine.files import read_pairs
 from tuidock.engine.instance import Instance
@@ -30,7 +30,7 @@ def rfc3339(moment: int) -> str:
 def request_of(instance: Instance, container_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Config and HostConfig as they were asked for and merged with the image."""
     row = instance.state.read().execute("SELECT request FROM containers WHERE id = ?", (container_id,)).fetchone()
-    document = json.loads(row[0]) if row else {}
+    document = fastjson.loads(row[0]) if row else {}
     return document.get("Config", {}), document.get("HostConfig", {})
 
 

@@ -10,7 +10,6 @@ import os
 import select
 import signal
 import time
-from contextlib import AbstractContextManager
 
 from tuidock.engine.files import is_alive, locked, read_text, write_atomic
 from tuidock.engine.instance import Instance
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def move_lock(instance: Instance, container_id: str) -> AbstractContextManager[int]:
+def move_lock(instance: Instance, container_id: str) -> locked:
     """Holds the container's lock; the value is its descriptor, which a starting shim inherits."""
     directory = instance.paths.container_run(container_id)
     os.makedirs(directory, mode=0o711, exist_ok=True)

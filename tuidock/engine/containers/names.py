@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 
 from tuidock.engine.errors import InvalidArgument, NameTaken
 
@@ -49,10 +48,14 @@ def free_name(db: sqlite3.Connection) -> str:
     """Two words that no container bears; a number follows when luck runs out."""
     taken = {row[0] for row in db.execute("SELECT name FROM containers")}
     for attempt in range(1000):
-        name = f"{random.choice(_FIRST)}_{random.choice(_SECOND)}" + (str(attempt // 10) if attempt >= 10 else "")
+        name = f"{_choose(_FIRST)}_{_choose(_SECOND)}" + (str(attempt // 10) if attempt >= 10 else "")
         if name not in taken:
             return name
     return "container_" + os.urandom(8).hex()
+
+
+def _choose(words: list[str]) -> str:
+    return words[int.from_bytes(os.urandom(4), "little") % len(words)]
 
 
 def claim_name(db: sqlite3.Connection, name: str) -> str:

@@ -8,13 +8,13 @@ which the next sweep deletes.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 
 from tuidock.engine.containers.moves import move_lock, send_signal, status_of, wait_for_end, write_intent
 from tuidock.engine.containers.stopping import KILL_TIMEOUT
 from tuidock.engine.errors import EngineError, SystemFailure, WrongState
 from tuidock.engine.events import append
+from tuidock.engine.files import remove_tree
 from tuidock.engine.instance import Instance
 from tuidock.engine.runtime.status import read_pid
 
@@ -52,7 +52,7 @@ def remove_many(
     if volumes and drop_volumes is not None and anonymous:
         drop_volumes(anonymous)
     for path in trash:
-        shutil.rmtree(path, ignore_errors=True)
+        remove_tree(path)
     return [(container_id, failures.get(container_id)) for container_id, _ in targets]
 
 
@@ -96,7 +96,7 @@ def _bury(instance: Instance, container_id: str) -> str:
         os.rename(paths.container(container_id), grave)
     except FileNotFoundError:
         pass
-    shutil.rmtree(paths.container_run(container_id), ignore_errors=True)
+    remove_tree(paths.container_run(container_id))
     return grave
 
 

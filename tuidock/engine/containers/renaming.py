@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
+from tuidock.engine import fastjson
 from tuidock.engine.containers.moves import move_lock
 from tuidock.engine.containers.names import claim_name
 from tuidock.engine.events import append
@@ -19,9 +18,9 @@ def rename(instance: Instance, container: Container, new_name: str) -> None:
             name = claim_name(db, new_name)
             db.execute("UPDATE containers SET name = ? WHERE id = ?", (name, container.id))
         path = instance.paths.container(container.id) + "/create.json"
-        document = json.loads(read_text(path) or "{}")
+        document = fastjson.loads(read_text(path) or "{}")
         document["Name"] = name
-        write_atomic(path, json.dumps(document, separators=(",", ":")), 0o600)
+        write_atomic(path, fastjson.dumps(document), 0o600)
     append(
         instance.paths.journal,
         "container",

@@ -7,10 +7,9 @@ between the image and the container's own layer: so they never show in diff or c
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 
-from tuidock.engine.files import sync_directory
+from tuidock.engine.files import remove_tree, sync_directory
 from tuidock.engine.named import Named
 from tuidock.engine.paths import Paths
 
@@ -95,7 +94,7 @@ def _make(directory: str, lower: tuple[str, ...]) -> None:
             os.close(os.open(f"{temporary}/{path}", os.O_CREAT | os.O_WRONLY | os.O_EXCL | os.O_CLOEXEC, 0o644))
         os.rename(temporary, directory)
     except OSError:
-        shutil.rmtree(temporary, ignore_errors=True)
+        remove_tree(temporary)
         if not os.path.isdir(directory):  # another create may have been faster; its layer is the same
             raise
     sync_directory(os.path.dirname(directory))

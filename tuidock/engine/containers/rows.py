@@ -9,9 +9,10 @@ import os
 import sqlite3
 from collections.abc import Mapping
 
+from tuidock.engine import fastjson
 from tuidock.engine.errors import AmbiguousId, NotFound
 from tuidock.engine.instance import Instance
-from tuidock.engine.runtime.status import read_status
+from tuidock.engine.runtime.status import Status, read_status
 from tuidock.engine.state import pack, unpack
 from tuidock.engine.types import Container, Endpoint, MountPoint, PortBinding
 
@@ -42,8 +43,10 @@ def resolve(db: sqlite3.Connection, reference: str) -> str:
     return str(rows[0][0])
 
 
-def list_containers(instance: Instance, *, all_: bool = True, only: str = "") -> list[Container]:
-    """Containers as values, newest first; `only` limits the list to one id."""
+def list_containers(
+    instance: Instance, *, all_: bool = True, only: str = "", states: dict[str, Status] | None = None
+) -> list[Container]:
+    """Containers as values, newest first; `only` limits the list to one id, `states` gets what the kernel did."""
     db = instance.state.read()
     where, parameters = ("WHERE id = ?", (only,)) if only else ("", ())
     rows = db.execute(f"SELECT {_COLUMNS} FROM containers {where} ORDER BY created DESC", parameters).fetchall()
@@ -51,7 +54,10 @@ def list_containers(instance: Instance, *, all_: bool = True, only: str = "") ->
     endpoints = _endpoints(db, only)
     found = []
     for row in rows:
-        container = _container(instance, row, claims, endpoints)
+        state = read_status(instance.paths, str(row[0]))
+        if states is not None:
+            states[str(row[0])] = state
+        container = _container(instance, row, state, claims, endpoints)
         if container is not None and (all_ or container.status in ("running", "paused", "restarting")):
             found.append(container)
     return found
@@ -70,12 +76,10 @@ def insert(
     config: Mapping[str, Any], host_config: Mapping[str, Any], points: tuple[MountPoint, ...],
 ) -> None:  # fmt: skip
     """The row of a new container and its uses of volumes."""
-    import json
-
     words = [*(config.get("Entrypoint") or []), *(config.get("Cmd") or [])]
     exposed = " ".join(sorted({*(config.get("ExposedPorts") or {}), *(host_config.get("PortBindings") or {})}))
     policy = str((host_config.get("RestartPolicy") or {}).get("Name") or "no")
-    request = json.dumps({"Config": config, "HostConfig": host_config}, separators=(",", ":"))
+    request = fastjson.dumps({"Config": config, "HostConfig": host_config})
     db.execute(
         "INSERT INTO containers(id, name, image, image_id, created, command, restart_policy, auto_remove, tty, "
         "open_stdin, exposed, labels, mounts, request) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -93,13 +97,13 @@ def insert(
 def _container(
     instance: Instance,
     row: tuple[object, ...],
+    state: Status,
     claims: dict[str, list[PortBinding]],
     endpoints: dict[str, list[Endpoint]],
 ) -> Container | None:
     (id_, name, image, image_id, command, created, policy, auto_remove, tty, stdin, exposed, labels, mounts, error, code,
      removing) = row  # fmt: skip
     identity = str(id_)
-    state = read_status(instance.paths, identity)
     status, exit_code, message = state.status, state.exit_code, state.error
     if removing:
         status = "removing"

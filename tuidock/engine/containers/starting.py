@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from contextlib import ExitStack
 
 from tuidock.engine.containers import rootfs, wiring
 from tuidock.engine.containers.creating import ImageView
@@ -13,7 +12,7 @@ from tuidock.engine.containers.inspecting import request_of
 from tuidock.engine.containers.moves import move_lock, read_intent, status_of, write_intent
 from tuidock.engine.containers.sweep import heal
 from tuidock.engine.errors import EngineError, InvalidArgument, StartFailed, WrongState
-from tuidock.engine.files import read_text, refuse, write_atomic
+from tuidock.engine.files import Undo, read_text, refuse, write_atomic
 from tuidock.engine.instance import Instance
 from tuidock.engine.runtime import defaults, seccomp, shim, spec
 from tuidock.engine.runtime.cgroup import as_record, detect
@@ -47,11 +46,11 @@ def start(
             raise WrongState(f"container {row.name} is marked for removal and cannot be started")
         heal(instance, row.id, state)
         generation = _next_generation(instance, row.id)
-        with ExitStack() as undo:
+        with Undo() as undo:
             try:
                 lower = rootfs.with_init_layer(instance.paths, image.top_chain_id, image.lower)
                 place = wiring.prepare(instance, row, config, host_config)
-                undo.callback(wiring.release, instance, row, host_config)
+                undo.add(wiring.release, instance, row, host_config)
                 launch = _plan(instance, row, config, host_config, lower, place, generation, tty_size, began)
                 pid = _launch(instance, launch, lock, owner)
             except OSError as error:
@@ -59,7 +58,7 @@ def start(
             except EngineError as error:
                 _remember(instance, row.id, str(error), error.exit_code)
                 raise
-            undo.pop_all()
+            undo.keep()
         if row.error:
             _remember(instance, row.id, "", 0)
     return pid

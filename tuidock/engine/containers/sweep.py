@@ -7,10 +7,9 @@ runs when the app opens and before commands that change something; looking at co
 from __future__ import annotations
 
 import os
-import shutil
 
 from tuidock.engine.containers.moves import move_lock
-from tuidock.engine.files import is_locked
+from tuidock.engine.files import is_locked, remove_tree
 from tuidock.engine.instance import Instance
 from tuidock.engine.runtime import shim
 from tuidock.engine.runtime.status import Status, read_status
@@ -136,7 +135,7 @@ def _sweep_kernel(instance: Instance, living: set[str], known: set[str]) -> list
                 continue
             clean_kernel(instance, container_id)
         if container_id not in known:
-            shutil.rmtree(instance.paths.container_run(container_id), ignore_errors=True)
+            remove_tree(instance.paths.container_run(container_id))
         done.append(f"control groups of {container_id[:12]} removed")
     prefixes = {instance.veth(container_id)[:-1] for container_id in living}
     for link in _links(instance):
@@ -157,7 +156,7 @@ def _sweep_disk(instance: Instance, rows: dict[str, str]) -> list[str]:
     done = []
     paths = instance.paths
     for name in os.listdir(paths.trash):
-        shutil.rmtree(f"{paths.trash}/{name}", ignore_errors=True)
+        remove_tree(f"{paths.trash}/{name}")
         done.append(f"trash {name} emptied")
     for container_id in rows:
         if not os.path.isdir(paths.container(container_id)) and not _is_busy(instance, container_id):
@@ -172,7 +171,7 @@ def _sweep_disk(instance: Instance, rows: dict[str, str]) -> list[str]:
         # a create that was killed: create.json is written last, after the row is committed
         half_made = not os.path.exists(f"{paths.containers}/{name}/create.json")
         if name not in rows and half_made and not _is_busy(instance, name):
-            shutil.rmtree(f"{paths.containers}/{name}", ignore_errors=True)
-            shutil.rmtree(paths.container_run(name), ignore_errors=True)
+            remove_tree(f"{paths.containers}/{name}")
+            remove_tree(paths.container_run(name))
             done.append(f"half-made container {name[:12]} removed")
     return done

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tuidock.engine.runtime.stats import Sampler
+    from tuidock.engine.runtime.status import Status
 
 
 class Looking(Door):
@@ -23,19 +24,18 @@ class Looking(Door):
 
     def containers(self, all: bool = True) -> list[Container]:
         """Newest first; all=False leaves out those that do not run. A lost shim is replaced on the way."""
-        found = rows.list_containers(self.instance, all_=all)
-        if not self.read_only and self._heal(found):
+        states: dict[str, Status] = {}
+        found = rows.list_containers(self.instance, all_=all, states=states)
+        if not self.read_only and self._heal(found, states):
             found = rows.list_containers(self.instance, all_=all)
         return found
 
-    def _heal(self, found: list[Container]) -> bool:
+    def _heal(self, found: list[Container], states: dict[str, Status]) -> bool:
         """Puts right what the list shows: containers without a shim, ends that nobody cleaned up, --rm leftovers."""
-        from tuidock.engine.runtime.status import read_status
-
         healed = False
         for container in found:
             if container.status == "running" or (container.status == "exited" and container.exit_code == 255):
-                state = read_status(self.instance.paths, container.id)
+                state = states[container.id]
                 if state.needs_shim or state.orphaned:
                     from tuidock.engine.containers.sweep import heal
 

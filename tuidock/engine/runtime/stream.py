@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-import socket
-import struct
+from struct import Struct, pack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from typing import Final
+else:
+    import _socket as socket  # the module around it brings selectors and enums
 
 HELLO: Final = 0
 STDIN: Final = 1
@@ -21,7 +23,7 @@ LOST: Final = 18
 STATE: Final = 19
 
 WANT_STDIN, WANT_STDOUT, WANT_STDERR = 1, 2, 4
-_HEADER: Final = struct.Struct("<BBHI")
+_HEADER: Final = Struct("<BBHI")
 HEADER_SIZE: Final = _HEADER.size
 
 
@@ -47,12 +49,18 @@ def split(buffer: bytearray) -> list[tuple[int, int, bytes]]:
 
 def resize(rows: int, columns: int) -> bytes:
     """A RESIZE frame."""
-    return frame(RESIZE, struct.pack("<HH", rows, columns))
+    return frame(RESIZE, pack("<HH", rows, columns))
 
 
 def signal(number: int) -> bytes:
     """A SIGNAL frame."""
-    return frame(SIGNAL, struct.pack("<I", number))
+    return frame(SIGNAL, pack("<I", number))
+
+
+def socket_pair() -> tuple[socket.socket, socket.socket]:
+    """The two ends of an owner's stream."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    return ours, theirs
 
 
 def connect(run: str, wants: int = WANT_STDIN | WANT_STDOUT | WANT_STDERR) -> socket.socket:

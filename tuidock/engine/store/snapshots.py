@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-import secrets
+import sys
 
 from tuidock.engine.errors import BadContent
 from tuidock.engine.files import sync_directory
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _DRAFT = ".new-"
+_GET_FLAGS, _SET_FLAGS, _TOP_DIRECTORY = 0x80086601, 0x40086602, 0x00020000
 
 
 class Draft:
@@ -30,7 +31,7 @@ class Draft:
 
     def __init__(self, paths: Paths) -> None:
         self._paths = paths
-        self.path = f"{paths.snapshots}/{_DRAFT}{secrets.token_hex(8)}"
+        self.path = f"{paths.snapshots}/{_DRAFT}{os.urandom(8).hex()}"
         os.mkdir(self.path, 0o710)
         self._lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
@@ -100,6 +101,7 @@ class Snapshots:
     def draft(self) -> Draft:
         """A new layer to fill."""
         os.makedirs(self._paths.snapshots, mode=0o710, exist_ok=True)
+        _spread(self._paths.snapshots)
         return Draft(self._paths)
 
     def commit(self, draft: Draft, chain_id: str) -> None:
@@ -153,3 +155,21 @@ class Snapshots:
             finally:
                 os.close(fd)
         return swept
+
+
+def _spread(directory: str) -> None:
+    """Lets ext4 put the trees in this directory far from each other (chattr +T); other file systems do not know it.
+
+    ext4 does not use the inode of a removed file again for some seconds, but looks at each one whenever a file is made
+    nearby: a load after the removal of an image took 5 to 8 seconds, and takes 1 to 2 elsewhere on the disk.
+    """
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        raw = fcntl.ioctl(fd, _GET_FLAGS, bytes(8))
+        flags = int.from_bytes(raw[:4], sys.byteorder)
+        if not flags & _TOP_DIRECTORY:
+            fcntl.ioctl(fd, _SET_FLAGS, (flags | _TOP_DIRECTORY).to_bytes(8, sys.byteorder))
+    except OSError:
+        pass
+    finally:
+        os.close(fd)

@@ -6,16 +6,15 @@ So no half removed tree is ever visible under its name, and a reader of the list
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 
+from tuidock.engine.files import remove_tree
 from tuidock.engine.paths import Paths
 
 
 def discard(paths: Paths, path: str) -> str:
     """Moves a directory or file to the trash and answers where it lies now; "" when it was not there."""
     os.makedirs(paths.trash, mode=0o700, exist_ok=True)
-    target = f"{paths.trash}/{secrets.token_hex(8)}"
+    target = f"{paths.trash}/{os.urandom(8).hex()}"
     try:
         os.rename(path, target)
     except FileNotFoundError:
@@ -26,7 +25,7 @@ def discard(paths: Paths, path: str) -> str:
 def empty(target: str) -> None:
     """Unlinks what `discard` answered; what another process removes at the same time is no error."""
     if target:
-        shutil.rmtree(target, ignore_errors=True)
+        remove_tree(target)
 
 
 def sweep(paths: Paths) -> int:
