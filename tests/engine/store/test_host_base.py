@@ -52,7 +52,12 @@ def test_its_programs_run_in_it(rootfs: Path) -> None:
     script = (
         'set -e; id -un; seq 3 | sort -r | tr "\\n" " "; echo "a b" | awk "{print \\$2}"; expr 6 \\* 7; [ -L /bin ]'
     )
-    done = subprocess.run(["chroot", str(rootfs), "/bin/sh", "-c", script], capture_output=True, text=True, env={})
+    done = subprocess.run(
+        ["chroot", str(rootfs), "/bin/sh", "-c", script],
+        capture_output=True,
+        text=True,
+        env={"PATH": os.environ["PATH"]},
+    )
     assert (done.returncode, done.stdout.split()) == (0, ["root", "3", "2", "1", "b", "42"]), done.stderr
 
 
