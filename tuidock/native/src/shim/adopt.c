@@ -133,6 +133,16 @@ static int adopt(struct monitor *monitor)
     return 0;
 }
 
+/* No pid file: the shim was killed before the container ran, or at the very end of its end. Nobody has the lock, so what
+ * bears the container's names is nobody's. */
+static int clear_away(struct monitor *monitor)
+{
+    struct failure failure;
+    if (record_read(&monitor->record, monitor->container_dir, &failure) >= 0)
+        monitor_release(monitor);
+    return 1;
+}
+
 /* 1: there is nothing to adopt (a living shim, or an end that is finished). */
 static int adopt_steps(struct monitor *monitor)
 {
@@ -147,7 +157,7 @@ static int adopt_steps(struct monitor *monitor)
         return error == -EWOULDBLOCK ? 1 : error;
     error = pid_read(monitor->run_dir, &monitor->pids);
     if (error < 0)
-        return error == -ENOENT ? 1 : error;
+        return error == -ENOENT ? clear_away(monitor) : error;
     boot_id(boot, sizeof boot);
     if (strcmp(boot, monitor->pids.boot))
         return -ESTALE;

@@ -247,7 +247,7 @@ int monitor_watch(struct monitor *monitor)
 
 void monitor_release(struct monitor *monitor)
 {
-    static const char *const names[] = {"pid", "restarting", "attach", "out", "err"};
+    static const char *const names[] = {"restarting", ".restarting.tmp", "attach", "out", "err", ".pid.tmp", "pid"};
     relay_close(monitor);
     nft_remove_ports(&monitor->record);
     net_detach(&monitor->record);

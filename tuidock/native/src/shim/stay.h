@@ -28,11 +28,13 @@ enum {
 };
 
 struct monitor;
+struct watch;
 
+typedef void watch_ready(struct monitor *monitor, struct watch *watch, uint32_t events);
 struct watch {
     int fd;
     uint32_t events;               /* 0: not in the epoll set (a set with no events would still report HUP, and spin) */
-    void (*ready)(struct monitor *monitor, struct watch *watch, uint32_t events);
+    watch_ready *ready;
 };
 int watch_set(struct monitor *monitor, struct watch *watch, uint32_t events);
 void watch_close(struct monitor *monitor, struct watch *watch);
