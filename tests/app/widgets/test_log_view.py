@@ -314,6 +314,20 @@ async def test_an_empty_log_says_why(tmp_path: Path) -> None:
         assert screen(app.view) == ["  log driver none"]
 
 
+async def test_a_hidden_view_sleeps_and_catches_up(tmp_path: Path) -> None:
+    append(tmp_path / "a", 1, record(b"one"))
+    app = LogApp(tmp_path / "a")
+    async with app.run_test(size=(80, 20)) as pilot:
+        app.view.display = False
+        await pilot.pause()
+        assert not app.view._listening
+        append(tmp_path / "a", 1, record(b"two", 1))
+        app.view.display = True
+        await until(lambda: screen(app.view) == ["one", "two"])
+        append(tmp_path / "a", 1, record(b"three", 2))
+        await until(lambda: screen(app.view)[-1] == "three")
+
+
 async def test_threads_and_descriptors_end_with_the_view(tmp_path: Path) -> None:
     import os
     import threading

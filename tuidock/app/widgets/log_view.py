@@ -123,6 +123,7 @@ class LogView(LogActions, LogDrawing, Widget, can_focus=True):
         self._watch: DirectoryWatch | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listening = False
+        self._hidden = False
         self._looked = 0.0
         self._told_state = ""
         self._told_search: tuple[int, float, bool] | None = None
@@ -426,7 +427,7 @@ class LogView(LogActions, LogDrawing, Widget, can_focus=True):
 
     def _listen(self) -> None:
         """Wait for news of the directories, without a thread and without looking."""
-        if self._session is None or not self.is_mounted or not self.display or self._listening:
+        if self._session is None or not self.is_mounted or self._hidden or self._listening:
             return
         if self._watch is None:
             try:
@@ -472,10 +473,13 @@ class LogView(LogActions, LogDrawing, Widget, can_focus=True):
         self._drop()
 
     def on_show(self) -> None:
+        self._hidden = False
         self._listen()
         self._look()
 
     def on_hide(self) -> None:
+        # nobody sees it, in a tab behind another one for example: the log may grow without anything running here
+        self._hidden = True
         self._deafen()
 
     def on_resize(self, event: events.Resize) -> None:
