@@ -7,6 +7,7 @@ app, and because the engine's state must not live in the process that measures t
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from typing import Any
@@ -81,6 +82,7 @@ class Worker:
 
 
 def main() -> int:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # control-C is for the process that asks
     worker = Worker()
     for line in sys.stdin:
         verb, *words = json.loads(line)
