@@ -107,3 +107,31 @@ def test_the_kernels_own_message_is_in_the_error_of_a_refused_mount(tmp_path: Pa
 
 def test_the_shim_lies_beside_the_extension() -> None:
     assert Path(native.shim_path()).parent == Path(native.__file__).parent
+
+
+def test_a_tree_of_any_depth_is_removed_without_following_links(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/kept").write_text("kept")
+    top = tmp_path / "top"
+    top.mkdir()
+    (top / "link").symlink_to(tmp_path / "outside")
+    (top / ".deep-0").write_text("in the way")
+    fd = os.open(top, os.O_RDONLY)
+    for level in range(1500):
+        os.mkdir("d", dir_fd=fd)
+        if level % 100 == 0:
+            os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=fd))
+        deeper = os.open("d", os.O_RDONLY, dir_fd=fd)
+        os.close(fd)
+        fd = deeper
+    os.close(fd)
+    native.remove_tree(str(top))
+    assert os.listdir(tmp_path) == ["outside"] and os.listdir(tmp_path / "outside") == ["kept"]
+    native.remove_tree(str(top))
+
+
+def test_removing_a_link_removes_only_the_link(tmp_path: Path) -> None:
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "directory")
+    native.remove_tree(str(tmp_path / "link"))
+    assert os.listdir(tmp_path) == ["directory"]

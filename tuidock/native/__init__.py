@@ -186,3 +186,8 @@ def copy_log(segment: int, offset: int, end: int, out: int, err: int, *, timesta
     position = ffi.new("int64_t *", offset)
     _checked(lib().td_log_copy(segment, position, end, out, err, timestamps), "copy the log")
     return int(position[0])
+
+
+def remove_tree(path: str) -> None:
+    """Removes a file, or a directory of any depth with all below it, never through a link; absent is fine."""
+    _checked(lib().td_remove_tree(AT_FDCWD, os.fsencode(path)), "remove", path)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 
-from tuidock.engine.files import remove_tree
 from tuidock.engine.paths import Paths
+from tuidock.native import remove_tree
 
 
 def discard(paths: Paths, path: str) -> str:
@@ -23,9 +23,12 @@ def discard(paths: Paths, path: str) -> str:
 
 
 def empty(target: str) -> None:
-    """Unlinks what `discard` answered; what another process removes at the same time is no error."""
+    """Unlinks what `discard` answered; what cannot be unlinked stays for the next sweep."""
     if target:
-        remove_tree(target)
+        try:
+            remove_tree(target)
+        except OSError:
+            pass
 
 
 def sweep(paths: Paths) -> int:

@@ -6,7 +6,6 @@
  */
 #include "tar.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,7 +17,6 @@
 #include "kernel.h"
 
 #define IN_ROOT (0x10 | 0x02) /* RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS */
-#define DEPTH_LIMIT 200
 
 static int open_directory(struct tree *tree, const char *path)
 {
@@ -197,35 +195,6 @@ int tree_existing_parent(struct tree *tree, const char *path, const char **base)
     return find_parent(tree, path, base, false);
 }
 
-static int remove_directory(int parent, const char *name, int depth)
-{
-    if (unlinkat(parent, name, AT_REMOVEDIR) == 0)
-        return 0;
-    if (errno != ENOTEMPTY && errno != EEXIST)
-        return -errno;
-    if (depth > DEPTH_LIMIT)
-        return -ELOOP;
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    if (!directory) {
-        int rc = -errno;
-        if (fd >= 0)
-            close(fd);
-        return rc;
-    }
-    int rc = 0;
-    for (struct dirent *item; rc == 0 && (item = readdir(directory));) {
-        if (!strcmp(item->d_name, ".") || !strcmp(item->d_name, ".."))
-            continue;
-        if (unlinkat(fd, item->d_name, 0) < 0)
-            rc = errno == EISDIR || errno == EPERM ? remove_directory(fd, item->d_name, depth + 1) : -errno;
-    }
-    closedir(directory);
-    if (rc == 0 && unlinkat(parent, name, AT_REMOVEDIR) < 0)
-        rc = -errno;
-    return rc;
-}
-
 int tree_clear(struct tree *tree, int parent, const char *base, const char *path, bool keep_directory,
                bool *was_whiteout, bool *kept)
 {
@@ -238,11 +207,9 @@ int tree_clear(struct tree *tree, int parent, const char *base, const char *path
             *kept = true;
             return 0;
         }
-        int rc = remove_directory(parent, base, 0);
+        int rc = td_remove_tree(parent, base);
         if (rc < 0)
-            return rc == -ELOOP
-                       ? bad(tree->extract, "entry \"%.200s\" replaces directories that are nested too deep", path)
-                       : failed(tree->extract, rc, "remove the directory \"%.200s\"", path);
+            return failed(tree->extract, rc, "remove the directory \"%.200s\"", path);
     } else {
         *was_whiteout = S_ISCHR(stat.st_mode) && stat.st_rdev == makedev(0, 0);
         if (unlinkat(parent, base, 0) < 0)
