@@ -315,6 +315,8 @@ static int run(const struct record *record, const struct options *options, int c
         return report(&failure);
     }
     close_given(&stdio);
+    if (entered.terminal >= 0)
+        stream_copy_size(entered.terminal);      /* before the command can ask */
     journal(record, "exec_start", id, -1);
     if (write_all(entered.go, "g", 1) < 0)
         return 125;

@@ -89,6 +89,14 @@ static int receive_ready(struct launched *launched, struct failure *failure)
     return failure->error ? -failure->error : -EINVAL;
 }
 
+/* Whether the child has reported a failure meanwhile. */
+static bool has_told(const struct launched *launched)
+{
+    struct message message;
+    return recv(launched->status, &message, sizeof message, MSG_PEEK | MSG_DONTWAIT) == (ssize_t)sizeof message &&
+           message.kind == MESSAGE_FAILED;
+}
+
 static void reap(struct launched *launched)
 {
     if (launched->pidfd >= 0)
@@ -170,7 +178,7 @@ int launch(const struct record *record, struct prepared *prepared, const struct 
     close_fd(&child_status);
     child_status = -1;
     rc = attach_network(record, prepared, launched, failure);
-    if (rc == 0)
+    if (rc == 0 || has_told(launched))   /* a child that failed first is the reason why its network was not there */
         rc = receive_ready(launched, failure);
     if (rc < 0)
         reap(launched);

@@ -100,6 +100,7 @@ struct relay_ends { int to_stdin, from_stdout, from_stderr; bool terminal; };   
 struct keys { unsigned char byte[16]; size_t count; };
 int keys_parse(const char *text, struct keys *keys);
 enum { STREAM_DETACHED = -2 };
+void stream_copy_size(int terminal);                                  /* from the caller's terminal */
 int stream_run(const struct relay_ends *ends, const struct keys *keys, int pidfd);  /* until it ended, or detached */
 
 /* cgroup.c */

@@ -96,7 +96,7 @@ static void channel_write(struct channel *channel)
         channel->start = channel->used = 0;
 }
 
-static void copy_size(int terminal)
+void stream_copy_size(int terminal)
 {
     struct winsize size;
     if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
@@ -110,7 +110,7 @@ static void forward_signal(int signals, int pidfd, int terminal)
     if (read(signals, &info, sizeof info) != sizeof info)
         return;
     if (info.ssi_signo == SIGWINCH && terminal >= 0)
-        copy_size(terminal);
+        stream_copy_size(terminal);
     else if (info.ssi_signo != SIGWINCH)
         pidfd_signal_(pidfd, (int)info.ssi_signo);
 }
@@ -181,13 +181,10 @@ int stream_run(const struct relay_ends *ends, const struct keys *keys, int pidfd
         channel[i].ended = channel[i].from < 0;
     if (ends->to_stdin >= 0)
         set_nonblocking(ends->to_stdin);
-    if (ends->terminal) {
-        copy_size(ends->from_stdout);
-        if (ends->to_stdin >= 0 && tcgetattr(STDIN_FILENO, &before) == 0) {
-            raw = before;
-            cfmakeraw(&raw);
-            restore = tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == 0;
-        }
+    if (ends->terminal && ends->to_stdin >= 0 && tcgetattr(STDIN_FILENO, &before) == 0) {
+        raw = before;
+        cfmakeraw(&raw);
+        restore = tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == 0;
     }
     rc = loop(channel, keys, pidfd, signals, ends->terminal ? ends->from_stdout : -1);
     if (restore)
