@@ -21,7 +21,7 @@ import zstandard
 
 from tests.engine.store.archives import config, docker_archive, layer, oci_archive, sha256, tar_of
 from tests.engine.store.conftest import Store
-from tuidock.engine.errors import BadContent
+from tuidock.engine.errors import BadContent, SystemFailure
 from tuidock.engine.store import images, loading, operations
 
 BASE = layer({"bin": None, "bin/sh": b"#!", "etc": None, "etc/conf": b"base"})
@@ -288,6 +288,33 @@ def test_a_kill_at_any_step_leaves_nothing_visible_or_the_whole_image(new_store:
         assert store.load(raw) == ["demo:latest"]
         assert store.problems() == []
         shutil.rmtree(store.paths.root)
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small file system needs root")
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", small], check=True)
+    try:
+        store = Store(str(small / "root"))
+        with pytest.raises(SystemFailure, match="No space left on device; free some space"):
+            store.load(docker_archive([([BIG, layer({"f": os.urandom(900_000)})], ["demo"])]))
+        assert store.is_empty()
+        store.state.close()
+    finally:
+        subprocess.run(["umount", small], check=True)
+
+
+def test_many_loads_of_one_image_at_once_make_one_image(store: Store, tmp_path: Path) -> None:
+    archive = tmp_path / "image.tar"
+    archive.write_bytes(docker_archive([([BASE, BIG], ["demo"])]))
+    script = KILLED.replace("sys.stdin.buffer", "open(sys.argv[3], 'rb')")
+    command = [sys.executable, "-c", script, store.paths.root, "0", str(archive)]
+    children = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(6)]
+    assert [child.wait(120) for child in children] == [0] * 6
+    assert [image.references for image in images.list_images(store.state, {})] == [("demo:latest",)]
+    assert store.problems() == []
 
 
 # --- other programs' archives

@@ -15,6 +15,8 @@ from tuidock.engine.store.layers import room
 from tuidock.engine.store.snapshots import Draft, Snapshots
 from tuidock.native.extractor import ExtractError, Extractor
 
+#: What `looks_like_tar` wants to see (bytes).
+HEADER = 512
 #: Smaller layers are not worth a thread (bytes).
 WORTHWHILE = 1 << 18
 

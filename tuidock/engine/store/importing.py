@@ -7,6 +7,7 @@ The config holds only the changes that were asked for, so an image imported with
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 
 from tuidock.engine.events import append
 from tuidock.engine.oci import image_config
@@ -14,16 +15,18 @@ from tuidock.engine.oci.reference import Reference
 from tuidock.engine.paths import Paths
 from tuidock.engine.state import State
 from tuidock.engine.store import collection, images
+from tuidock.engine.store.ahead import HEADER, Ahead, looks_like_tar
 from tuidock.engine.store.assembly import Assembly
 from tuidock.engine.store.changes import apply
 from tuidock.engine.store.compression import SNIFF, Peeked, inflate, kind_of
 from tuidock.engine.store.content import CHUNK, ContentStore, Ingest
 from tuidock.engine.store.loading import host_platform, reader_of, size_of
+from tuidock.engine.store.snapshots import Snapshots
 from tuidock.engine.types import Progress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
     from typing import Any, BinaryIO
 
 
@@ -43,10 +46,10 @@ def _import(
     state: State, paths: Paths, source: BinaryIO, tags: list[Reference], message: str, config: dict[str, Any]
 ) -> Iterator[Progress]:
     collection.sweep(paths)
-    with ContentStore(paths).ingests() as ingests, Assembly(state, paths) as assembly:
+    with ContentStore(paths).ingests() as ingests, ExitStack() as begun, Assembly(state, paths) as assembly:
         blob = ingests.new()
-        yield from _receive(source, blob)
-        yield from assembly.add(blob)
+        ahead = yield from _receive(source, blob, Snapshots(paths), begun)
+        yield from assembly.add(blob, ahead=ahead)
         made = single_layer_config(assembly.diff_ids, config, message, time.time_ns())
         yield Progress(made.id[7:19], "committing")
         assembly.commit(made, tags)
@@ -56,7 +59,9 @@ def _import(
     yield Progress(made.id, "imported")
 
 
-def _receive(source: BinaryIO, blob: Ingest) -> Iterator[Progress]:
+def _receive(
+    source: BinaryIO, blob: Ingest, snapshots: Snapshots, begun: ExitStack
+) -> Generator[Progress, None, Ahead | None]:
     total, done, reported = size_of(source), 0, 0
     peeked = Peeked(reader_of(source))
     if kind_of(peeked.peek(SNIFF)) in ("bzip2", "xz"):  # layers may be gzip or zstd only, these are stored inflated
@@ -64,13 +69,22 @@ def _receive(source: BinaryIO, blob: Ingest) -> Iterator[Progress]:
         total = 0
     else:
         chunks = iter(lambda: peeked.read(CHUNK), b"")
+    ahead: Ahead | None = None
+    if looks_like_tar(peeked.peek(HEADER)):
+        ahead = Ahead(snapshots, blob)
+        begun.callback(ahead.close)
     for chunk in chunks:
         blob.write(chunk)
+        if ahead:
+            ahead.grown()
         done += len(chunk)
         if done - reported >= 4 << 20:
             reported = done
             yield Progress("archive", "reading", done, total)
     blob.finish()
+    if ahead:
+        ahead.complete()
+    return ahead
 
 
 def single_layer_config(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tuidock.engine.errors import Unsupported
 from tuidock.engine.events import append
+from tuidock.engine.files import refuse
 from tuidock.engine.paths import Paths
 from tuidock.engine.state import State
 from tuidock.engine.store import images
@@ -15,18 +16,31 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 
+def _told(work: Iterator[Progress], tried: str) -> Iterator[Progress]:
+    """The work, with a refusal of the system (a full disk, an unreadable source) as a sentence."""
+    try:
+        yield from work
+    except OSError as error:
+        raise refuse(error, tried) from error
+
+
 def load(state: State, paths: Paths, source: BinaryIO) -> Iterator[Progress]:
     """See `loading.load`."""
     from tuidock.engine.store import loading
 
-    return loading.load(state, paths, source)
+    return _told(loading.load(state, paths, source), "load the archive")
 
 
 def save(state: State, paths: Paths, references: Sequence[str], target: BinaryIO) -> None:
     """See `saving.save`."""
     from tuidock.engine.store import saving
 
-    saving.save(state, paths, references, target)
+    try:
+        saving.save(state, paths, references, target)
+    except BrokenPipeError:  # who reads the archive has had enough, and knows it
+        raise
+    except OSError as error:
+        raise refuse(error, f"save {', '.join(references)}") from error
 
 
 def import_image(
@@ -35,7 +49,7 @@ def import_image(
     """See `importing.import_image`."""
     from tuidock.engine.store import importing
 
-    return importing.import_image(state, paths, source, reference, message, changes)
+    return _told(importing.import_image(state, paths, source, reference, message, changes), "import the tar")
 
 
 def pull(state: State, paths: Paths, reference: str) -> Iterator[Progress]:
@@ -48,7 +62,7 @@ def pull(state: State, paths: Paths, reference: str) -> Iterator[Progress]:
             f"cannot pull {wanted.familiar}: registries come with the next version; use load or import,"
             f" or `tuidock pull {host_base.NAME}`, which is made from this machine's own programs"
         )
-    return host_base.make(state, paths, wanted)
+    return _told(host_base.make(state, paths, wanted), f"make {host_base.NAME}")
 
 
 def tag(state: State, paths: Paths, source: str, target: str) -> None:

@@ -62,8 +62,19 @@ int entry_next(struct reader *reader, struct entry *entry);                 /* 1
 void entry_free(struct entry *entry);
 static inline uint64_t padding(uint64_t size) { return (BLOCK - size % BLOCK) % BLOCK; }
 
-/* sparse.c */
+/* pax.c */
 struct pax_sparse { int major, minor; bool named; };
+struct pax {
+    const char *path, *linkpath;
+    int64_t size, uid, gid;                 /* -1: not given */
+    bool has_mtime;
+    struct timespec mtime;
+    struct pax_sparse sparse;
+    int64_t sparse_offset, real_size;
+};
+int pax_parse(struct reader *reader, struct entry *entry, struct pax *pax, char *text, size_t size);
+
+/* sparse.c */
 int sparse_old(struct reader *reader, struct entry *entry, const char *header);
 int sparse_pax(struct reader *reader, struct entry *entry, const struct pax_sparse *pax);
 int sparse_add(struct reader *reader, struct entry *entry, uint64_t offset, uint64_t length);
