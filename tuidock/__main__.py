@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> int:
     from tuidock.cli.main import main as run
 
-    return run(sys.argv[1:], open_app)
+    code = run(sys.argv[1:], open_app)
+    # everything is written and closed: taking the interpreter apart piece by piece would only take time
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def open_app(root: str, read_only: bool) -> int:

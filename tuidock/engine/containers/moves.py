@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import time
 
 from tuidock.engine.files import is_alive, locked, read_text, write_atomic
@@ -18,7 +17,10 @@ from tuidock.engine.runtime.status import PidRecord, Status, read_pid, read_stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Sequence
+else:
+    import _signal as signal  # the module around it turns numbers into enums
 
 
 def move_lock(instance: Instance, container_id: str) -> locked:

@@ -8,7 +8,6 @@ which the next sweep deletes.
 from __future__ import annotations
 
 import os
-import signal
 
 from tuidock.engine.containers.moves import move_lock, send_signal, status_of, wait_for_end, write_intent
 from tuidock.engine.containers.stopping import KILL_TIMEOUT
@@ -20,7 +19,10 @@ from tuidock.engine.runtime.status import read_pid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable, Sequence
+else:
+    import _signal as signal  # the module around it turns numbers into enums
 
 
 def remove_many(

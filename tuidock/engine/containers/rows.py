@@ -6,8 +6,6 @@ This is the path of `ps`: two queries and a few small files per container, no JS
 from __future__ import annotations
 
 import os
-import sqlite3
-from collections.abc import Mapping
 
 from tuidock.engine import fastjson
 from tuidock.engine.errors import AmbiguousId, NotFound
@@ -18,6 +16,8 @@ from tuidock.engine.types import Container, Endpoint, MountPoint, PortBinding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping
     from typing import Any
 
 _COLUMNS = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 
 from tuidock.engine.containers.moves import move_lock, send_signal, status_of, wait_for_end, write_intent
@@ -15,7 +14,10 @@ from tuidock.engine.runtime.status import Status, read_pid, read_status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from typing import Any
+else:
+    import _signal as signal  # the module around it turns numbers into enums
 
 #: docker's defaultStopTimeout in seconds, and how long it waits when the signal itself could not be sent.
 STOP_TIMEOUT, UNSENT_TIMEOUT = 10, 2

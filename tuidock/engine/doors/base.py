@@ -39,7 +39,7 @@ class Door:
 
     def _image_view(self, reference: str) -> ImageView:
         from tuidock.engine.containers.creating import ImageView
-        from tuidock.engine.store import images
+        from tuidock.engine.store import lookup
 
-        record = images.resolve(self.instance.state, self.instance.paths, reference)
-        return ImageView(record.id, reference, record.container_config, record.lower, record.top_chain_id)
+        found = lookup.find(self.instance.state, self.instance.paths, reference)
+        return ImageView(found.id, reference, found.config, found.lower, found.top_chain_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 
 from tuidock.engine.errors import NotFound, SystemFailure
@@ -15,6 +14,7 @@ from tuidock.engine.types import Network
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Mapping
     from typing import Any, Final
 
@@ -205,6 +205,8 @@ def inspect(db: sqlite3.Connection, network: Network) -> dict[str, Any]:
 
 def restore(db: sqlite3.Connection, instance: Instance, old: str) -> int:
     """Take the networks over from an older database, if it can still be read; returns how many there are then."""
+    import sqlite3
+
     rows: list[tuple[object, ...]] = []
     try:
         source = sqlite3.connect(old)

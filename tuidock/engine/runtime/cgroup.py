@@ -8,7 +8,6 @@ the parent is prepared here because a cpuset of v1 and the controllers of v2 hav
 from __future__ import annotations
 
 import os
-import signal
 import time
 
 from tuidock.engine.errors import SystemFailure
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Cgroups", "Setting", "Usage", "as_record", "detect"]
 
 ROOT: Final = "/sys/fs/cgroup"
+_SIGKILL: Final = 9
 _V1_CONTROLLERS: Final = ("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "name=systemd")
 _V2_CONTROLLERS: Final = ("cpu", "cpuset", "io", "memory", "pids")
 #: v1 says "no limit" with the largest number of whole pages.
@@ -215,7 +215,7 @@ class Cgroups:
             stopped = self.version == 1 and files.try_write(f"{directory}/freezer.state", "FROZEN")
             for pid in self.pids(container_id):
                 try:
-                    os.kill(pid, signal.SIGKILL)
+                    os.kill(pid, _SIGKILL)
                 except ProcessLookupError:
                     pass
             if stopped:

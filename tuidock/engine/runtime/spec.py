@@ -6,8 +6,6 @@ read off what any `run` line means, and a policy restart in the shim needs no Py
 
 from __future__ import annotations
 
-import signal
-
 from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.named import Named
 from tuidock.engine.runtime import defaults
@@ -16,8 +14,11 @@ from tuidock.engine.types import MountPoint, PortBinding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Mapping, Sequence
     from typing import Any
+else:
+    import _signal as signal  # the module around it turns numbers into enums
 
 MS_REC, MS_PRIVATE, MS_SLAVE, MS_SHARED, MS_BIND = 16384, 1 << 18, 1 << 19, 1 << 20, 4096
 _PROPAGATION = {
