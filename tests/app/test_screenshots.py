@@ -100,13 +100,9 @@ async def test_no_colour_sends_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     async with running() as ui:
         await ui.until(lambda: "1.3%" in ui.screen_text())
-        from textual._compositor import LayoutUpdate
-
-        update = ui.app.screen._compositor.render_update(full=True)
-        assert isinstance(update, LayoutUpdate)
-        for strip in update.strips:
-            for text, style, _ in strip:
-                if style is not None and text.strip():
-                    for colour in (style.color, style.bgcolor):
-                        assert colour is None or colour.is_default, (text, style)
+        for strip in ui.app.screen._compositor.render_strips():
+            for segment in strip:
+                if segment.style is not None and segment.text.strip():
+                    for colour in (segment.style.color, segment.style.bgcolor):
+                        assert colour is None or colour.is_default, segment
         assert "● up" in ui.screen_text() and "✖ exit 1" in ui.screen_text()

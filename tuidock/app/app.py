@@ -130,6 +130,17 @@ class TuidockApp(App[int]):
             self.say(clean(problem), "warning")
         self.call_after_refresh(self.engine_workers.start, self.post_message)
         self.set_interval(AGES_EVERY, self._ages)
+        if not self.is_headless:
+            self._leave_on_signals()
+
+    def _leave_on_signals(self) -> None:
+        """A terminated app restores the terminal, and one whose SSH session is gone does not stay behind."""
+        import asyncio
+        import signal
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self.leave)
 
     def _on_exit_app(self) -> Any:
         self.engine_workers.stop()

@@ -41,6 +41,9 @@ class Detail(Vertical):
     class TabChanged(Message):
         """Another tab is shown: what is worth sampling may have changed."""
 
+    class ViewShown(Message):
+        """The engine has answered and the widget of the tab is there."""
+
     def __init__(self, model: ViewModel, workers: Workers, *, ascii: bool = False) -> None:
         super().__init__(id="detail")
         self.model, self._workers, self._ascii = model, workers, ascii
@@ -220,6 +223,7 @@ class Detail(Vertical):
             view.focus()
         self.say("")
         self._shown = (self.kind, self.identity, self.tab)
+        self.post_message(self.ViewShown())
         return view, fresh
 
     def _table(self, columns: Any, rows: Any, empty: str) -> None:

@@ -267,15 +267,11 @@ class MainScreen(LogKeys):
             self.call_after_refresh(self._focus_detail)
         self.refresh_keys()
 
+    @on(Detail.ViewShown)
     def _focus_detail(self) -> None:
+        """On the page of the details the keys belong to the view, as soon as it is there."""
         view = self.detail.view
-        if view is None:
-            self.set_timer(0.05, self._focus_detail_once)
-        else:
-            self._focus_view(view)
-
-    def _focus_detail_once(self) -> None:
-        if (view := self.detail.view) is not None and self.page == "detail":
+        if view is not None and self.page == "detail" and not self.in_detail and not self.query(PromptLine):
             self._focus_view(view)
 
     def _focus_view(self, view: Widget) -> None:
