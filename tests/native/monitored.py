@@ -6,6 +6,7 @@ a condition with a deadline, never for a time.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import fcntl
 import functools
@@ -38,6 +39,7 @@ def shim() -> Path:
     if given := os.environ.get("TUIDOCK_TEST_SHIM"):
         return Path(given)
     directory = Path(tempfile.mkdtemp(prefix="tuidock-monitor-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
     compiler = ["gcc"]
     if shutil.which("musl-gcc"):
         headers = directory / "headers"

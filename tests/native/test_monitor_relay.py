@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import os
@@ -161,6 +162,7 @@ int main(int argc, char **argv)
 def echo_server() -> Path:
     """A static program that echoes over TCP or UDP; busybox has none that speaks UDP."""
     directory = Path(tempfile.mkdtemp(prefix="tuidock-echo-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
     (directory / "echo.c").write_text(ECHO_SOURCE)
     subprocess.run(["gcc", "-O2", "-static", "-o", directory / "echo", directory / "echo.c"], check=True)
     return directory / "echo"
