@@ -22,7 +22,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from record import Box
+
+from tests.native.record import Box
 
 SOURCES = Path(__file__).parents[2] / "tuidock/native/src/shim"
 HELLO, STDIN, STDIN_EOF, RESIZE, SIGNAL, OUT, EXIT, LOST, STATE = 0, 1, 2, 3, 4, 16, 17, 18, 19

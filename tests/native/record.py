@@ -148,7 +148,7 @@ class Box:
             "upper": str(self.upper),
             "work": str(self.work),
             "cgroup-mode": "v1",
-            "cgroup-memory": str(next(path for path in self.cgroups if "/memory/" in str(path))),
+            "cgroup-memory": str(next((path for path in self.cgroups if "/memory/" in str(path)), "")),
             "ns-cgroup": "private",
             "cwd": "/",
             "umask": "22",

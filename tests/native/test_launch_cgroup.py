@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from monitored import alive, eventually, needs_root, shim
-from record import CGROUP, Box, opened
+
+from tests.native.monitored import alive, eventually, needs_root, shim
+from tests.native.record import CGROUP, Box, opened
 
 pytestmark = [
     needs_root,

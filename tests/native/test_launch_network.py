@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from monitored import needs_root, shim
-from record import Box, opened
+
+from tests.native.monitored import needs_root, shim
+from tests.native.record import Box, opened
 
 pytestmark = needs_root
 
@@ -39,9 +41,11 @@ class Network:
             check=True,
         )
 
-    def elements(self, name: str) -> list[object]:
+    def elements(self, name: str) -> list[tuple[list[object], list[object]]]:
+        """Keys and values of a map."""
         text = subprocess.check_output(["nft", "-j", "list", "map", "ip", self.table, name], text=True)
-        return next(item["map"] for item in json.loads(text)["nftables"] if "map" in item).get("elem", [])  # type: ignore[no-any-return]
+        found = next(item["map"] for item in json.loads(text)["nftables"] if "map" in item)
+        return [(key["concat"], value["concat"]) for key, value in found.get("elem", [])]
 
     def add(self, name: str, element: str) -> None:
         subprocess.run(["nft", f"add element ip {self.table} {name} {{ {element} }}"], check=True)
@@ -84,8 +88,6 @@ def publish(box: Box, protocol: str, host_ip: str, host_port: int, container_por
 
 
 def free_port() -> int:
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("", 0))
         return int(probe.getsockname()[1])
@@ -138,9 +140,9 @@ def test_ports_become_elements_of_the_maps_and_go_again(box: Box, network: Netwo
     publish(box, "tcp", "::1", free_port(), 82)
     box.serve()
     expected = [["tcp", everywhere, "10.213.7.2", 80], ["udp", everywhere, "10.213.7.2", 53]]
-    found = [[*key["concat"], *value["concat"]] for key, value in network.elements("ports")]  # type: ignore[misc, index]
-    assert sorted(found) == sorted(expected)
-    assert [[*key["concat"], *value["concat"]] for key, value in network.elements("ports_ip")] == [  # type: ignore[misc, index]
+    found = [[*key, *value] for key, value in network.elements("ports")]
+    assert sorted(map(str, found)) == sorted(map(str, expected))
+    assert [[*key, *value] for key, value in network.elements("ports_ip")] == [
         ["10.213.7.1", "tcp", one, "10.213.7.2", 443]
     ]
     box.close()
@@ -161,11 +163,11 @@ def test_the_element_of_a_dead_container_is_taken_over_and_anothers_is_not_remov
     publish(box, "tcp", "", port, 80)
     network.add("ports", f"tcp . {port} : 10.213.7.99 . 8080")
     box.serve()
-    assert [value["concat"] for _, value in network.elements("ports")] == [["10.213.7.2", 80]]  # type: ignore[misc, index]
+    assert [value for _, value in network.elements("ports")] == [["10.213.7.2", 80]]
     subprocess.run(["nft", f"delete element ip {network.table} ports {{ tcp . {port} }}"], check=True)
     network.add("ports", f"tcp . {port} : 10.213.7.98 . 8080")
     box.close()
-    assert [value["concat"] for _, value in network.elements("ports")] == [["10.213.7.98", 8080]]  # type: ignore[misc, index]
+    assert [value for _, value in network.elements("ports")] == [["10.213.7.98", 8080]]
 
 
 def test_two_interfaces(box: Box, network: Network) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from monitored import eventually, needs_root, shim
-from record import DEFAULT_CAPS, Box, opened
 
+from tests.native.monitored import eventually, needs_root, shim
+from tests.native.record import DEFAULT_CAPS, Box, opened
 from tuidock.engine.runtime import seccomp
 
 pytestmark = needs_root

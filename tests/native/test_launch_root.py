@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from monitored import needs_root, shim
-from record import MS_NOEXEC, MS_RDONLY, Box, bind, make_base, mount, opened
+
+from tests.native.monitored import needs_root, shim
+from tests.native.record import MS_NOEXEC, MS_RDONLY, Box, bind, make_base, mount, opened
 
 pytestmark = needs_root
 

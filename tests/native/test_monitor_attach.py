@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from monitored import (
+
+from tests.native.monitored import (
     RESIZE,
     SIGNAL,
     STDIN,

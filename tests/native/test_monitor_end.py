@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from monitored import Watched, alive, eventually, needs_root, watched
+
+from tests.native.monitored import Watched, alive, eventually, needs_root, watched
 
 pytestmark = needs_root
 

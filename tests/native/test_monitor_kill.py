@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from monitored import STDIN, WANT_STDIN, WANT_STDOUT, Watched, alive, eventually, needs_root, watched
+
+from tests.native.monitored import STDIN, WANT_STDIN, WANT_STDOUT, Watched, alive, eventually, needs_root, watched
 
 pytestmark = needs_root
 WAITING = "while ! [ -e /shared/go ]; do sleep 0.01; done; "

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from monitored import Watched, eventually, needs_root, watched
+
+from tests.native.monitored import Watched, eventually, needs_root, watched
 
 pytestmark = needs_root
 LINE = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z (stdout|stderr) ([FP]) ([^\n]*)\n")
