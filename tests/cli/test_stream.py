@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tuidock.cli.stream import Detacher, Outcome, Session
-from tuidock.engine.runtime import stream as protocol
+from tuidock.engine import stream as protocol
 
 
 class Peer:

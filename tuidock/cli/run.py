@@ -100,7 +100,7 @@ def _foreground(context: Context, command: RunCommand) -> int:
         raise InvalidArgument("nothing is attached; use -d to run in the background")
     from tuidock.cli.stream import Session, Signals, window_size
     from tuidock.engine.options.detach_keys import parse_detach_keys
-    from tuidock.engine.runtime.stream import socket_pair
+    from tuidock.engine.stream import socket_pair
 
     container_id = _create(context, command)
     signals = Signals(proxy=command.sig_proxy)

@@ -12,8 +12,8 @@ import os
 import select
 from struct import unpack, unpack_from
 
+from tuidock.engine import stream as protocol
 from tuidock.engine.named import Named
-from tuidock.engine.runtime import stream as protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

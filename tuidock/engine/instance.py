@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from tuidock.engine import idmap
 from tuidock.engine.errors import SystemFailure, Unsupported
 from tuidock.engine.files import read_text, refuse, write_atomic
 from tuidock.engine.paths import Paths
@@ -24,6 +25,7 @@ class Instance:
         self.paths = Paths(root)
         self.read_only = read_only
         self.port_range = range(49000, 49901)  # for -P and -p without a host port; the configuration may say otherwise
+        self.idmap = idmap.IDENTITY
         self.id = self._identify()
         self.state = State(self.paths, read_only=read_only)
 

@@ -8,7 +8,7 @@ import time
 from tuidock.engine import fastjson
 from tuidock.engine.containers import mounting, names, rootfs, rows, wiring
 from tuidock.engine.containers.merge import merge_config
-from tuidock.engine.errors import EngineError, InvalidArgument, NotFound
+from tuidock.engine.errors import EngineError, InUse, InvalidArgument, NotFound
 from tuidock.engine.events import append
 from tuidock.engine.files import Undo, refuse, remove_tree, write_atomic
 from tuidock.engine.instance import Instance
@@ -56,7 +56,7 @@ def create(instance: Instance, request: CreateRequest, image: ImageView) -> str:
             os.mkdir(directory, 0o700)
             undo.add(remove_tree, directory)
             os.mkdir(directory + "/logs", 0o700)
-            rootfs.make_layer(directory, image.lower)
+            rootfs.make_layer(directory, image.lower, instance.idmap)
         except OSError as error:
             raise refuse(error, f"make the directory of the container in {paths.containers}") from error
         wanted = mounting.collect(config, host_config, lambda reference: _mounts_of(instance, reference))
@@ -135,7 +135,10 @@ def _copy_up(instance: Instance, image: ImageView, destination: str, volume: str
 
 
 def _drop_volume(instance: Instance, name: str) -> None:
-    volumes.remove(instance.state, instance.paths, name, force=True)
+    try:
+        volumes.remove(instance.state, instance.paths, name, force=True)
+    except InUse:
+        pass  # another container took it meanwhile, so it stays
 
 
 def _commit(

@@ -10,6 +10,7 @@ import os
 import stat
 
 from tuidock.engine.files import remove_tree, sync_directory
+from tuidock.engine.idmap import IdMap
 from tuidock.engine.named import Named
 from tuidock.engine.paths import Paths
 
@@ -100,11 +101,11 @@ def _make(directory: str, lower: tuple[str, ...]) -> None:
     sync_directory(os.path.dirname(directory))
 
 
-def make_layer(directory: str, lower: tuple[str, ...]) -> None:
+def make_layer(directory: str, lower: tuple[str, ...], ids: IdMap) -> None:
     """The container's own upper and work directories; upper gets the image root's owner and mode, which `/` shows."""
     for name in ("upper", "work"):
         os.mkdir(f"{directory}/{name}", 0o755)
     if lower:
         root = os.stat(lower[0])
-        os.chown(f"{directory}/upper", root.st_uid, root.st_gid)
+        os.chown(f"{directory}/upper", ids.uid(root.st_uid), ids.gid(root.st_gid))
         os.chmod(f"{directory}/upper", stat.S_IMODE(root.st_mode))

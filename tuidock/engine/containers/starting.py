@@ -6,17 +6,18 @@ import os
 import sys
 import time
 
+import tuidock
 from tuidock.engine.containers import rootfs, wiring
 from tuidock.engine.containers.creating import ImageView
 from tuidock.engine.containers.inspecting import request_of
-from tuidock.engine.containers.moves import move_lock, read_intent, status_of, write_intent
+from tuidock.engine.containers.moves import move_lock, read_intent, status_of, wait_for_end, write_intent
 from tuidock.engine.containers.sweep import heal
 from tuidock.engine.errors import EngineError, InvalidArgument, StartFailed, WrongState
-from tuidock.engine.files import Undo, read_text, refuse, write_atomic
+from tuidock.engine.files import Undo, is_locked, read_text, refuse, write_atomic
 from tuidock.engine.instance import Instance
 from tuidock.engine.runtime import defaults, seccomp, shim, spec
 from tuidock.engine.runtime.cgroup import as_record, detect
-from tuidock.engine.runtime.status import read_pid, read_status
+from tuidock.engine.runtime.status import Status, read_pid, read_status
 from tuidock.engine.types import Container, MountPoint
 
 TYPE_CHECKING = False
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 _ENOENT = 2
+#: How long a start waits for the previous run's shim to clean up (s).
+_SETTLE = 15
+_PACKAGE_PARENT = os.path.dirname(os.path.dirname(os.path.abspath(tuidock.__file__)))
 
 
 def start(
@@ -39,7 +43,7 @@ def start(
     began = time.monotonic_ns()
     config, host_config = request_of(instance, row.id)
     with move_lock(instance, row.id) as lock:
-        state = status_of(instance, row.id)
+        state = _settled(instance, row.id)
         if state.status in ("running", "paused", "restarting"):
             return 0
         if read_intent(instance, row.id) == "remove":
@@ -62,6 +66,17 @@ def start(
         if row.error:
             _remember(instance, row.id, "", 0)
     return pid
+
+
+def _settled(instance: Instance, container_id: str) -> Status:
+    """The state when no shim is at the end of its work any more: the new one needs its lock."""
+    deadline = time.monotonic() + _SETTLE
+    while True:
+        state = status_of(instance, container_id)
+        ending = state.status == "exited" and is_locked(instance.paths.container_run(container_id) + "/shim.lock")
+        if not ending or time.monotonic() > deadline:
+            return state
+        wait_for_end(instance, [container_id], 0.1)
 
 
 def _next_generation(instance: Instance, container_id: str) -> int:
@@ -106,11 +121,17 @@ def _plan(
         ports=place.ports, nft_table=instance.nft_table, cgroup=_cgroup_plan(instance, row.id, host_config),
         seccomp=_seccomp(instance, host_config, mask, privileged),
         steps=(("image", 0), ("container", time.monotonic_ns() - began)),
-        reap=(sys.executable, "-m", "tuidock", "--root", instance.paths.root, "_reap", row.id),
+        reap=_reaper(instance, row.id),
         capabilities_available=available, tty_size=tty_size,
         pid_namespace=_namespace(instance, host_config, "PidMode", "pid"),
         ipc_namespace=_namespace(instance, host_config, "IpcMode", "ipc"),
     )  # fmt: skip
+
+
+def _reaper(instance: Instance, container_id: str) -> tuple[str, ...]:
+    """The command that removes a --rm container; it runs with an empty environment, so it names where we were found."""
+    program = f"import sys; sys.path.insert(0, {_PACKAGE_PARENT!r}); from tuidock.__main__ import main; main()"
+    return (sys.executable, "-c", program, "--root", instance.paths.root, "_reap", container_id)
 
 
 def _living_mounts(mounts: tuple[MountPoint, ...]) -> tuple[MountPoint, ...]:

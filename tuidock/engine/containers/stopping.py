@@ -40,6 +40,7 @@ def stop(
         state = status_of(instance, container_id)
         write_intent(instance, container_id, "stop 0")
         if state.status not in ("running", "paused", "restarting"):
+            wait_for_end(instance, [container_id], KILL_TIMEOUT)  # a shim that was about to restart it reads the intent
             return
         record = read_pid(instance.paths, container_id)
         sent = record is not None and send_signal(record, number)

@@ -21,7 +21,9 @@ from tuidock.engine.types import Container, PortBinding
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any
+    from typing import Any, Protocol
+else:
+    Protocol = object
 
 _RUNNING = ("running", "paused")
 
@@ -36,18 +38,48 @@ class Wiring(Named):
     warning: str = ""
 
 
+class Provider(Protocol):
+    """How a kind of network gives a starting container its place in it.
+
+    bridge, host, none and another container's are here; a user-mode one for rootless use is one more entry of
+    PROVIDERS. Called under the container's lock; what it claims is given back by `release` when the start fails.
+    """
+
+    def __call__(
+        self, instance: Instance, row: Container, config: Mapping[str, Any], host_config: Mapping[str, Any], mode: str
+    ) -> Wiring: ...
+
+
 def prepare(instance: Instance, row: Container, config: Mapping[str, Any], host_config: Mapping[str, Any]) -> Wiring:
     """Everything for a start under the container's lock. Raises PortTaken, WrongState, NotFound, SystemFailure."""
     mode = str(host_config.get("NetworkMode") or "default")
-    directory = instance.paths.container(row.id)
-    if mode == "host":
-        _write_files(directory, config, host_config, own=False)
-        return Wiring("host")
-    if mode.startswith("container:"):
-        return Wiring(_join(instance, mode.partition(":")[2], directory))
-    if mode == "none":
-        _write_files(directory, config, host_config)
-        return Wiring("private")
+    provider = PROVIDERS.get(mode.partition(":")[0], _bridge)
+    return provider(instance, row, config, host_config, mode)
+
+
+def _host(
+    instance: Instance, row: Container, config: Mapping[str, Any], host_config: Mapping[str, Any], mode: str
+) -> Wiring:
+    _write_files(instance.paths.container(row.id), config, host_config, own=False)
+    return Wiring("host")
+
+
+def _none(
+    instance: Instance, row: Container, config: Mapping[str, Any], host_config: Mapping[str, Any], mode: str
+) -> Wiring:
+    _write_files(instance.paths.container(row.id), config, host_config)
+    return Wiring("private")
+
+
+def _container(
+    instance: Instance, row: Container, config: Mapping[str, Any], host_config: Mapping[str, Any], mode: str
+) -> Wiring:
+    return Wiring(_join(instance, mode.partition(":")[2], instance.paths.container(row.id)))
+
+
+def _bridge(
+    instance: Instance, row: Container, config: Mapping[str, Any], host_config: Mapping[str, Any], mode: str
+) -> Wiring:
     network, address = _place(instance, row.id, mode)
     warning = bridge.ensure(
         network, instance.nft_table, instance.paths.run + "/network.lock",
@@ -58,7 +90,7 @@ def prepare(instance: Instance, row: Container, config: Mapping[str, Any], host_
     environment = [line for target in targets for line in linking.environment(row.name, target)]
     bindings = _claim(instance, row, host_config)
     _write_files(
-        directory, config, host_config, address=address, gateway=network.gateway,
+        instance.paths.container(row.id), config, host_config, address=address, gateway=network.gateway,
         linked=[linking.host_line(target) for target in targets],
     )  # fmt: skip
     prefix = network.subnet.partition("/")[2]
@@ -67,6 +99,10 @@ def prepare(instance: Instance, row: Container, config: Mapping[str, Any], host_
         () if network.internal else (network.gateway,), mac(number(address)),
     )  # fmt: skip
     return Wiring("private", (interface,), tuple(bindings), tuple(environment), warning)
+
+
+#: By the first word of NetworkMode; any other word is the name of a bridge network.
+PROVIDERS: dict[str, Provider] = {"host": _host, "none": _none, "container": _container}
 
 
 def _place(instance: Instance, container_id: str, mode: str) -> tuple[networks.NetworkRow, str]:
@@ -171,7 +207,7 @@ def _write_files(
     else:
         with open("/etc/hosts", encoding="utf-8", errors="surrogateescape") as file:
             text = file.read()
-    files.write_unless_edited(directory, "hosts", text)
+    files.write(directory, "hosts", text)  # always anew, as docker does: links and addresses change
     files.write_unless_edited(directory, "hostname", hostname + "\n")
     resolv = files.resolv_conf(
         files.host_resolv_conf(), servers=host_config.get("Dns") or (), search=host_config.get("DnsSearch") or (),

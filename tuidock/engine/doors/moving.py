@@ -146,7 +146,7 @@ class Moving(Door):
 
     def attach(self, reference: str) -> socket.socket:
         """A connected stream socket to its shim; frames as in native/src/shim/attach.c. Raises WrongState."""
-        from tuidock.engine.runtime.stream import connect
+        from tuidock.engine.stream import connect
 
         container = self._running(reference)
         if container.status == "paused":

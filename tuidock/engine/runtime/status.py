@@ -77,11 +77,13 @@ def read_status(paths: Paths, container_id: str) -> Status:
     ended = read_pairs(paths.container(container_id) + "/exit")
     if record is not None and record.boot and record.boot != this_boot():
         record = None  # the run directory is on a disk and survived a reboot
-    if record is not None and is_alive(*record.init) and not _is_exit_of(ended, record):
+    has_shim = record is not None and is_locked(run + "/shim.lock")
+    if record is not None and not _is_exit_of(ended, record) and (has_shim or is_alive(*record.init)):
+        # a living shim has not written an end, so there is none: one flock tells it cheaper than /proc/PID/stat
         paused = os.path.exists(run + "/paused")
         return Status(
             "paused" if paused else "running", record.init[0], record.init[1], None, record.started, 0, record.restarts,
-            needs_shim=not is_alive(*record.shim),
+            needs_shim=not has_shim,
         )  # fmt: skip
     code, signal_oom = _exit_code(ended)
     restarts = int((ended or {}).get("restarts", "0") or 0)
@@ -89,10 +91,10 @@ def read_status(paths: Paths, container_id: str) -> Status:
     finished = int((ended or {}).get("finished", "0") or 0)
     error = (ended or {}).get("error", "")
     waiting = read_pairs(run + "/restarting")
-    if waiting is not None and is_locked(run + "/shim.lock"):
+    if waiting is not None and (has_shim or is_locked(run + "/shim.lock")):
         return Status("restarting", 0, 0, code, started, finished, restarts, signal_oom, error)
     if record is not None:
-        if _is_exit_of(ended, record) or is_locked(run + "/shim.lock"):
+        if _is_exit_of(ended, record) or has_shim:
             # the shim is at the end of its work: what it has written is final, what it has not will be in a moment
             return Status("exited", 0, 0, code, started, finished, restarts, signal_oom, error)
         return Status(

@@ -1,0 +1,43 @@
+"""Which ids of the host stand for a container's ids.
+
+Every id that is written to disk for a container passes through here, so that rootless use and user namespaces need one
+other map and no search for chown calls. As root the map is the identity.
+"""
+
+from __future__ import annotations
+
+from tuidock.engine.named import Named
+
+
+class Range(Named):
+    """length ids from `container` on are `host` and those after it, as a line of /proc/PID/uid_map."""
+
+    container: int
+    host: int
+    length: int
+
+
+class IdMap(Named):
+    """Maps of user and group ids."""
+
+    users: tuple[Range, ...]
+    groups: tuple[Range, ...]
+
+    def uid(self, container_uid: int) -> int:
+        """The host's id, or -1 (leave as it is) for one that is not mapped."""
+        return _mapped(self.users, container_uid)
+
+    def gid(self, container_gid: int) -> int:
+        """The host's id, or -1 (leave as it is) for one that is not mapped."""
+        return _mapped(self.groups, container_gid)
+
+
+def _mapped(ranges: tuple[Range, ...], number: int) -> int:
+    for span in ranges:
+        if span.container <= number < span.container + span.length:
+            return span.host + number - span.container
+    return -1
+
+
+_ALL = (Range(0, 0, (1 << 32) - 1),)
+IDENTITY = IdMap(_ALL, _ALL)
