@@ -61,6 +61,9 @@ class Tuidock(Peer):
     def open(self) -> None:
         self.root = f"{self.directory}/tuidock"
         self.environ["TUIDOCK_ROOT"] = self.root
+        # run/ of the default root and of the peers lies in memory, below /run
+        os.makedirs(f"{self.root}/run")
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=710", "tmpfs", f"{self.root}/run"], check=True)
         script = f"{os.path.dirname(sys.executable)}/tuidock"
         self.base = [script] if os.access(script, os.X_OK) else [sys.executable, "-m", "tuidock"]
 
