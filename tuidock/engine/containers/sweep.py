@@ -153,11 +153,15 @@ def _is_busy(instance: Instance, container_id: str) -> bool:
 
 
 def _sweep_disk(instance: Instance, rows: dict[str, str]) -> list[str]:
-    done = []
+    from tuidock.engine.store import collection
+
     paths = instance.paths
+    ingests = collection.sweep(paths)
+    done = [f"{ingests} unfinished downloads or layers removed"] if ingests else []
     for name in os.listdir(paths.trash):
         remove_tree(f"{paths.trash}/{name}")
         done.append(f"trash {name} emptied")
+    done += _sweep_init_layers(instance)
     for container_id in rows:
         if not os.path.isdir(paths.container(container_id)) and not _is_busy(instance, container_id):
             with instance.state.write() as db:
@@ -174,4 +178,20 @@ def _sweep_disk(instance: Instance, rows: dict[str, str]) -> list[str]:
             remove_tree(f"{paths.containers}/{name}")
             remove_tree(paths.container_run(name))
             done.append(f"half-made container {name[:12]} removed")
+    return done
+
+
+def _sweep_init_layers(instance: Instance) -> list[str]:
+    """Mountpoint stubs of images that have gone, and half-made ones."""
+    from tuidock.engine import fastjson
+
+    tops = {"scratch"}
+    for (layers,) in instance.state.read().execute("SELECT layers FROM images"):
+        chain = [layer["chain_id"] for layer in fastjson.loads(layers)]
+        tops.add(chain[-1].removeprefix("sha256:") if chain else "scratch")
+    done = []
+    for name in os.listdir(instance.paths.init_layers):
+        if name.partition(".")[0] not in tops:
+            remove_tree(f"{instance.paths.init_layers}/{name}")
+            done.append(f"init layer {name[:12]} removed")
     return done

@@ -125,7 +125,15 @@ class Moving(Door):
                 failures[reference] = error
         targets = list(dict.fromkeys(found.values()))
         done = dict(remove_many(self.instance, targets, force=force, volumes=volumes, drop_volumes=self._drop_volumes))
+        self._collect_hidden()
         return [(r, failures[r] if r in failures else done[found[r][0]]) for r in references]
+
+    def _collect_hidden(self) -> None:
+        """An image that was removed by force goes with the last container that stood on it."""
+        if self.instance.state.read().execute("SELECT 1 FROM images WHERE loaded = 0").fetchone():
+            from tuidock.engine.store import collection
+
+            collection.collect(self.instance.state, self.instance.paths)
 
     def _drop_volumes(self, names: Sequence[str]) -> None:
         from tuidock.engine.store import volumes
