@@ -128,10 +128,18 @@ class TuidockApp(App[int]):
     def on_mount(self) -> None:
         for problem in self.problems:
             self.say(clean(problem), "warning")
-        self.call_after_refresh(self.engine_workers.start, self.post_message)
+        self.call_after_refresh(self._first_frame_shown)
         self.set_interval(AGES_EVERY, self._ages)
         if not self.is_headless:
             self._leave_on_signals()
+
+    def _first_frame_shown(self) -> None:
+        import gc
+
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
+        self.engine_workers.start(self.post_message)
 
     def _leave_on_signals(self) -> None:
         """A terminated app restores the terminal, and one whose SSH session is gone does not stay behind."""

@@ -162,6 +162,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.theme", "", "theme", "Choose a theme", "theme", "Program", arguments="[NAME]"),
     Action("app.keys", "", "keys", "Choose a keymap: default, vim, k9s, lazydocker", "keys", "Program",
            arguments="[PRESET]"),
+    Action("app.jobs", "", "jobs", "What goes on in the background, such as a pull; gives it up when asked", "jobs",
+           "Program"),
     Action("app.mouse", "M", "mouse", "Give the mouse to the terminal, or take it", "mouse", "Program"),
     Action("app.refresh", "ctrl+r", "refresh", "Read everything again", "refresh", "Program"),
     Action("app.quit", "q", "quit", "Quit; containers go on", "quit", "Program"),

@@ -289,6 +289,21 @@ class Views:
         self.app.push_screen(PickerScreen("Keymap", [Choice(name, name) for name in PRESETS]),
                              lambda name: self.app.use_keymap(name) if name else None)
 
+    def app_jobs(self) -> None:
+        from tuidock.app.screens.picker import Choice, PickerScreen
+
+        jobs = list(self.app.model.jobs.values())
+        if not jobs:
+            self.app.say("Nothing goes on in the background.")
+            return
+        choices = [Choice(f"give up {clean(job.title)}", job.number, clean(job.message)) for job in jobs]
+
+        def chosen(number: int | None) -> None:
+            if number is not None:
+                self.app.engine_workers.cancel_job(number)
+
+        self.app.push_screen(PickerScreen("In the background", choices), chosen)
+
     def app_mouse(self) -> None:
         self.app.toggle_mouse()
 

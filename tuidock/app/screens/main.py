@@ -186,7 +186,8 @@ class MainScreen(LogKeys):
 
     @property
     def narrow(self) -> bool:
-        return self.size.width < WIDE
+        # Of the app, not of the screen: that is known before the first layout, so nothing is laid out twice.
+        return self.app.size.width < WIDE
 
     def on_resize(self, event: events.Resize) -> None:
         self._arrange()
@@ -212,7 +213,7 @@ class MainScreen(LogKeys):
             pane.set_current(kind == self.kind)
             pane.show_header(kind == CONTAINERS or one_page or kind == self.kind)
         if not one_page:
-            room = self.size.height - 2
+            room = self.app.size.height - 2
             heights = pane_heights(room, {kind: self.pane(kind).row_count for kind in KINDS}, self.kind)
             for kind, height in heights.items():
                 self.pane(kind).styles.height = height

@@ -32,6 +32,7 @@ class Pane(LineTable):
         self._current = False
         empty = panes.EMPTY_READ_ONLY if read_only else panes.EMPTY
         self._empty_text = empty[kind]
+        self._title = ""
         super().__init__(panes.columns(kind), header=kind == CONTAINERS, empty="", ascii=ascii, id=kind)
 
     # -- rows -------------------------------------------------------------------------------------------------
@@ -84,8 +85,10 @@ class Pane(LineTable):
             title += f" · /{self._filter.source}"
         if self.marks:
             title += f" · {len(self.marks)} marked"
-        # A Content title is taken as it is: a filter may hold brackets.
-        self.border_title = Content(title + " ")
+        if title != self._title:
+            # Setting it draws the whole list again. A Content is taken as it is: a filter may hold brackets.
+            self._title = title
+            self.border_title = Content(title + " ")
 
     @property
     def row_at_cursor(self) -> Row | None:
