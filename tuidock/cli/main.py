@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 
 from tuidock.cli import output, verbs
 from tuidock.cli.command import Command, Context
@@ -16,14 +15,14 @@ from tuidock.engine.options.flags import HelpWanted, UsageError, WrongArguments,
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    #: Opens the app over a data root, read-only or not; the command line does not know the app.
+    OpenApp = Callable[[str, bool], int]
 
 #: docker's global options that carry a value and have no meaning here.
 _IGNORED = ("--config", "--context", "--log-level")
 
-
-#: Opens the app over a data root, read-only or not; the command line does not know the app.
-OpenApp = Callable[[str, bool], int]
 
 
 def main(argv: Sequence[str], open_app: OpenApp | None = None) -> int:
