@@ -247,18 +247,19 @@ int monitor_watch(struct monitor *monitor)
 
 void monitor_release(struct monitor *monitor)
 {
-    static const char *const names[] = {"restarting", ".restarting.tmp", "attach", "out", "err", ".pid.tmp", "pid"};
+    static const char *const names[] = {"restarting", ".restarting.tmp", "attach", "out", "err", ".pid.tmp"};
     relay_close(monitor);
     nft_remove_ports(&monitor->record);
     net_detach(&monitor->record);
     cgroup_remove(&monitor->record);
     close_fd(&monitor->netns);
     monitor->netns = -1;
-    if (monitor->ended)
-        monitor_journal_die(monitor);
     watch_close(monitor, &monitor->attach);
     for (size_t i = 0; i < COUNT(names); i++)
         unlinkat(monitor->run_dir, names[i], 0);
+    if (monitor->ended)                        /* side by side: killed in between, the adopter would tell it again */
+        monitor_journal_die(monitor);
+    unlinkat(monitor->run_dir, "pid", 0);
 }
 
 /* The recorder goes last: until here it would have had the end finished by an adopter. */

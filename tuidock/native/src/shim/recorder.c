@@ -21,7 +21,9 @@
 
 #define SECOND_NS 1000000000ull
 
-enum { KEEP_LIMIT = PORT_SOCKETS + 24, ADOPT_DELAY_LIMIT = 64 };
+#define LONG_LIFE_NS (10 * SECOND_NS)
+
+enum { KEEP_LIMIT = PORT_SOCKETS + 24, ADOPT_DELAY_LIMIT = 64, EARLY_DEATHS = 8 };
 
 struct recorder {
     const struct record *record;
@@ -190,6 +192,11 @@ static void record_end(struct recorder *recorder, pid_t init, int pidfd)
     exit_write(recorder->container_dir, recorder->record->generation, ending);
 }
 
+static uint64_t next_delay(uint64_t delay)
+{
+    return delay == 0 ? 1 : delay < ADOPT_DELAY_LIMIT ? delay * 2 : delay;
+}
+
 static int timeout_ms(uint64_t next)
 {
     uint64_t now = ticks_ns();
@@ -200,7 +207,8 @@ static int timeout_ms(uint64_t next)
 static _Noreturn void keep_watch(struct recorder *recorder, pid_t init, int pidfd)
 {
     bool ended = false, alone = false;
-    uint64_t next_adopter = 0, delay = 0;
+    uint64_t next_adopter = 0, delay = 0, shim_since = ticks_ns();
+    unsigned early_deaths = 0;
     struct notice message;
 
     for (;;) {
@@ -220,11 +228,15 @@ static _Noreturn void keep_watch(struct recorder *recorder, pid_t init, int pidf
             if (error == -EPIPE && !alone) {
                 alone = true;
                 close_fd(&recorder->control);
-                next_adopter = ticks_ns();
-                delay = 0;
+                /* at once, but not for ever: one that always dies after its hello would be started in a circle */
+                early_deaths = ticks_ns() - shim_since < LONG_LIFE_NS ? early_deaths + 1 : 0;
+                if (early_deaths <= EARLY_DEATHS)
+                    delay = 0;
+                next_adopter = ticks_ns() + delay * SECOND_NS;
             } else if (!error && message.kind == NOTICE_HELLO && alone) {
                 adopted(recorder);
                 alone = false;
+                shim_since = ticks_ns();
                 message = (struct notice){.kind = ended ? NOTICE_ENDED : NOTICE_STARTED, .ending = recorder->ending};
                 notice_send(recorder->control, &message, sizeof message, NULL, 0);
             } else if (!error && message.kind == NOTICE_STDIN_CLOSED) {
@@ -236,7 +248,7 @@ static _Noreturn void keep_watch(struct recorder *recorder, pid_t init, int pidf
         }
         if (alone && ticks_ns() >= next_adopter) {
             spawn_adopter(recorder);
-            delay = delay ? (delay < ADOPT_DELAY_LIMIT ? delay * 2 : delay) : 1;
+            delay = next_delay(delay);
             next_adopter = ticks_ns() + delay * SECOND_NS;
         }
     }
