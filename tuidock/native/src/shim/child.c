@@ -86,6 +86,8 @@ static int dress(const struct child *child, struct process *process, struct mess
     if (rc == 0)
         rc = process_resolve(process, root, failure);
     if (rc == 0)
+        rc = process_make_cwd(process, root, failure);
+    if (rc == 0)
         rc = process_stdio(child->stdio, slave, failure);
     return rc;
 }
@@ -109,7 +111,7 @@ static int run(const struct child *child, struct message *message)
     struct process process = {.record = record, .arg = &record->arg, .user = record->user, .cwd = record->cwd,
                               .caps = record->caps, .filter = *child->filter,
                               .init_exe = record->init ? child->prepared->self_exe : -1,
-                              .owns_stdio = true, .launcher = -1};
+                              .owns_stdio = true, .status = child->status};
     int terminal = -1, rc;
     char go;
 
@@ -125,8 +127,6 @@ static int run(const struct child *child, struct message *message)
     rc = enter_namespaces(child, &message->failure);
     if (rc == 0)
         rc = dress(child, &process, message, &terminal);
-    if (rc == 0)
-        rc = process_make_cwd(&process, &message->failure);
     if (rc == 0)
         rc = finish_root(record, &message->failure);
     if (rc < 0)

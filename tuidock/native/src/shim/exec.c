@@ -277,7 +277,7 @@ static void block_signals(void)
 static int run(const struct record *record, const struct options *options, int container, int told)
 {
     struct failure failure = {.error = 0};
-    struct process process = {.record = record, .arg = &options->arg, .init_exe = -1, .launcher = -1,
+    struct process process = {.record = record, .arg = &options->arg, .init_exe = -1, .status = -1,
                               .user = options->user ? options->user : record->user,
                               .cwd = options->cwd ? options->cwd : record->cwd,
                               .caps = options->privileged ? ~0ULL : record->caps, .owns_stdio = options->tty};

@@ -59,14 +59,14 @@ static _Noreturn void run(const struct entry *entry, int status, int go_end)
     char go;
 
     signals_reset();
-    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);      /* others in the container must not look into this process yet */
     setsid();
     if (enter(entry, &message, &terminal) == 0) {
         int rc = message_send(status, &message, terminal);
         close_fd(&terminal);
         if (rc < 0 || read(go_end, &go, 1) != 1)
             _exit(255);
-        entry->process->launcher = entry->foreground && !entry->tty ? status : -1;
+        entry->process->status = status;
+        entry->process->ends_with_launcher = entry->foreground && !entry->tty;
         process_become(entry->process, &message.failure);
     }
     message.kind = MESSAGE_FAILED;
@@ -82,6 +82,7 @@ int exec_enter(const struct entry *entry, struct entered *entered, struct failur
     int pair[2], pipes[2], pidfd = -1, rc;
 
     *entered = (struct entered){-1, -1, -1, -1, -1};
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);      /* before it is born, so that others in the container never can look into it */
     if (checked(syscall(SYS_setns, entry->container, CLONE_NEWPID)) < 0)
         return fail(failure, "clone", -errno, "join the container's pid namespace: %s", strerror(errno));
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)

@@ -35,7 +35,8 @@ struct process {
     struct identity identity;
     int init_exe;                /* >= 0: executed as PID 1 in front of the command */
     bool owns_stdio;             /* the streams were made for this process: they become its user's */
-    int launcher;                /* >= 0: the socket to a launcher that this process must not outlive */
+    int status;                  /* where a failure is told: with init_exe all that stays open until execve */
+    bool ends_with_launcher;     /* the launcher at the other end of `status` must not be outlived */
     char home[300];              /* HOME=... */
     char path[4096];             /* the executable, found */
 };
@@ -43,7 +44,7 @@ struct process {
 int process_stdio(const struct stdio *stdio, int slave, struct failure *failure);
 int process_limits(const struct record *record, int proc, struct failure *failure);
 int process_resolve(struct process *process, int root, struct failure *failure);       /* identity and HOME */
-int process_make_cwd(const struct process *process, struct failure *failure);
+int process_make_cwd(const struct process *process, int root, struct failure *failure);
 int process_become(struct process *process, struct failure *failure);                  /* returns only on failure */
 void signals_reset(void);
 

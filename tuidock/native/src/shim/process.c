@@ -109,23 +109,35 @@ static void own_stdio(const struct identity *identity)
     }
 }
 
-/* The working directory is made when missing: inside the container, where no symlink leads out (CVE-2026-55686). */
-int process_make_cwd(const struct process *process, struct failure *failure)
+/* The working directory is made when missing: inside the container (CVE-2026-55686), and by no magic link, since
+ * /proc/self/fd still leads to directories of the host (CVE-2024-21626). */
+int process_make_cwd(const struct process *process, int root, struct failure *failure)
 {
-    char level[4096];
+    cleanup_close int directory = target_open(root, process->cwd, false);
 
-    if (access(process->cwd, F_OK) == 0 || errno != ENOENT || strlen(process->cwd) >= sizeof level)
+    if (directory >= 0 || directory == -ENOTDIR || directory == -ELOOP || directory == -EACCES ||
+        directory == -ENAMETOOLONG || directory == -EINVAL)
         return 0;                        /* what is wrong with it is told when it is entered */
-    strcpy(level, process->cwd);
-    for (char *slash = strchr(level + 1, '/'); ; slash = strchr(slash + 1, '/')) {
-        if (slash)
-            *slash = 0;
-        if (mkdir(level, 0755) < 0 && errno != EEXIST)
-            return fail(failure, "cwd", -errno, "mkdir %s: %s", level, strerror(errno));
-        if (!slash)
-            return 0;
-        *slash = '/';
+    return fail(failure, "cwd", directory, "mkdir %s: %s", process->cwd, strerror(-directory));
+}
+
+/* Closed, and not just marked: execve would still find the host by /proc/self/fd in the name of the command, and a
+ * program of the host is then overwritten by /proc/self/exe (CVE-2024-21626, CVE-2019-5736). */
+static int close_all_but(int one, int other)
+{
+    unsigned from = CLOSE_RANGE_FIRST;
+    const int keep[] = {one < other ? one : other, one < other ? other : one};
+
+    for (size_t i = 0; i < COUNT(keep); i++) {
+        if (keep[i] < (int)from)
+            continue;
+        if ((unsigned)keep[i] > from && checked(syscall(SYS_close_range, from, (unsigned)keep[i] - 1, 0)) < 0)
+            return -errno;
+        if (fcntl(keep[i], F_SETFD, FD_CLOEXEC) < 0)
+            return -errno;
+        from = (unsigned)keep[i] + 1;
     }
+    return checked(syscall(SYS_close_range, from, ~0u, 0)) < 0 ? -errno : 0;
 }
 
 static int enter_cwd(const struct process *process, bool last_try, struct failure *failure)
@@ -254,8 +266,9 @@ int process_become(struct process *process, struct failure *failure)
     uint64_t final = process->identity.uid == 0 ? keep : 0;
     int rc, cwd;
 
-    if (checked(syscall(SYS_close_range, CLOSE_RANGE_FIRST, ~0u, CLOSE_RANGE_CLOEXEC)) < 0)
-        return fail(failure, "exec", -errno, "mark descriptors to be closed: %s", strerror(errno));
+    rc = close_all_but(process->status, process->init_exe);
+    if (rc < 0)
+        return fail(failure, "exec", rc, "close what is the host's: %s", strerror(-rc));
     if (process->owns_stdio)
         own_stdio(&process->identity);
     umask(record->umask);
@@ -268,7 +281,7 @@ int process_become(struct process *process, struct failure *failure)
     rc = change_identity(process, failure);
     if (rc < 0)
         return rc;
-    if (process->launcher >= 0 && !launcher_lives(process->launcher))
+    if (process->ends_with_launcher && !launcher_lives(process->status))
         _exit(255);
     rc = caps_set(final, permitted);                 /* look up the command with the rights it will have */
     if (rc < 0)
