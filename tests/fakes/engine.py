@@ -7,9 +7,11 @@ learns about its own actions in no other way. The clock stands still, so that pi
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import tempfile
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -100,6 +102,8 @@ class Engine:
             Network(identity(92), "none", "null", "", "", "", NOW - 86400 * SECOND),
         ]
         self.directory = root or tempfile.mkdtemp(prefix="tuidock-fake-")
+        if not root:
+            weakref.finalize(self, shutil.rmtree, self.directory, True)
         self.samples = 0
         self._condition = threading.Condition()
         self._events: list[Event] = []

@@ -13,6 +13,7 @@ from textual.widgets import Input, Label, Static
 
 from tuidock.app.screens.lines import Item, KeyLine, PressableLine
 from tuidock.app.screens.prompt import CompleteFrom
+from tuidock.app.screens.still_input import StillInput
 
 
 class Question(NamedTuple):
@@ -43,7 +44,7 @@ class AskScreen(ModalScreen[list[str] | None]):
                     yield label
                     known = list(question.known)
                     suggester = CompleteFrom(lambda text, known=known: known) if known else None  # type: ignore[misc]
-                    yield Input(question.value, placeholder=question.placeholder, compact=True, suggester=suggester)
+                    yield StillInput(question.value, placeholder=question.placeholder, suggester=suggester)
             if self._note:
                 yield Static(self._note, classes="dialog-text", markup=False)
             yield Static("", id="dialog-error", markup=False)

@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from tuidock.app.screens.lines import Item, KeyLine, PressableLine
+from tuidock.app.screens.still_input import StillInput
 
 
 class Choice(NamedTuple):
@@ -58,7 +59,7 @@ class ConfirmScreen(ModalScreen[Answer | None]):
             if self._choices:
                 yield Static(self._choice_text(), id="choices", markup=False)
             if self._expect:
-                yield Input(placeholder=f"type {self._expect} to confirm", compact=True, id="expect")
+                yield StillInput(placeholder=f"type {self._expect} to confirm", id="expect")
             yield Static("", id="dialog-error", markup=False)
             yield KeyLine(id="dialog-keys")
 

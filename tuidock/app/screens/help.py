@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 
 from tuidock.app.bindings import ACTIONS, Situation, keys_of, possible, show_keys
 from tuidock.app.panes import TITLES
+from tuidock.app.screens.still_input import StillInput
 from tuidock.app.widgets.line_table import LineTable
 from tuidock.app.widgets.rows import Cell, Column
 from tuidock.app.widgets.rows import Row as Line
@@ -42,7 +43,7 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog tall"):
             yield Static("Keys and commands", classes="dialog-title", markup=False)
-            yield Input(placeholder="type to search", compact=True)
+            yield StillInput(placeholder="type to search")
             yield LineTable(COLUMNS, header=False, empty="Nothing fits.")
             yield Static("esc closes · ids are for keymap: in ~/.config/tuidock/config.yaml",
                          classes="dialog-text", markup=False)

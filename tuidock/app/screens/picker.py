@@ -14,6 +14,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from tuidock.app.filters import fuzzy
+from tuidock.app.screens.still_input import StillInput
 
 
 class Choice(NamedTuple):
@@ -37,7 +38,7 @@ class PickerScreen(ModalScreen[Any]):
         with Vertical(classes="dialog"):
             yield Static(self._title, classes="dialog-title", markup=False)
             if self._narrow:
-                yield Input(placeholder="type to narrow down", compact=True)
+                yield StillInput(placeholder="type to narrow down")
             yield OptionList(*self._options(), markup=False, compact=True)
 
     def _options(self) -> list[Option]:

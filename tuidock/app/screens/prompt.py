@@ -12,6 +12,8 @@ from textual.containers import Horizontal
 from textual.suggester import Suggester
 from textual.widgets import Input, Label
 
+from tuidock.app.screens.still_input import StillInput
+
 if TYPE_CHECKING:
     from textual.widget import Widget
 
@@ -71,7 +73,7 @@ class PromptLine(Horizontal):
     def compose(self) -> ComposeResult:
         yield Label(self._label, markup=False)
         suggester = CompleteFrom(self._completer) if self._completer is not None else None
-        yield Input(self._value, compact=True, select_on_focus=False, suggester=suggester)
+        yield StillInput(self._value, select_on_focus=False, suggester=suggester)
         yield Label(self._note, id="prompt-note", markup=False)
 
     def on_mount(self) -> None:

@@ -19,6 +19,7 @@ from textual.widgets import Checkbox, Input, Label, Static
 from tuidock.app.model import CONTAINERS, IMAGES, NETWORKS, VOLUMES, ViewModel, row_name
 from tuidock.app.screens.lines import Item, KeyLine, PressableLine
 from tuidock.app.screens.prompt import CompleteFrom
+from tuidock.app.screens.still_input import StillInput
 from tuidock.engine.clean import clean
 from tuidock.engine.errors import EngineError
 from tuidock.engine.types import Container
@@ -134,7 +135,7 @@ class RunForm(ModalScreen[None]):
         known = self._known(field.key)
         suggester = CompleteFrom(lambda text, known=known: known) if known else None  # type: ignore[misc]
         value = self._image if field.key == "image" else ""
-        yield Input(value, placeholder=field.placeholder, compact=True, id=f"field-{field.key}", suggester=suggester,
+        yield StillInput(value, placeholder=field.placeholder, id=f"field-{field.key}", suggester=suggester,
                     select_on_focus=False)
 
     def _known(self, key: str) -> list[str]:
