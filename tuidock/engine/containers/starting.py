@@ -13,7 +13,7 @@ from tuidock.engine.containers.inspecting import request_of
 from tuidock.engine.containers.moves import move_lock, read_intent, status_of, wait_for_end, write_intent
 from tuidock.engine.containers.sweep import heal
 from tuidock.engine.errors import EngineError, InvalidArgument, StartFailed, WrongState
-from tuidock.engine.files import Undo, is_locked, read_text, refuse, write_atomic
+from tuidock.engine.files import Undo, is_locked, refuse, write_atomic
 from tuidock.engine.instance import Instance
 from tuidock.engine.runtime import defaults, seccomp, shim, spec
 from tuidock.engine.runtime.cgroup import as_record, detect
@@ -49,7 +49,7 @@ def start(
         if read_intent(instance, row.id) == "remove":
             raise WrongState(f"container {row.name} is marked for removal and cannot be started")
         heal(instance, row.id, state)
-        generation = _next_generation(instance, row.id)
+        generation = time.time_ns() // 1_000_000  # tells this start's records from all others of the container
         with Undo() as undo:
             try:
                 lower = rootfs.with_init_layer(instance.paths, image.top_chain_id, image.lower)
@@ -77,13 +77,6 @@ def _settled(instance: Instance, container_id: str) -> Status:
         if not ending or time.monotonic() > deadline:
             return state
         wait_for_end(instance, [container_id], 0.1)
-
-
-def _next_generation(instance: Instance, container_id: str) -> int:
-    text = read_text(instance.paths.container(container_id) + "/generation") or "0"
-    generation = int(text) + 1
-    write_atomic(instance.paths.container(container_id) + "/generation", str(generation), 0o600, durable=False)
-    return generation
 
 
 def _launch(instance: Instance, launch: spec.Launch, lock: int, owner: int) -> int:

@@ -20,6 +20,7 @@ _HOSTS_V6: Final = (
     "ff02::1\tip6-allnodes\n"
     "ff02::2\tip6-allrouters\n"
 )
+_WRITTEN: Final = "trusted.tuidock.written"
 _FALLBACK: Final = ("8.8.8.8", "8.8.4.4")
 _RESOLVED_STUB: Final = "127.0.0.53"
 _RESOLVED_FILE: Final = "/run/systemd/resolve/resolv.conf"
@@ -161,9 +162,18 @@ def write(directory: str, name: str, text: str) -> None:
 
 
 def write_unless_edited(directory: str, name: str, text: str) -> None:
-    """As write, but what somebody changed inside the container stays."""
-    path, generated = f"{directory}/{name}", f".{name}.generated"
-    if os.path.exists(path) and _read(path) != _read(f"{directory}/{generated}"):
-        return
+    """As write, but what somebody changed inside the container stays.
+
+    When the file was written is noted beside it, in an attribute: a later change moves its time away from that.
+    """
+    path = f"{directory}/{name}"
+    try:
+        if os.getxattr(path, _WRITTEN) != str(os.stat(path).st_mtime_ns).encode():
+            return
+    except OSError:
+        pass  # not there yet, or on a file system without attributes: then it is written anew as docker does
     write(directory, name, text)
-    write(directory, generated, text)
+    try:
+        os.setxattr(path, _WRITTEN, str(os.stat(path).st_mtime_ns).encode())
+    except OSError:
+        pass
