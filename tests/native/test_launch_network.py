@@ -6,6 +6,7 @@ import contextlib
 import json
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,12 +108,20 @@ def test_the_link_has_its_addresses_route_mac_and_mtu(box: Box, network: Network
     assert text.endswith("1400\nreachable\n")
 
 
+def wait_until_gone(link: str) -> None:
+    """The kernel takes a pair away with its namespace, in the background."""
+    deadline = time.monotonic() + 20
+    while Path(f"/sys/class/net/{link}").exists():
+        assert time.monotonic() < deadline, f"{link} stays"
+        time.sleep(0.01)
+
+
 def test_the_hosts_end_is_a_port_of_the_bridge_and_goes_with_the_container(box: Box, network: Network) -> None:
     box.serve()
     link = json.loads(ip("-j", "link", "show", network.veth))[0]
     assert link["master"] == network.bridge and "UP" in link["flags"] and link["mtu"] == 1400
     box.close()
-    assert not Path(f"/sys/class/net/{network.veth}").exists()
+    wait_until_gone(network.veth)
 
 
 def test_a_missing_bridge_fails_the_start_and_leaves_nothing(box: Box, network: Network) -> None:
@@ -178,4 +187,4 @@ def test_two_interfaces(box: Box, network: Network) -> None:
         ("address", "10.213.8.2/24"),
     ]
     assert "10.213.8.2/24" in box.shell("ip address show eth1; ip route")
-    assert not Path(f"/sys/class/net/{network.veth}b").exists()
+    wait_until_gone(f"{network.veth}b")

@@ -237,6 +237,10 @@ int net_attach(const struct record *record, pid_t pid, int netns, struct launche
     }
     for (size_t i = 0; i < record->interfaces; i++) {
         rc = add_veth(host, &record->interface[i], netns, failure);
+        if (rc == -EEXIST) {                 /* the previous run's namespace is still being taken down */
+            net_detach(record);
+            rc = add_veth(host, &record->interface[i], netns, failure);
+        }
         if (rc < 0)
             return rc;
     }

@@ -31,6 +31,7 @@ struct recorder {
     int container_dir;
     int control, spare[2];          /* spare[1] is the end for the next shim */
     int in, out, err, pty, netns, chunk[2], mark;
+    int late[2];                    /* namespaces that end with the recorder */
     struct ending ending;
     int *keep;
     size_t kept;
@@ -146,7 +147,7 @@ static void close_others(struct recorder *recorder)
 static void keep_for_good(struct recorder *recorder, const struct monitor *monitor)
 {
     recorder->kept = 0;
-    const int lasting[] = {recorder->control, recorder->spare[0], recorder->spare[1], recorder->in, recorder->out,
+    const int lasting[] = {recorder->late[0], recorder->late[1], recorder->control, recorder->spare[0], recorder->spare[1], recorder->in, recorder->out,
                            recorder->err, recorder->pty, recorder->netns, recorder->chunk[0], recorder->chunk[1],
                            recorder->mark, recorder->container_dir};
     for (size_t i = 0; i < COUNT(lasting); i++)
@@ -283,6 +284,19 @@ static _Noreturn void launch_abandoned(struct recorder *recorder, const struct l
     _exit(1);
 }
 
+/* The last process of a mount and an IPC namespace takes them apart in its own exit, and that waits for RCU grace periods,
+ * 10 to 30 ms. Held here, they go when the recorder ends, which is after everybody has been told. */
+static void hold_namespaces(struct recorder *recorder, pid_t init)
+{
+    static const char *const names[] = {"mnt", "ipc"};
+    for (size_t i = 0; i < COUNT(names); i++) {
+        char path[40];
+        snprintf(path, sizeof path, "/proc/%d/ns/%s", (int)init, names[i]);
+        int fd = open_at(AT_FDCWD, path, O_RDONLY, 0);
+        recorder->late[i] = fd < 0 ? -1 : fd;
+    }
+}
+
 static _Noreturn void recorder_main(struct monitor *monitor, struct recorder *recorder, struct prepared *prepared,
                                     const struct stdio *stdio)
 {
@@ -308,6 +322,7 @@ static _Noreturn void recorder_main(struct monitor *monitor, struct recorder *re
     if (error < 0)
         launch_failed(recorder, &failure);
 
+    hold_namespaces(recorder, launched.pid);
     recorder->pty = launched.pty_master;
     if (launched.netns >= 0)
         recorder->netns = launched.netns;
@@ -372,7 +387,7 @@ int recorder_start(struct monitor *monitor, struct prepared *prepared, const str
             .record = &monitor->record, .container_path = monitor->container_path, .run_path = monitor->run_path,
             .container_dir = monitor->container_dir, .control = control[1], .spare = {spare[0], spare[1]},
             .in = kept->in, .out = kept->out, .err = kept->err, .pty = -1, .netns = monitor->netns,
-            .chunk = {pump->chunk[0], pump->chunk[1]}, .mark = pump->mark_fd,
+            .chunk = {pump->chunk[0], pump->chunk[1]}, .mark = pump->mark_fd, .late = {-1, -1},
             .ending = {.restarts = monitor->ending.restarts},
         };
         recorder_main(monitor, &recorder, prepared, stdio);
