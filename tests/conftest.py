@@ -10,6 +10,7 @@ import io
 import json
 import os
 import shutil
+import socket
 import subprocess
 import tarfile
 import tempfile
@@ -86,6 +87,7 @@ def leaks(engine: Engine) -> list[str]:
     """What of an instance is left in the kernel."""
     identity = engine.instance.id
     found = [f"link {name}" for name in os.listdir("/sys/class/net") if name.startswith(f"t{identity[:4]}")]
+    found = [leak for leak in found if _exists(leak.removeprefix("link "))]
     with open("/proc/self/mounts", encoding="utf-8") as mounts:
         found += [f"mount {line.split()[1]}" for line in mounts if engine.root in line]
     for base, directories, _ in os.walk("/sys/fs/cgroup"):
@@ -94,6 +96,14 @@ def leaks(engine: Engine) -> list[str]:
         if base.endswith(f"tuidock-{identity}") and directories:
             found += [f"cgroup {base}/{name}" for name in directories]
     return found
+
+
+def _exists(link: str) -> bool:
+    """sysfs shows a link for some time after the kernel has removed it."""
+    try:
+        return socket.if_nametoindex(link) > 0
+    except OSError:
+        return False
 
 
 @pytest.fixture(scope="module")

@@ -55,9 +55,7 @@ def write_atomic(path: str, content: str | bytes, mode: int = 0o644, *, durable:
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         try:
-            view = memoryview(raw)
-            while view:
-                view = view[os.write(fd, view) :]
+            write_all(fd, raw)
             if durable:
                 os.fdatasync(fd)
         finally:
@@ -68,6 +66,13 @@ def write_atomic(path: str, content: str | bytes, mode: int = 0o644, *, durable:
         raise
     if durable:
         sync_directory(os.path.dirname(path))
+
+
+def write_all(fd: int, raw: bytes) -> None:
+    """Writes all of it. Raises OSError."""
+    view = memoryview(raw)
+    while view:
+        view = view[os.write(fd, view) :]
 
 
 def rewrite(path: str, content: str) -> None:

@@ -27,7 +27,7 @@ class Instance:
         self.port_range = range(49000, 49901)  # for -P and -p without a host port; the configuration may say otherwise
         self.idmap = idmap.IDENTITY
         self.id = self._identify()
-        self.state = State(self.paths, read_only=read_only)
+        self.state = State(self.paths, read_only=read_only, existing=True)
 
     @property
     def bridge(self) -> str:
@@ -71,6 +71,9 @@ class Instance:
                 os.makedirs(directory, mode=0o700, exist_ok=True)
             # overlay shows the modes of these directories inside containers only below fs/, so 0710 is enough here
             self._make_run()
+            database = State(paths)
+            database.read()  # before the root has its name, so that a missing database is known to be a lost one
+            database.close()
             identity = os.urandom(4).hex()
             temporary = f"{paths.instance}.{os.getpid()}"
             write_atomic(temporary, f"{LAYOUT_VERSION} {identity}\n", 0o600)

@@ -60,10 +60,14 @@ CREATE INDEX volume_uses_by_container ON volume_uses(container_id);
 
 
 class State:
-    """The database of one data root; every thread gets a connection of its own."""
+    """The database of one data root; every thread gets a connection of its own.
 
-    def __init__(self, paths: Paths, *, read_only: bool = False) -> None:
-        self.paths, self.read_only = paths, read_only
+    existing: it was made together with the data root. When it is missing or empty it was lost, and a new one in its
+    place would let the next collection take all images for garbage.
+    """
+
+    def __init__(self, paths: Paths, *, read_only: bool = False, existing: bool = False) -> None:
+        self.paths, self.read_only, self.existing = paths, read_only, existing
         self._local = _local()
 
     def read(self) -> sqlite3.Connection:
@@ -99,6 +103,8 @@ class State:
 
     def _open(self) -> sqlite3.Connection:
         path = self.paths.database
+        if self.existing and not os.path.exists(path):
+            raise self._lost("it is missing")
         try:
             connection = sqlite3.connect(path, timeout=30, isolation_level=None, cached_statements=64)
             connection.execute("PRAGMA synchronous=FULL")
@@ -106,6 +112,9 @@ class State:
             if version > SCHEMA_VERSION:
                 self._local.too_new = True
                 connection.execute("PRAGMA query_only=1")
+            elif version == 0 and self.existing:
+                connection.close()
+                raise self._lost("it is empty")
             elif version < SCHEMA_VERSION:
                 self._create(connection)
         except sqlite3.Error as error:
@@ -113,6 +122,11 @@ class State:
                 f"cannot open {path}: {error}; `tuidock system rebuild` makes it anew from the containers' own files"
             ) from error
         return connection
+
+    def _lost(self, how: str) -> SystemFailure:
+        return SystemFailure(
+            f"cannot open {self.paths.database}: {how}; `tuidock system rebuild` makes it anew from the containers' own files"
+        )
 
     def _create(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA journal_mode=WAL")

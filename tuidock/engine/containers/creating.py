@@ -1,4 +1,9 @@
-"""create: from a request to a container that can start. Nothing of it is visible before the one transaction."""
+"""create: from a request to a container that can start. Nothing of it is visible before the one transaction.
+
+The move lock is held throughout, which tells a sweep that the half-made directory is somebody's work and not a ruin.
+create.json is written before the transaction ends and gets its name after it: so a full disk refuses the whole create,
+and a kill between the two leaves a row from which a sweep writes the file anew.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +13,10 @@ import time
 from tuidock.engine import fastjson
 from tuidock.engine.containers import mounting, names, rootfs, rows, wiring
 from tuidock.engine.containers.merge import merge_config
-from tuidock.engine.errors import EngineError, InUse, InvalidArgument, NotFound
+from tuidock.engine.containers.moves import move_lock
+from tuidock.engine.errors import EngineError, InUse, InvalidArgument, NotFound, SystemFailure
 from tuidock.engine.events import append
-from tuidock.engine.files import Undo, refuse, remove_tree, write_atomic
+from tuidock.engine.files import Undo, refuse, remove_tree, sync_directory, write_all
 from tuidock.engine.instance import Instance
 from tuidock.engine.named import Named
 from tuidock.engine.runtime import spec
@@ -41,8 +47,18 @@ def create(instance: Instance, request: CreateRequest, image: ImageView) -> str:
 
     Raises InvalidArgument, NameTaken, NotFound or SystemFailure.
     """
-    began = time.monotonic_ns()
     container_id = names.new_id()
+    with move_lock(instance, container_id, gone=True), Undo() as undo:
+        undo.add(remove_tree, instance.paths.container_run(container_id))
+        name = _create(instance, container_id, request, image, undo)
+        undo.keep()
+    image_name = str(request.config.get("Image") or image.reference)
+    append(instance.paths.journal, "container", "create", container_id, name, image=image_name)
+    return container_id
+
+
+def _create(instance: Instance, container_id: str, request: CreateRequest, image: ImageView, undo: Undo) -> str:
+    """The steps, each with its undo; returns the name."""
     host_config = dict(request.host_config)
     config = merge_config(image.config, request.config, container_id[:12])
     config["Image"] = request.config.get("Image") or image.reference
@@ -51,35 +67,35 @@ def create(instance: Instance, request: CreateRequest, image: ImageView) -> str:
     _validate(config, host_config)
     paths = instance.paths
     directory = paths.container(container_id)
-    with Undo() as undo:
-        try:
-            os.mkdir(directory, 0o700)
-            undo.add(remove_tree, directory)
-            os.mkdir(directory + "/logs", 0o700)
-            rootfs.make_layer(directory, image.lower, instance.idmap)
-        except OSError as error:
-            raise refuse(error, f"make the directory of the container in {paths.containers}") from error
-        wanted = mounting.collect(config, host_config, lambda reference: _mounts_of(instance, reference))
-        points, made = _realise(instance, wanted, image)
-        for volume in made:
-            undo.add(_drop_volume, instance, volume)
-        name = _commit(instance, container_id, request.name, config, host_config, image, points)
-        undo.keep()
-    document = {
-        "Version": CREATE_VERSION, "Id": container_id, "Name": name, "Created": time.time_ns(),
-        "Image": config["Image"], "ImageId": image.id, "Config": config, "HostConfig": host_config,
-        "NetworkingConfig": request.networking, "Mounts": [list(point) for point in points],
-        "Addresses": [list(pair) for pair in _addresses(instance, container_id)],
-        "CreateDurationNs": time.monotonic_ns() - began,
-    }  # fmt: skip
-    write_atomic(directory + "/create.json", fastjson.dumps(document), 0o600)
-    append(paths.journal, "container", "create", container_id, name, image=str(config["Image"]))
-    return container_id
+    try:
+        os.mkdir(directory, 0o700)
+        undo.add(remove_tree, directory)
+        os.mkdir(directory + "/logs", 0o700)
+        rootfs.make_layer(directory, image.lower, instance.idmap)
+    except OSError as error:
+        raise refuse(error, f"make the directory of the container in {paths.containers}") from error
+    wanted = mounting.collect(config, host_config, lambda reference: _mounts_of(instance, reference))
+    points, made = _realise(instance, container_id, wanted, image)
+    for volume in made:
+        undo.add(_drop_volume, instance, container_id, volume)
+    return _commit(instance, container_id, request.name, config, host_config, image, points)
 
 
-def _addresses(instance: Instance, container_id: str) -> list[tuple[str, int]]:
+def document_of(instance: Instance, container_id: str) -> str:
+    """The text of create.json for a container that has its row."""
+    db = instance.state.read()
+    name, created, image, image_id, mounts, request = db.execute(
+        "SELECT name, created, image, image_id, mounts, request FROM containers WHERE id = ?", (container_id,)
+    ).fetchone()
+    asked = fastjson.loads(request)
     query = "SELECT network_id, address FROM addresses WHERE container_id = ?"
-    return list(instance.state.read().execute(query, (container_id,)))
+    document = {
+        "Version": CREATE_VERSION, "Id": container_id, "Name": name, "Created": created, "Image": image,
+        "ImageId": image_id, "Config": asked["Config"], "HostConfig": asked["HostConfig"],
+        "Mounts": [list(point) for point in rows.unpack_mounts(mounts)],
+        "Addresses": [list(pair) for pair in db.execute(query, (container_id,))],
+    }  # fmt: skip
+    return fastjson.dumps(document)
 
 
 def _validate(config: Mapping[str, Any], host_config: Mapping[str, Any]) -> None:
@@ -97,7 +113,9 @@ def _mounts_of(instance: Instance, reference: str) -> tuple[MountPoint, ...]:
     return rows.one_container(instance, rows.resolve(instance.state.read(), reference)).mounts
 
 
-def _realise(instance: Instance, wanted: list[mounting.Wanted], image: ImageView) -> tuple[list[MountPoint], list[str]]:
+def _realise(
+    instance: Instance, container_id: str, wanted: list[mounting.Wanted], image: ImageView
+) -> tuple[list[MountPoint], list[str]]:
     """Makes volumes and host directories. Returns the mount points and the names of the volumes made for this one."""
     points: list[MountPoint] = []
     made: list[str] = []
@@ -110,7 +128,9 @@ def _realise(instance: Instance, wanted: list[mounting.Wanted], image: ImageView
             if point.type == "volume":
                 anonymous = not point.name
                 name = point.name or names.new_id()
-                if volumes.ensure(instance.state, instance.paths, name, labels=want.labels, anonymous=anonymous):
+                if volumes.ensure(
+                    instance.state, instance.paths, name, labels=want.labels, anonymous=anonymous, user=container_id
+                ):
                     made.append(name)
                 source = volumes.data_directory(instance.paths, name)
                 if want.copy and image.lower:
@@ -119,11 +139,11 @@ def _realise(instance: Instance, wanted: list[mounting.Wanted], image: ImageView
             points.append(point)
     except OSError as error:
         for name in made:
-            _drop_volume(instance, name)
+            _drop_volume(instance, container_id, name)
         raise refuse(error, f"prepare the mount at {point.destination}") from error
     except EngineError:
         for name in made:
-            _drop_volume(instance, name)
+            _drop_volume(instance, container_id, name)
         raise
     return points, made
 
@@ -134,11 +154,13 @@ def _copy_up(instance: Instance, image: ImageView, destination: str, volume: str
         volumes.copy_up(instance.paths, volume, image.lower, destination)
 
 
-def _drop_volume(instance: Instance, name: str) -> None:
+def _drop_volume(instance: Instance, container_id: str, name: str) -> None:
     try:
-        volumes.remove(instance.state, instance.paths, name, force=True)
+        volumes.remove(instance.state, instance.paths, name, force=True, user=container_id)
     except InUse:
         pass  # another container took it meanwhile, so it stays
+    except SystemFailure:
+        pass  # the disk that refused the create refuses this too; a sweep removes what nobody came to use
 
 
 def _commit(
@@ -146,6 +168,27 @@ def _commit(
     image: ImageView, points: list[MountPoint],
 ) -> str:  # fmt: skip
     mode = str(host_config.get("NetworkMode") or "default")
+    final = instance.paths.container(container_id) + "/create.json"
+    fd = -1
+    try:
+        fd = os.open(final + ".new", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        chosen = _insert(instance, container_id, name, config, host_config, image, points, mode, fd)
+        os.fdatasync(fd)
+        os.rename(final + ".new", final)
+        sync_directory(instance.paths.container(container_id))
+    except OSError as error:
+        raise refuse(error, f"write {final}") from error
+    finally:
+        if fd >= 0:
+            os.close(fd)
+    return chosen
+
+
+def _insert(
+    instance: Instance, container_id: str, name: str, config: Mapping[str, Any], host_config: Mapping[str, Any],
+    image: ImageView, points: list[MountPoint], mode: str, fd: int,
+) -> str:  # fmt: skip
+    """The one transaction. What it knows of the container goes to fd before it is committed."""
     with instance.state.write() as db:
         chosen = names.claim_name(db, name) if name else names.free_name(db)
         if not db.execute("SELECT 1 FROM images WHERE id = ?", (image.id,)).fetchone():
@@ -153,5 +196,9 @@ def _commit(
         rows.insert(
             db, container_id, chosen, str(config["Image"]), image.id, time.time_ns(), config, host_config, tuple(points)
         )
+        for point in points:
+            if point.type == "volume":
+                volumes.keep(db, instance.paths, point.name)  # somebody may have removed it since it was looked up
         wiring.allocate(instance, db, container_id, mode)
+        write_all(fd, document_of(instance, container_id).encode())
     return chosen

@@ -10,7 +10,8 @@ import os
 import select
 import time
 
-from tuidock.engine.files import is_alive, locked, read_text, write_atomic
+from tuidock.engine.errors import NotFound
+from tuidock.engine.files import is_alive, lock_fd, read_text, refuse, remove_tree, write_atomic
 from tuidock.engine.instance import Instance
 from tuidock.engine.runtime import shim
 from tuidock.engine.runtime.status import PidRecord, Status, read_pid, read_status
@@ -23,11 +24,40 @@ else:
     import _signal as signal  # the module around it turns numbers into enums
 
 
-def move_lock(instance: Instance, container_id: str) -> locked:
-    """Holds the container's lock; the value is its descriptor, which a starting shim inherits."""
-    directory = instance.paths.container_run(container_id)
-    os.makedirs(directory, mode=0o711, exist_ok=True)
-    return locked(directory + "/lock")
+class move_lock:
+    """Holds the container's lock for a block; the value is its descriptor, which a starting shim inherits.
+
+    gone: the container's directory need not be there (a create, or the sweep of a ruin). Entering raises NotFound when
+    it was removed while this move waited, BlockingIOError when `wait` is False and another move is under way.
+    """
+
+    __slots__ = ("_fd", "_gone", "_id", "_instance", "_wait")
+
+    def __init__(self, instance: Instance, container_id: str, *, gone: bool = False, wait: bool = True) -> None:
+        self._instance, self._id, self._gone, self._wait, self._fd = instance, container_id, gone, wait, -1
+
+    def __enter__(self) -> int:
+        paths = self._instance.paths
+        directory = paths.container_run(self._id)
+        while self._fd < 0:
+            try:
+                os.makedirs(directory, mode=0o711, exist_ok=True)
+                self._fd = lock_fd(directory + "/lock", wait=self._wait)
+            except FileNotFoundError:
+                continue  # a removal took the directory away between the two
+            except BlockingIOError:
+                raise
+            except OSError as error:
+                raise refuse(error, f"lock container {self._id[:12]} in {directory}") from error
+        if not self._gone and not os.path.isdir(paths.container(self._id)):
+            remove_tree(directory)
+            self.__exit__()
+            raise NotFound("container", self._id[:12])
+        return self._fd
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._fd)
+        self._fd = -1
 
 
 def write_intent(instance: Instance, container_id: str, intent: str) -> None:

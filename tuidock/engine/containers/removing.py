@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from tuidock.engine.containers import rows
 from tuidock.engine.containers.moves import move_lock, send_signal, status_of, wait_for_end, write_intent
 from tuidock.engine.containers.stopping import KILL_TIMEOUT
 from tuidock.engine.errors import EngineError, SystemFailure, WrongState
@@ -59,7 +60,7 @@ def remove_many(
 
 
 def _doom(instance: Instance, container_id: str, name: str, force: bool) -> None:
-    with move_lock(instance, container_id):
+    with move_lock(instance, container_id, gone=True):
         state = status_of(instance, container_id)
         if state.status in ("running", "paused", "restarting"):
             if not force:
@@ -114,9 +115,5 @@ def _forget(instance: Instance, ids: Sequence[str]) -> list[str]:
                 ids,
             )
         ]
-        for table, column in (
-            ("port_claims", "container_id"), ("addresses", "container_id"), ("volume_uses", "container_id"),
-            ("containers", "id"),
-        ):  # fmt: skip
-            db.execute(f"DELETE FROM {table} WHERE {column} IN ({marks})", ids)
+        rows.delete(db, ids)
         return [n for n in names if not db.execute("SELECT 1 FROM volume_uses WHERE volume = ?", (n,)).fetchone()]

@@ -17,7 +17,7 @@ from tuidock.engine.types import Container, Endpoint, MountPoint, PortBinding
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
 _COLUMNS = (
@@ -92,6 +92,16 @@ def insert(
     for point in points:
         if point.type == "volume":
             db.execute("INSERT OR IGNORE INTO volume_uses VALUES (?, ?)", (point.name, container_id))
+
+
+def delete(db: sqlite3.Connection, ids: Sequence[str]) -> None:
+    """The rows of containers, and everything that they have claimed."""
+    marks = ",".join("?" * len(ids))
+    for table, column in (
+        ("port_claims", "container_id"), ("addresses", "container_id"), ("volume_uses", "container_id"),
+        ("containers", "id"),
+    ):  # fmt: skip
+        db.execute(f"DELETE FROM {table} WHERE {column} IN ({marks})", ids)
 
 
 def _container(

@@ -14,6 +14,10 @@ from tuidock.engine.instance import Instance
 from tuidock.engine.runtime import shim
 from tuidock.engine.runtime.status import Status, read_status
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _LIVING = ("running", "paused", "restarting")
 
 
@@ -116,9 +120,46 @@ def sweep(instance: Instance) -> list[str]:
             done.append(f"container {name}: looked after again")
         if state.status in _LIVING:
             living.add(container_id)
+    done += _finish_removals(instance)
     done += _sweep_kernel(instance, living, set(rows))
     done += _sweep_disk(instance, rows)
     return done
+
+
+def _finish_removals(instance: Instance) -> list[str]:
+    """Removes what was to be removed and has ended: `rm` or the client of a `run --rm` was killed."""
+    from tuidock.engine.containers.moves import read_intent
+    from tuidock.engine.containers.removing import remove_many
+    from tuidock.engine.store import volumes
+
+    def drop(names: Sequence[str]) -> None:
+        for name in names:
+            volumes.remove(instance.state, instance.paths, name, force=True)
+
+    done = []
+    for container_id, name, auto_remove in instance.state.read().execute("SELECT id, name, auto_remove FROM containers"):
+        status = read_status(instance.paths, container_id).status
+        wanted = read_intent(instance, container_id) == "remove" or (auto_remove and status == "exited")
+        if wanted and status not in _LIVING and not _is_busy(instance, container_id):
+            remove_many(instance, [(container_id, name)], volumes=auto_remove, drop_volumes=drop)
+            done.append(f"container {name}: its removal was finished")
+    return done
+
+
+def is_link_used(instance: Instance, link: str) -> bool:
+    """Whether a link belongs to a container that somebody looks after, starts or ends, or the kernel is just removing it.
+
+    sysfs shows a link for some time after its name is free.
+    """
+    from _socket import if_nametoindex
+
+    try:
+        if_nametoindex(link)
+    except OSError:
+        return True
+    return any(
+        _is_busy(instance, name) for name in os.listdir(instance.paths.run + "/c") if instance.veth(name)[:-1] == link[:-1]
+    )
 
 
 def _sweep_kernel(instance: Instance, living: set[str], known: set[str]) -> list[str]:
@@ -130,7 +171,7 @@ def _sweep_kernel(instance: Instance, living: set[str], known: set[str]) -> list
     for container_id in cgroups.containers() - living:
         if _is_busy(instance, container_id):
             continue
-        with move_lock(instance, container_id):
+        with move_lock(instance, container_id, gone=True):
             if container_id in known and read_status(instance.paths, container_id).status in _LIVING:
                 continue
             clean_kernel(instance, container_id)
@@ -139,9 +180,7 @@ def _sweep_kernel(instance: Instance, living: set[str], known: set[str]) -> list
         done.append(f"control groups of {container_id[:12]} removed")
     prefixes = {instance.veth(container_id)[:-1] for container_id in living}
     for link in _links(instance):
-        if link[:-1] not in prefixes and not any(
-            _is_busy(instance, c) for c in known if instance.veth(c)[:-1] == link[:-1]
-        ):
+        if link[:-1] not in prefixes and not is_link_used(instance, link):
             remove_link(link)
             done.append(f"link {link} removed")
     return done
@@ -156,29 +195,83 @@ def _sweep_disk(instance: Instance, rows: dict[str, str]) -> list[str]:
     from tuidock.engine.store import collection
 
     paths = instance.paths
+    done = _sweep_ruins(instance, rows)
     ingests = collection.sweep(paths)
-    done = [f"{ingests} unfinished downloads or layers removed"] if ingests else []
-    for name in os.listdir(paths.trash):
-        remove_tree(f"{paths.trash}/{name}")
-        done.append(f"trash {name} emptied")
+    done += [f"{ingests} unfinished downloads, layers or removals cleared away"] if ingests else []
+    blobs, freed = collection.collect(instance.state, paths)
+    done += [f"{blobs} blobs or layers without an image removed ({freed} bytes)"] if blobs else []
     done += _sweep_init_layers(instance)
-    for container_id in rows:
-        if not os.path.isdir(paths.container(container_id)) and not _is_busy(instance, container_id):
-            with instance.state.write() as db:
-                for table, column in (
-                    ("port_claims", "container_id"), ("addresses", "container_id"),
-                    ("volume_uses", "container_id"), ("containers", "id"),
-                ):  # fmt: skip
-                    db.execute(f"DELETE FROM {table} WHERE {column} = ?", (container_id,))
-            done.append(f"container {rows[container_id]}: its removal was finished")
-    for name in os.listdir(paths.containers):
-        # a create that was killed: create.json is written last, after the row is committed
-        half_made = not os.path.exists(f"{paths.containers}/{name}/create.json")
-        if name not in rows and half_made and not _is_busy(instance, name):
-            remove_tree(f"{paths.containers}/{name}")
-            remove_tree(paths.container_run(name))
-            done.append(f"half-made container {name[:12]} removed")
     return done
+
+
+def _sweep_ruins(instance: Instance, rows: dict[str, str]) -> list[str]:
+    """What creates and removals left that were killed. A lock that is held says that somebody is still at it."""
+    paths = instance.paths
+    done = []
+    names = {*rows, *os.listdir(paths.containers), *os.listdir(paths.run + "/c")}
+    for name in sorted(names):
+        try:
+            with move_lock(instance, name, gone=True, wait=False):
+                sentence = _end_ruin(instance, name)
+        except BlockingIOError:
+            continue
+        if sentence:
+            done.append(sentence)
+    return done + _sweep_volumes(instance)
+
+
+def _end_ruin(instance: Instance, container_id: str) -> str:
+    """Completes what has a row and a directory, removes the rest; the move lock is held."""
+    from tuidock.engine.containers import rows
+
+    paths = instance.paths
+    row = instance.state.read().execute("SELECT name FROM containers WHERE id = ?", (container_id,)).fetchone()
+    directory, run = paths.container(container_id), paths.container_run(container_id)
+    there = os.path.isdir(directory)
+    if row and there:
+        return _complete(instance, container_id, row[0])
+    if is_locked(run + "/shim.lock"):
+        return ""
+    if row:
+        with instance.state.write() as db:
+            rows.delete(db, [container_id])
+        remove_tree(run)
+        return f"container {row[0]}: its removal was finished"
+    if there and os.path.exists(directory + "/create.json"):
+        return ""  # a lost database: `system rebuild` takes the container in
+    remove_tree(directory)
+    remove_tree(run)
+    return f"half-made container {container_id[:12]} removed" if there else ""
+
+
+def _complete(instance: Instance, container_id: str, name: str) -> str:
+    """Writes the create.json that a killed create did not get to."""
+    from tuidock.engine.containers.creating import document_of
+    from tuidock.engine.files import write_atomic
+
+    directory = instance.paths.container(container_id)
+    if not os.path.exists(directory + "/create.json"):
+        write_atomic(directory + "/create.json", document_of(instance, container_id), 0o600)
+        return f"container {name}: create.json written"
+    return ""
+
+
+def _sweep_volumes(instance: Instance) -> list[str]:
+    """Volumes that were made for a container that never came to be, and directories of which only the name was made."""
+    from tuidock.engine.store import volumes
+
+    ids = [row[0] for row in instance.state.read().execute(
+        "SELECT DISTINCT container_id FROM volume_uses WHERE container_id NOT IN (SELECT id FROM containers)"
+    )]  # fmt: skip
+    done = []
+    for container_id in ids:
+        try:
+            with move_lock(instance, container_id, gone=True, wait=False):
+                done += volumes.disown(instance.state, instance.paths, container_id)
+                remove_tree(instance.paths.container_run(container_id))
+        except BlockingIOError:
+            continue
+    return done + volumes.sweep(instance.state, instance.paths)
 
 
 def _sweep_init_layers(instance: Instance) -> list[str]:

@@ -16,6 +16,7 @@ from tuidock.engine.types import Volume
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Mapping
     from typing import Any, Final
 
@@ -53,8 +54,12 @@ def ensure(
     labels: Mapping[str, str] | None = None,
     options: Mapping[str, str] | None = None,
     anonymous: bool = False,
+    user: str = "",
 ) -> bool:
-    """Make a volume unless it is there; True when it was made. Raises InvalidArgument, Unsupported or OSError."""
+    """Make a volume unless it is there; True when it was made. Raises InvalidArgument, Unsupported or OSError.
+
+    user is the id of the container that it is made for: nobody removes it before that container has its row.
+    """
     directory = data_directory(paths, name)
     if options:
         raise Unsupported(
@@ -72,7 +77,21 @@ def ensure(
             "VALUES (?, 'local', ?, ?, '', ?)",
             (name, time.time_ns(), pack(dict(labels or {})), anonymous),
         ).rowcount
+        if made == 1 and user:
+            db.execute("INSERT OR IGNORE INTO volume_uses VALUES (?, ?)", (name, user))
     return made == 1
+
+
+def keep(db: sqlite3.Connection, paths: Paths, name: str) -> None:
+    """Inside the transaction that makes a user: a volume that was removed meanwhile is there again, empty."""
+    directory = data_directory(paths, name)
+    added = db.execute(
+        "INSERT OR IGNORE INTO volumes(name, driver, created, labels, options, anonymous) VALUES (?, 'local', ?, '', '', 0)",
+        (name, time.time_ns()),
+    ).rowcount
+    if added:
+        os.makedirs(os.path.dirname(directory), mode=0o711, exist_ok=True)
+        os.makedirs(directory, mode=0o755, exist_ok=True)
 
 
 def copy_up(paths: Paths, name: str, lower: tuple[str, ...], destination: str) -> bool:
@@ -85,12 +104,17 @@ def copy_up(paths: Paths, name: str, lower: tuple[str, ...], destination: str) -
     return copyup.copy_up(os.path.dirname(data_directory(paths, name)), lower, destination)
 
 
-def remove(state: State, paths: Paths, name: str, *, force: bool = False) -> None:
-    """Remove a volume with its content. Raises InUse (force or not) with the users' names, NotFound unless force."""
+def remove(state: State, paths: Paths, name: str, *, force: bool = False, user: str = "") -> None:
+    """Remove a volume with its content. Raises InUse (force or not) with the users' names, NotFound unless force.
+
+    user is the id of a container that does not want it any more.
+    """
     from tuidock.engine.store import trash
 
     grave = ""
     with state.write() as db:
+        if user:
+            db.execute("DELETE FROM volume_uses WHERE volume = ? AND container_id = ?", (name, user))
         users = _users(state).get(name, ())
         if users:
             raise InUse(f"remove {name}: volume is in use by {', '.join(users)}; remove them first")
@@ -100,6 +124,51 @@ def remove(state: State, paths: Paths, name: str, *, force: bool = False) -> Non
         if _is_name(name):
             grave = trash.discard(paths, f"{paths.volumes}/{name}")
     trash.empty(grave)
+
+
+def disown(state: State, paths: Paths, user: str) -> list[str]:
+    """Takes the uses of a container back that was never made; its anonymous volumes go. One sentence for each."""
+    db = state.read()
+    names = [row[0] for row in db.execute(
+        "SELECT name FROM volumes JOIN volume_uses ON volume = name WHERE anonymous AND container_id = ?", (user,)
+    )]  # fmt: skip
+    with state.write() as transaction:
+        transaction.execute(
+            "DELETE FROM volume_uses WHERE container_id = ? AND container_id NOT IN (SELECT id FROM containers)", (user,)
+        )
+    done = []
+    for name in names:
+        try:
+            remove(state, paths, name, force=True)
+        except InUse:
+            continue
+        done.append(f"volume {name[:12]} removed: its container was never made")
+    return done
+
+
+def sweep(state: State, paths: Paths) -> list[str]:
+    """Ends what was killed between a directory and its row. Content is never touched: only what is empty goes."""
+    done = []
+    with state.write() as db:
+        known = {row[0] for row in db.execute("SELECT name FROM volumes")}
+        for name in os.listdir(paths.volumes):
+            if name not in known and _remove_empty(f"{paths.volumes}/{name}"):
+                done.append(f"volume {name[:12]}: its empty directory removed")
+        unused = "DELETE FROM volumes WHERE name = ? AND name NOT IN (SELECT volume FROM volume_uses)"
+        for name in known:
+            if not os.path.isdir(f"{paths.volumes}/{name}") and db.execute(unused, (name,)).rowcount:
+                done.append(f"volume {name[:12]}: its removal was finished")
+    return done
+
+
+def _remove_empty(directory: str) -> bool:
+    try:
+        if os.path.isdir(directory + "/_data"):
+            os.rmdir(directory + "/_data")
+        os.rmdir(directory)
+    except OSError:
+        return False
+    return True
 
 
 def list_volumes(state: State, paths: Paths) -> list[Volume]:
@@ -151,7 +220,8 @@ def size(paths: Paths, name: str) -> int:
 def _users(state: State) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for volume, name in state.read().execute(
-        "SELECT u.volume, c.name FROM volume_uses u JOIN containers c ON c.id = u.container_id ORDER BY c.name"
+        "SELECT u.volume, coalesce(c.name, substr(u.container_id, 1, 12)) FROM volume_uses u "
+        "LEFT JOIN containers c ON c.id = u.container_id ORDER BY c.name"
     ):
         found[volume] = (*found.get(volume, ()), name)
     return found

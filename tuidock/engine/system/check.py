@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from tuidock.engine.containers.sweep import sweep
+from tuidock.engine.containers.sweep import is_link_used, sweep
 from tuidock.engine.files import is_alive, is_locked
 from tuidock.engine.instance import Instance
 from tuidock.engine.runtime import record
@@ -99,7 +99,7 @@ def _kernel(instance: Instance, known: set[str]) -> Iterator[Problem]:
     prefixes = {instance.veth(container_id)[:-1] for container_id in living}
     start = f"t{instance.id[:4]}"
     for link in os.listdir("/sys/class/net"):
-        if link.startswith(start) and len(link) == 14 and link[:-1] not in prefixes:
+        if link.startswith(start) and len(link) == 14 and link[:-1] not in prefixes and not is_link_used(instance, link):
             yield Problem("link", link, "a link of a container that does not run")
     with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape") as mounts:
         for line in mounts:

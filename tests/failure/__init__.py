@@ -1,0 +1,1 @@
+"""What fails on purpose: kills, full disks, crowds, hostile content, reboots. Afterwards all is in order."""
