@@ -14,6 +14,7 @@ import socket
 import subprocess
 import tarfile
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -84,8 +85,13 @@ def archive() -> bytes:
 
 
 def leaks(engine: Engine) -> list[str]:
-    """What of an instance is left in the kernel."""
+    """What of an instance is left in the kernel; links that go with a dying namespace are waited for."""
     identity = engine.instance.id
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and any(
+        name.startswith(f"t{identity[:4]}") for name in os.listdir("/sys/class/net")
+    ):
+        time.sleep(0.01)
     found = [f"link {name}" for name in os.listdir("/sys/class/net") if name.startswith(f"t{identity[:4]}")]
     found = [leak for leak in found if _exists(leak.removeprefix("link "))]
     with open("/proc/self/mounts", encoding="utf-8") as mounts:

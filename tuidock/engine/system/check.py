@@ -6,6 +6,7 @@ The same list proves the engine in its tests: after every failure that they prov
 from __future__ import annotations
 
 import os
+import time
 
 from tuidock.engine.containers.sweep import is_link_used, sweep
 from tuidock.engine.files import is_alive, is_locked
@@ -18,6 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+#: The kernel takes dead network namespaces apart in the background, many at once; longer than this it never took (s).
+_NAMESPACE_GOES = 10
 _LIVING = ("running", "paused", "restarting")
 
 
@@ -98,9 +101,13 @@ def _kernel(instance: Instance, known: set[str]) -> Iterator[Problem]:
             yield Problem("cgroup", container_id[:12], "control groups of a container that does not run")
     prefixes = {instance.veth(container_id)[:-1] for container_id in living}
     start = f"t{instance.id[:4]}"
-    for link in os.listdir("/sys/class/net"):
-        if link.startswith(start) and len(link) == 14 and link[:-1] not in prefixes and not is_link_used(instance, link):
-            yield Problem("link", link, "a link of a container that does not run")
+    strays = [
+        link
+        for link in os.listdir("/sys/class/net")
+        if link.startswith(start) and len(link) == 14 and link[:-1] not in prefixes and not is_link_used(instance, link)
+    ]
+    for link in _those_that_stay(strays):
+        yield Problem("link", link, "a link of a container that does not run")
     with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape") as mounts:
         for line in mounts:
             target = line.split(" ")[1]
@@ -110,6 +117,14 @@ def _kernel(instance: Instance, known: set[str]) -> Iterator[Problem]:
         pid = read_pid(instance.paths, container_id)
         if pid is not None and not is_alive(*pid.recorder):
             yield Problem("container", container_id[:12], "its recorder has died; its shim stands in for it")
+
+
+def _those_that_stay(links: list[str]) -> list[str]:
+    """Without those that the kernel is just taking away together with the namespace of a container that has ended."""
+    deadline = time.monotonic() + _NAMESPACE_GOES
+    while (links := [link for link in links if os.path.exists(f"/sys/class/net/{link}")]) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return links
 
 
 def _tables(instance: Instance) -> Iterator[Problem]:
