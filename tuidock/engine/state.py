@@ -80,8 +80,12 @@ class State:
             connection = self._local.connection = self._open()
         return connection
 
-    def write(self) -> Transaction:
+    def write(self, *, durable: bool = True) -> Transaction:
         """One IMMEDIATE transaction: committed when the block ends, rolled back when it raises.
+
+        durable=False leaves out the wait for the disk, for changes that may be lost in a power cut because what they say
+        is gone then anyway (port claims), or because a sweep does them again (rows of a removed directory). Nothing can be
+        torn: the next durable commit brings the earlier ones to disk first.
 
         Raises Conflict in read-only mode, SystemFailure when the disk is full or the file damaged.
         """
@@ -92,7 +96,7 @@ class State:
             raise Unsupported(
                 f"{self.paths.database} is from a newer tuidock and only read; upgrade tuidock to change it"
             )
-        return Transaction(connection, self.paths.database)
+        return Transaction(connection, self.paths.database, durable)
 
     def close(self) -> None:
         """Closes this thread's connection."""
@@ -143,27 +147,33 @@ class State:
 class Transaction:
     """The block of `State.write`."""
 
-    __slots__ = ("_connection", "_path")
+    __slots__ = ("_connection", "_durable", "_path")
 
-    def __init__(self, connection: sqlite3.Connection, path: str) -> None:
-        self._connection, self._path = connection, path
+    def __init__(self, connection: sqlite3.Connection, path: str, durable: bool) -> None:
+        self._connection, self._path, self._durable = connection, path, durable
 
     def __enter__(self) -> sqlite3.Connection:
         try:
+            if not self._durable:
+                self._connection.execute("PRAGMA synchronous=NORMAL")
             self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             raise SystemFailure(f"cannot change {self._path}: {error}") from error
         return self._connection
 
     def __exit__(self, kind: object, *_: object) -> None:
-        if kind is not None:
-            self._roll_back()
-            return
         try:
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            self._roll_back()
-            raise SystemFailure(f"cannot commit to {self._path}: {error}") from error
+            if kind is not None:
+                self._roll_back()
+                return
+            try:
+                self._connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                self._roll_back()
+                raise SystemFailure(f"cannot commit to {self._path}: {error}") from error
+        finally:
+            if not self._durable:
+                self._connection.execute("PRAGMA synchronous=FULL")
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:

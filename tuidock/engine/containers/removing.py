@@ -106,7 +106,7 @@ def _bury(instance: Instance, container_id: str) -> str:
 def _forget(instance: Instance, ids: Sequence[str]) -> list[str]:
     """Deletes the rows; returns the anonymous volumes that nobody else uses."""
     marks = ",".join("?" * len(ids))
-    with instance.state.write() as db:
+    with instance.state.write(durable=False) as db:
         names = [
             row[0]
             for row in db.execute(

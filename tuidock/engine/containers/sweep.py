@@ -137,7 +137,9 @@ def _finish_removals(instance: Instance) -> list[str]:
             volumes.remove(instance.state, instance.paths, name, force=True)
 
     done = []
-    for container_id, name, auto_remove in instance.state.read().execute("SELECT id, name, auto_remove FROM containers"):
+    for container_id, name, auto_remove in instance.state.read().execute(
+        "SELECT id, name, auto_remove FROM containers"
+    ):
         status = read_status(instance.paths, container_id).status
         wanted = read_intent(instance, container_id) == "remove" or (auto_remove and status == "exited")
         if wanted and status not in _LIVING and not _is_busy(instance, container_id):
@@ -158,7 +160,9 @@ def is_link_used(instance: Instance, link: str) -> bool:
     except OSError:
         return True
     return any(
-        _is_busy(instance, name) for name in os.listdir(instance.paths.run + "/c") if instance.veth(name)[:-1] == link[:-1]
+        _is_busy(instance, name)
+        for name in os.listdir(instance.paths.run + "/c")
+        if instance.veth(name)[:-1] == link[:-1]
     )
 
 
@@ -237,11 +241,19 @@ def _end_ruin(instance: Instance, container_id: str) -> str:
             rows.delete(db, [container_id])
         remove_tree(run)
         return f"container {row[0]}: its removal was finished"
-    if there and os.path.exists(directory + "/create.json"):
+    if there and _size(directory + "/create.json"):
         return ""  # a lost database: `system rebuild` takes the container in
     remove_tree(directory)
     remove_tree(run)
     return f"half-made container {container_id[:12]} removed" if there else ""
+
+
+def _size(path: str) -> int:
+    """Bytes, 0 when it is missing: a power cut leaves an empty create.json of a --rm container."""
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _complete(instance: Instance, container_id: str, name: str) -> str:

@@ -137,7 +137,7 @@ def _claim(instance: Instance, row: Container, host_config: Mapping[str, Any]) -
     wanted = ports.wishes(host_config, row.exposed)
     if not wanted:
         return []
-    with instance.state.write() as db:
+    with instance.state.write(durable=False) as db:
         return ports.claim(
             db, row.id, wanted, _living(instance, row.id), cursor=instance.paths.run + "/port.cursor",
             automatic=instance.port_range,
@@ -147,7 +147,7 @@ def _claim(instance: Instance, row: Container, host_config: Mapping[str, Any]) -
 def release(instance: Instance, row: Container, host_config: Mapping[str, Any]) -> None:
     """Gives the claims of a start that failed back."""
     if ports.wishes(host_config, row.exposed):
-        with instance.state.write() as db:
+        with instance.state.write(durable=False) as db:
             ports.release(db, row.id)
 
 
