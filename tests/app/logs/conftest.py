@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from log_samples import Write
+from tests.app.logs.log_samples import Write
 
 
 @pytest.fixture

@@ -4,29 +4,40 @@ from __future__ import annotations
 
 import random
 import re
+import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from log_samples import random_log, record
+from tests.app.logs.log_samples import random_log, record
 
 from tuidock.app.logs.ansi import visible
-from tuidock.app.logs.query import Query, QueryError, alternatives, every_line, inverted, lines
+from tuidock.app.logs.query import Query, QueryError, every_line, inverted, lines
+from tuidock.app.logs.runs import Matcher, starts
 
 PATTERNS = [
     "timeout", "Timeout", "timeout|5\\d\\d", "5\\d\\d", "^GET", "0$", "\\d{3}", "error", "erro|x{5}", "^$", "", "a?",
-    "[^a]\\s", "(?!x)5", "(?<=G)ET", "\\bGET\\b", "(a|b)c|caf", "café", "é", "\\d+\\s--", "[|]x|GET", "x++", "(?i:get)",
-    "G.T.*500", "(GET|PUT) /", "P ", "stdout", "(x)\\1", "\\S+out", "-", "--", "9 --", "\\w+ \\d", "(timeout){2}|512",
+    "[^a]\\s", "\\bGET\\b", "(a|b)c|caf", "café", "CAFÉ", "é", "\\d+\\s--", "[|]x|GET", "(?i:get)", "(?x: t o)",
+    "G.T.*500", "(GET|PUT) /", "P ", "stdout", "\\S+out", "-", "--", "9 --", "\\w+ \\d", "(timeout){2}|512", "caf.$",
+    "(^|-)5", "^$|9", "a*^t", "(^x)*5", "\\Atime", "out\\Z", "[^\\W\\d]{9}", "[a-fé]+ ", "[^e]{3}\\b", "É|[À-Ö]", "f\\B.?",
+    "caf[^x]( |$)", "\\x1b|\\n", "(?:a|)(?:b|)c??af", "T[^I]*", "\ufffd", "[\\s\\S]$", "x{3,7}(x|5)", "(?s:.)9", "(?-i:E)R",
 ]  # fmt: skip
+REFUSED = ["(?!x)5", "(?=x)5", "(?<=G)ET", "(?<!G)ET", "x++", "(x)\\1", "(?>x)5", "(x)?(?(1)a|b)", "x{1001}"]
+
+
+def oracle(pattern: str) -> re.Pattern[str]:
+    """Python's own reading: characters, ASCII classes, the case of any letter that is named."""
+    flags = 0 if any(one.isupper() for one in re.sub(r"\\.", "", pattern)) else re.IGNORECASE
+    return re.compile(pattern, flags | (re.ASCII if pattern.isascii() else 0))
 
 
 def expected(pattern: str, chunk: bytes) -> list[int]:
-    flags = 0 if any(one.isupper() for one in re.sub(r"\\.", "", pattern)) else re.IGNORECASE
-    if pattern.isascii():
-        plain = re.compile(pattern.encode(), flags)
-        return [start for start, text in lines(chunk) if plain.search(visible(text))]
-    letters = re.compile(pattern, flags)
-    return [start for start, text in lines(chunk) if letters.search(visible(text).decode("utf-8", "replace"))]
+    search = oracle(pattern).search
+    return [start for start, text in lines(chunk) if search(visible(text).decode("utf-8", "replace"))]
+
+
+def found(matcher: Matcher, chunk: bytes) -> list[int]:
+    return starts(chunk, matcher(chunk).hits)
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
@@ -39,23 +50,7 @@ def test_hits_are_those_of_re(pattern: str, kind: str) -> None:
         chunk = b"".join(kept)
     if kind == "regular":
         chunk = chunk.replace(b"\x1b[31m", b"").replace(b"\x1b[0m", b"").replace(b"\r", b"")
-    assert Query(pattern).line_starts(chunk) == expected(pattern, chunk)
-
-
-@pytest.mark.parametrize("pattern", PATTERNS)
-def test_every_way_of_searching_finds_the_same(pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tuidock.app.logs.query._SAMPLE", 100)
-    rng = random.Random(pattern)
-    for _ in range(5):
-        chunk = b"".join(
-            one for one in random_log(rng, 200).splitlines(keepends=True) if b" P " not in one or rng.random() < 0.01
-        )
-        for way in ("_by_literal", "_by_expression", "_by_bodies"):
-            query = Query(pattern)
-            for finder in query._finders:
-                if way != "_by_literal" or finder.literal:
-                    finder._way = None if finder._needs_care else getattr(finder, way)
-            assert query.line_starts(chunk) == expected(pattern, chunk)
+    assert found(Query(pattern).find, chunk) == expected(pattern, chunk)
 
 
 @settings(max_examples=200, deadline=None)
@@ -65,35 +60,51 @@ def test_every_way_of_searching_finds_the_same(pattern: str, monkeypatch: pytest
 )
 def test_hits_are_those_of_re_for_any_bytes(texts: list[bytes], pattern: str) -> None:
     chunk = b"".join(record(text) for text in texts)
-    assert Query(pattern).line_starts(chunk) == expected(pattern, chunk)
+    assert found(Query(pattern).find, chunk) == expected(pattern, chunk)
 
 
 def test_inverted_is_everything_else() -> None:
     chunk = random_log(random.Random(3), 300)
-    hits, rest = Query("timeout").line_starts(chunk), inverted(Query("timeout"))(chunk)
-    assert sorted(hits + rest) == every_line(chunk)
+    hits, rest = found(Query("timeout").find, chunk), found(inverted(Query("timeout")), chunk)
+    assert sorted(hits + rest) == found(every_line, chunk) == [start for start, _ in lines(chunk)]
     assert not set(hits) & set(rest)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_what_is_highlighted_is_what_is_a_hit(pattern: str) -> None:
+    query = Query(pattern)
+    for text in ("", "a timeout 5123", "café CAFÉ cafÉx", "GET /index 500", "--9 --", "xxxxx5 9", "e\u0301ß 漢字é5"):
+        marks = [match.span() for match in oracle(pattern).finditer(text) if match.end() > match.start()]
+        assert bool(marks) <= query.matches(text.encode())
+        if "|" not in pattern and "?" not in pattern:
+            assert query.spans(text) == marks
+
+
+@pytest.mark.parametrize("pattern", REFUSED)
+def test_what_could_run_away_is_refused_in_one_sentence(pattern: str) -> None:
+    with pytest.raises(QueryError, match="cannot be searched for: ") as caught:
+        Query(pattern)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_expression_that_runs_away_in_re_takes_no_time() -> None:
+    chunk = b"".join(record(b"a" * 60) for _ in range(200))
+    begun = time.perf_counter()
+    assert found(Query("(a|a)*b|(a+)+c").find, chunk) == []
+    assert time.perf_counter() - begun < 1
 
 
 def test_the_head_of_a_record_is_not_searched() -> None:
     chunk = record(b"nothing", nano=500_500_500) + record(b"has 500")
-    assert Query(r"500").line_starts(chunk) == [len(record(b"nothing"))]
-    assert Query(r"5\d\d").line_starts(chunk) == [len(record(b"nothing"))]
-    assert Query("stdout").line_starts(chunk) == []
+    assert found(Query(r"500").find, chunk) == [len(record(b"nothing"))]
+    assert found(Query(r"5\d\d").find, chunk) == [len(record(b"nothing"))]
+    assert found(Query("stdout").find, chunk) == []
 
 
 def test_a_match_does_not_reach_into_the_next_line() -> None:
-    assert Query(r"a\s+b").line_starts(record(b"a") + record(b"b")) == []
+    assert found(Query(r"a\s+b").find, record(b"a") + record(b"b")) == []
 
 
 def test_a_bad_pattern_says_what_is_wrong() -> None:
     with pytest.raises(QueryError, match="no regular expression"):
         Query("a(b")
-
-
-def test_alternatives_are_split_only_on_the_top_level() -> None:
-    assert alternatives("a|b") == ["a", "b"]
-    assert alternatives("(a|b)c|[|]") == ["(a|b)c", "[|]"]
-    assert alternatives(r"a\|b") == [r"a\|b"]
-    assert alternatives("[]|]|x") == ["[]|]", "x"]
-    assert alternatives(r"(a)\1|b") == [r"(a)\1|b"]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 
 import pytest
-from log_samples import Write, random_log, record
+from tests.app.logs.log_samples import Write, random_log, record
 
 from tuidock.app.logs import scan as scan_module
 from tuidock.app.logs.query import Query, every_line, inverted, lines
 from tuidock.app.logs.reader import SourceReader
 from tuidock.app.logs.records import Line, Position
+from tuidock.app.logs.runs import starts
 from tuidock.app.logs.scan import Scan
 from tuidock.app.logs.segments import LogDirectory
 
@@ -64,7 +65,7 @@ def test_forwards_backwards_and_whole_agree(write: Write, block: int, seed: int)
 def test_a_scan_counts_and_finds_every_hit(write: Write, block: int, seed: int, pattern: str) -> None:
     rng = random.Random(seed)
     directory, reader = opened(write)
-    matcher = every_line if not pattern else inverted(Query(pattern[1:])) if pattern[0] == "!" else Query(pattern).line_starts
+    matcher = every_line if not pattern else inverted(Query(pattern[1:])) if pattern[0] == "!" else Query(pattern).find
     scan = Scan(directory, matcher)
     contents = {1: b""}
     number = 1
@@ -79,7 +80,7 @@ def test_a_scan_counts_and_finds_every_hit(write: Write, block: int, seed: int, 
             scan.step()
     while scan.step():
         pass
-    hits: list[Position] = [(n, start) for n, content in contents.items() for start in matcher(content)]
+    hits: list[Position] = [(n, start) for n, content in contents.items() for start in starts(content, matcher(content).hits)]
     assert scan.total == len(hits)
     found, position = [], reader.first()
     while (hit := scan.at_or_after(position)) is not None:
@@ -100,7 +101,7 @@ def test_what_is_not_scanned_yet_is_pending_and_never_missed(write: Write, block
     directory, reader = opened(write)
     write(1, b"".join(record(b"hit" if i == 3 else b"no", i) for i in range(3000)))
     directory.refresh()
-    scan = Scan(directory, Query("hit").line_starts)
+    scan = Scan(directory, Query("hit").find)
     answers = [scan.before(reader.end())]
     while scan.step():
         answers.append(scan.before(reader.end()))
@@ -113,7 +114,7 @@ def test_an_unfinished_line_counts_when_it_is_finished(write: Write) -> None:
     directory, reader = opened(write)
     write(1, record(b"a") + record(b"time", tag="P"))
     directory.refresh()
-    scan = Scan(directory, Query("timeout").line_starts)
+    scan = Scan(directory, Query("timeout").find)
     while scan.step():
         pass
     assert scan.total == 0

@@ -1,6 +1,7 @@
 """Lines of one container's log after and before a position, read on demand.
 
-A position is (segment number, offset of a record). Blocks of 64 KiB and parsed lines are kept in two small caches;
+A position is (segment number, offset of a record); a line in several records may go on in the next segment, and belongs
+to the one in which it begins. Blocks of 64 KiB and parsed lines are kept in two small caches;
 nothing else of the log is in memory, so a log of a gigabyte opens as fast as one of a kilobyte.
 """
 
@@ -25,6 +26,7 @@ class SourceReader:
         self.source = source
         self._blocks: OrderedDict[tuple[int, int], bytes] = OrderedDict()
         self._lines: OrderedDict[Position, Line] = OrderedDict()
+        self._heads: dict[tuple[int, bool], int] = {}
 
     def first(self) -> Position:
         for segment in self.directory.segments:
@@ -48,6 +50,11 @@ class SourceReader:
             if segment is None:
                 return None
             offset = 0
+        while offset <= 0 and (offset := self.head(segment)) >= segment.end:
+            following = self.directory.after(segment.number)
+            if following is None:
+                return None
+            segment, offset = following, 0
         cached = self._lines.get((segment.number, offset))
         if cached is not None:
             self._lines.move_to_end((segment.number, offset))
@@ -69,7 +76,58 @@ class SourceReader:
                 return None
             offset = segment.end
         record = self.record_start(segment, min(offset, segment.end))
-        return self.after((segment.number, self.line_start(segment, record)))
+        return self.after(self.line_start(segment, record))
+
+    def head(self, segment: Segment) -> int:
+        """Where the first line begins in a segment: behind what goes on from the segment before it."""
+        previous = self._previous(segment)
+        key = (segment.number, previous is not None)
+        at = self._heads.get(key)
+        if at is not None:
+            return at
+        at = 0
+        if previous is not None and segment.end:
+            tag = self._tag(previous, self.record_start(previous, previous.end))
+            at = self._skip(segment, 0, tag)
+            if at < segment.end:
+                self._heads[key] = at
+        return at
+
+    def unfinished(self) -> Position | None:
+        """Where the last line begins when the container may still add to it."""
+        last = self.before(self.end())
+        return None if last is None or last.complete else last.start
+
+    def raw(self, start: Position, limit: int) -> bytes:
+        """The bytes from a position to the end, at most so many."""
+        pieces: list[bytes] = []
+        for segment in self.directory.segments:
+            if segment.number >= start[0] and limit > 0:
+                at = start[1] if segment.number == start[0] else 0
+                pieces.append(segment.read(at, min(segment.end, at + limit)))
+                limit -= len(pieces[-1])
+        return b"".join(pieces)
+
+    def _previous(self, segment: Segment) -> Segment | None:
+        """The segment before it when nothing was lost between them."""
+        previous = self.directory.before(segment.number)
+        return previous if previous is not None and previous.number + 1 == segment.number else None
+
+    def _following(self, segment: Segment, end: int) -> tuple[Segment, int] | None:
+        """Where the record is that comes behind the one that ends there."""
+        if end < segment.end:
+            return segment, end
+        following = self.directory.after(segment.number)
+        return (following, 0) if following is not None and following.number == segment.number + 1 else None
+
+    def _skip(self, segment: Segment, offset: int, previous: Tag) -> int:
+        """Behind the records from there on that go on with the one before them."""
+        while previous.partial and offset < segment.end:
+            tag = self._tag(segment, offset)
+            if not continues(previous, tag):
+                break
+            previous, offset = tag, self.record_end(segment, offset)
+        return offset
 
     def record_start(self, segment: Segment, end: int) -> int:
         """Where the record that ends at `end` begins."""
@@ -93,31 +151,31 @@ class SourceReader:
             at = (block + 1) * BLOCK
         return segment.end
 
-    def line_start(self, segment: Segment, record: int) -> int:
+    def line_start(self, segment: Segment, record: int) -> Position:
         """Where the line begins that has this record: goes back over partial records."""
         tag = self._tag(segment, record)
-        while record > 0:
-            previous = self.record_start(segment, record)
-            previous_tag = self._tag(segment, previous)
+        while True:
+            before: Segment | None = segment if record > 0 else self._previous(segment)
+            if before is None:
+                break
+            previous = self.record_start(before, record if record > 0 else before.end)
+            previous_tag = self._tag(before, previous)
             if not continues(previous_tag, tag):
                 break
-            record, tag = previous, previous_tag
-        return record
+            segment, record, tag = before, previous, previous_tag
+        return (segment.number, record)
 
     def at_or_after(self, segment: Segment, offset: int) -> int:
         """The first start of a line at or behind any offset."""
         if offset >= segment.end:
             return segment.end
-        if offset > 0 and self._bytes(segment, offset - 1, offset) != b"\n":
+        if offset <= 0:
+            return self.head(segment)
+        if self._bytes(segment, offset - 1, offset) != b"\n":
             offset = self.record_end(segment, offset)
-        if 0 < offset < segment.end:
-            previous = self._tag(segment, self.record_start(segment, offset))
-            while previous.partial and offset < segment.end:
-                tag = self._tag(segment, offset)
-                if not continues(previous, tag):
-                    break
-                previous, offset = tag, self.record_end(segment, offset)
-        return offset
+        if offset >= segment.end:
+            return offset
+        return self._skip(segment, offset, self._tag(segment, self.record_start(segment, offset)))
 
     def since(self, moment: int) -> Position:
         """Where the lines of that time and later begin, found by halving; clock steps back are not searched for."""
@@ -146,10 +204,10 @@ class SourceReader:
 
     def _parse(self, segment: Segment, start: int) -> Line:
         end = self.record_end(segment, start)
-        tag = self._tag(segment, start)
+        tag = first = self._tag(segment, start)
+        began: Position = (segment.number, start)
         pieces, kept, length = [], 0, 0
-        first = tag
-        record, complete = start, not tag.partial
+        record, complete = start, True
         while True:
             text_start = record + tag.text_start
             size = max(0, end - 1 - text_start)
@@ -157,19 +215,21 @@ class SourceReader:
                 pieces.append(self._bytes(segment, text_start, text_start + min(size, KEPT - kept)))
                 kept += len(pieces[-1])
             length += size
-            if not tag.partial or end >= segment.end:
-                # a part at the very end of an older segment has no other half there
-                complete = not tag.partial or self.directory.after(segment.number) is not None
+            if not tag.partial:
                 break
-            following = self._tag(segment, end)
+            place = self._following(segment, end)
+            if place is None:
+                # a part whose segment has no successor yet may go on; one before a gap has lost its other half
+                complete = self.directory.after(segment.number) is not None
+                break
+            following = self._tag(*place)
             if not continues(tag, following):
-                complete = True
                 break
-            record, tag = end, following
+            (segment, record), tag = place, following
             end = self.record_end(segment, record)
         text = b"".join(pieces)
-        return Line(self.source, (segment.number, start), (segment.number, end), first.time, first.stream or "stdout",
-                    text, length, complete)  # fmt: skip
+        stream = first.stream or "stdout"
+        return Line(self.source, began, (segment.number, end), first.time, stream, text, length, complete)
 
     def _tag(self, segment: Segment, record: int) -> Tag:
         """The head of a record; its text_start counts from the record."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,8 +11,6 @@ from tuidock.app.logs.scan import Scan
 
 #: Seconds between two reports.
 REPORT_EVERY: Final = 0.2
-_SWITCH: Final = 0.0005
-_DEFAULT_SWITCH: Final = 0.005
 
 
 class Scanner:
@@ -44,7 +41,7 @@ class Scanner:
             self._wake.notify()
 
     def stop(self) -> None:
-        """End the thread; returns when it has ended, or soon when an expression runs away."""
+        """End the thread; returns when it has ended."""
         with self._wake:
             self._stopped = True
             self._scans = ()
@@ -61,13 +58,9 @@ class Scanner:
                     return
                 self._due = False
             reported = time.monotonic()
-            # The screen's thread gives the lock away at every write and gets it back after this long. With the default
-            # of 5 ms a key took a third of a second while a gigabyte was searched.
-            sys.setswitchinterval(_SWITCH)
             while any(scan.step() for scan in self._scans):
                 if time.monotonic() - reported >= REPORT_EVERY:
                     self._report()
                     reported = time.monotonic()
-            sys.setswitchinterval(_DEFAULT_SWITCH)
             if not self._stopped:
                 self._report()

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from tuidock.app.logs.merge import Cursor, LogStream, Merged, NoteStream
-from tuidock.app.logs.query import Matcher, Query, every_line, inverted
+from tuidock.app.logs.query import Query, every_line, inverted
 from tuidock.app.logs.reader import SourceReader
 from tuidock.app.logs.records import Line, Position
+from tuidock.app.logs.runs import Found, Matcher, common
 from tuidock.app.logs.scan import PENDING, Pending, Scan
 from tuidock.app.logs.scanner import Scanner
 from tuidock.app.logs.segments import LogDirectory
@@ -114,20 +115,19 @@ class Session:
     def _search_matcher(self) -> Matcher | None:
         """Hits are only lines that the filter keeps."""
         if self.query is None or self._filter is None:
-            return None if self.query is None else self.query.line_starts
-        search, keep = self.query.line_starts, self._filter_matcher()
+            return None if self.query is None else self.query.find
+        search, keep = self.query.find, self._filter_matcher()
 
-        def both(chunk: bytes) -> list[int]:
-            hits = search(chunk)
-            kept = set(keep(chunk)) if hits else ()
-            return [hit for hit in hits if hit in kept]
+        def both(chunk: bytes) -> Found:
+            found = search(chunk)
+            return Found(common(found.hits, keep(chunk).hits), found.continued) if found.hits else found
 
         return both
 
     def _filter_matcher(self) -> Matcher:
         assert self._filter is not None
         query, inverse = self._filter
-        return inverted(query) if inverse else query.line_starts
+        return inverted(query) if inverse else query.find
 
     def set_filter(self, text: str) -> None:
         """"" shows everything, "re" what matches, "!re" what does not. Raises QueryError."""
@@ -291,5 +291,4 @@ def _order(line: Line) -> tuple[int, int]:
 def _share(scans: Sequence[Scan]) -> float:
     parts = [scan.progress() for scan in scans]
     whole = sum(part[1] for part in parts)
-    # an unfinished last line is never covered and must not look like work to be done
     return min(1.0, sum(part[0] for part in parts) / whole) if whole else 1.0
