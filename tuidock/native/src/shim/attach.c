@@ -68,7 +68,7 @@ bool attach_flushed(const struct monitor *monitor)
 
 static bool hello(struct monitor *monitor, struct client *client)
 {
-    if (client->small[0] != PROTOCOL)
+    if (client->small[0] != PROTOCOL || client->greeted)       /* each hello is answered, and must be: no endless ones */
         return false;
     client->flags = client->small[1];
     client->greeted = true;
@@ -248,6 +248,8 @@ static void listener_ready(struct monitor *monitor, struct watch *watch, uint32_
     int fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0)
         client_add(monitor, fd, client_ready);
+    else
+        relay_pause(monitor, errno);
 }
 
 int attach_owner(struct monitor *monitor, int fd)

@@ -51,6 +51,7 @@ static int dress(const struct child *child, struct process *process, struct mess
     const struct record *record = child->record;
     struct failure *failure = &message->failure;
     struct sources sources;
+    struct stdio stdio = *child->stdio;
     cleanup_close int root = -1, proc = -1, devpts = -1, slave = -1;
     uint64_t started = ticks_ns();
     bool own_dev;
@@ -58,6 +59,10 @@ static int dress(const struct child *child, struct process *process, struct mess
 
     if (rc < 0)
         return rc;
+    if (stdio.in >= 0 && is_null(stdio.in))
+        stdio.in = rc = null_open(sources.null);
+    if (rc < 0)
+        return fail(failure, "device", rc, "open /dev/null: %s", strerror(-rc));
     root = rootfs_mount(record, failure);
     if (root < 0)
         return root;
@@ -88,7 +93,7 @@ static int dress(const struct child *child, struct process *process, struct mess
     if (rc == 0)
         rc = process_make_cwd(process, root, failure);
     if (rc == 0)
-        rc = process_stdio(child->stdio, slave, failure);
+        rc = process_stdio(&stdio, slave, failure);
     return rc;
 }
 

@@ -38,7 +38,8 @@ int sysctls_write(const struct record *record, int proc, struct failure *failure
         dotted = path[4 + strcspn(path + 4, "./")] == '.';   /* the first separator tells what the other one means */
         for (char *c = path + 4; *c; c++)
             *c = *c == '.' ? dotted ? '/' : '.' : *c == '/' ? dotted ? '.' : '/' : *c;
-        fd = openat2_(proc, path, O_WRONLY, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
+        fd = strstr(path, "..") ? -EINVAL      /* `..` would lead to sysrq-trigger and the like */
+                                : openat2_(proc, path, O_WRONLY, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
         rc = fd < 0 ? fd : write_all(fd, value + 1, strlen(value + 1));
         if (rc < 0)
             return fail(failure, "sysctl", rc, "set sysctl %s: %s", pair, strerror(-rc));
@@ -61,15 +62,21 @@ static int parent_open(int root, const char *path, const char **name)
     return target_open(root, parent, false);
 }
 
-static int make_device(int directory, const char *name, const struct device *device)
+/* What lies there already is replaced only in a /dev of the container's own: it may be the host's (-v /dev:/dev). */
+static int make_device(int directory, const char *name, const struct device *device, bool may_replace)
 {
     mode_t type = device->type == 'b' ? S_IFBLK : device->type == 'p' ? S_IFIFO : S_IFCHR;
+    dev_t number = makedev(device->major, device->minor);
+    struct stat status;
 
     for (int attempt = 0; attempt < 2; attempt++) {
-        if (mknodat(directory, name, type | (device->mode & 0777), makedev(device->major, device->minor)) == 0)
+        if (mknodat(directory, name, type | (device->mode & 0777), number) == 0)
             return (device->uid || device->gid) &&
                    fchownat(directory, name, device->uid, device->gid, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
-        if (errno != EEXIST || attempt || unlinkat(directory, name, 0) < 0)
+        if (errno == EEXIST && !may_replace && fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+            (status.st_mode & S_IFMT) == type && (type == S_IFIFO || status.st_rdev == number))
+            return 0;
+        if (errno != EEXIST || !may_replace || attempt || unlinkat(directory, name, 0) < 0)
             return -errno;
     }
     return -EEXIST;
@@ -90,10 +97,11 @@ int devices_make(const struct record *record, int root, bool own_dev, struct fai
         int rc;
 
         if (dev >= 0 && !strncmp(device->path, "/dev/", 5) && *name && !strchr(name, '/')) {
-            rc = make_device(dev, name, device);
+            rc = make_device(dev, name, device, own_dev);
         } else {
             cleanup_close int directory = parent_open(root, device->path, &name);
-            rc = directory < 0 ? directory : make_device(directory, name, device);
+            rc = directory < 0 ? directory
+                               : make_device(directory, name, device, own_dev && !strncmp(device->path, "/dev/", 5));
         }
         if (rc < 0) {
             umask(mask);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
 
@@ -223,28 +224,40 @@ static void hold_terminal(const struct record *record, const char *id, int maste
 
 /* ---- streams ----------------------------------------------------------------------------------------------------- */
 
-/* What the command gets as 0, 1, 2. A terminal of the caller is never handed over: a pipe stands between. */
-static int prepare_stdio(const struct options *options, struct stdio *stdio, struct relay_ends *ends)
+/* Whether the command may have the caller's own descriptor. Of a pipe it can spoil no more than the stream; but a file
+ * could be opened anew by /proc/self/fd, for reading or writing, or become setuid, and a directory leads to all others. */
+static bool may_be_given(int fd)
+{
+    struct stat status;
+    return fstat(fd, &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode));
+}
+
+/* What the command gets as 0, 1, 2: pipes and sockets of the caller directly, a pipe between for all else. */
+static int prepare_stdio(const struct options *options, struct stdio *stdio, struct relay_ends *ends,
+                         struct failure *failure)
 {
     int *given[3] = {&stdio->in, &stdio->out, &stdio->err};
     int *kept[3] = {&ends->to_stdin, &ends->from_stdout, &ends->from_stderr};
 
     *stdio = (struct stdio){-1, -1, -1};
     *ends = (struct relay_ends){-1, -1, -1, false};
+    int null = null_clone(failure);
+    if (null < 0)
+        return null;
     for (int fd = 0; fd <= 2 && !options->tty; fd++) {
         int pipes[2];
-        if (options->detach || (fd == 0 && !options->stdin_open)) {
-            *given[fd] = open_at(AT_FDCWD, "/dev/null", O_RDWR, 0);      /* the host's; the container may have none */
+        if (options->detach || (fd == 0 && !options->stdin_open) || is_null(fd)) {
+            *given[fd] = null_open(null);      /* the host's; the container may have none */
             if (*given[fd] < 0)
-                return *given[fd];
+                return fail(failure, "device", *given[fd], "open /dev/null: %s", strerror(-*given[fd]));
             continue;
         }
-        if (!isatty(fd)) {
+        if (may_be_given(fd)) {
             *given[fd] = fd;
             continue;
         }
         if (pipe2(pipes, O_CLOEXEC) < 0)
-            return -errno;
+            return fail(failure, "exec", -errno, "make a pipe: %s", strerror(errno));
         *given[fd] = pipes[fd == 0 ? 0 : 1];
         *kept[fd] = pipes[fd == 0 ? 1 : 0];
     }
@@ -295,10 +308,12 @@ static int run(const struct record *record, const struct options *options, int c
         fprintf(stderr, "Error: invalid detach keys (%s)\n", options->keys);
         return 125;
     }
-    if (make_environment(record, options, &process.env) < 0 || prepare_stdio(options, &stdio, &ends) < 0) {
-        fputs("Error: no memory or no descriptors for the command\n", stderr);
+    if (make_environment(record, options, &process.env) < 0) {
+        fputs("Error: no memory for the command\n", stderr);
         return 125;
     }
+    if (prepare_stdio(options, &stdio, &ends, &failure) < 0)
+        return report(&failure);
     rc = seccomp_read(record->seccomp, &process.filter, &failure);
     if (rc == 0 && record->cgroup_v2 && record->cgroups) {
         entry.cgroup = rc = open_at(AT_FDCWD, record->cgroup[0].directory, O_DIRECTORY | O_RDONLY, 0);

@@ -55,6 +55,11 @@ int rootfs_enter(int root, const char *attach_at, struct failure *failure);     
 /* mounts.c */
 struct sources { int *tree; int *cgroup_tree; size_t trees, cgroup_trees; int null; };
 int sources_open(const struct record *record, struct sources *sources, struct failure *failure);
+/* A read-only clone of the host's /dev/null, to cover files with, and to open as a stream: a chmod of that descriptor
+ * inside a container would else be one of the host's node. While the host's /proc is in sight. */
+int null_clone(struct failure *failure);
+int null_open(int clone);
+bool is_null(int fd);
 /* `proc` is the detached procfs of this pid namespace: used for the first mount of that type. devpts becomes the mount of
  * the container's own devpts (-1 when it has none), own_dev whether /dev is a tmpfs made here. */
 int mounts_make(const struct record *record, int root, struct sources *sources, int proc, int *devpts, bool *own_dev,

@@ -14,8 +14,11 @@ int main(int argc, char **argv)
         return init_main(argc, argv);
     for (size_t i = 0; argc > 1 && i < COUNT(verbs); i++)
         if (!strcmp(argv[1], verbs[i].name)) {
-            if (verbs[i].run != init_main)
-                self_protect(argv);      /* does not return when it had to run again; without it, still better than not */
+            int rc = verbs[i].run == init_main ? 0 : self_protect(argv);   /* does not return when it ran again */
+            if (rc < 0) {
+                fprintf(stderr, "tuidock-shim: cannot run from a read-only clone of itself: %s\n", strerror(-rc));
+                return 125;
+            }
             return verbs[i].run(argc, argv);
         }
     if (argc == 2 && !strcmp(argv[1], "version"))

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -266,12 +267,21 @@ void monitor_release(struct monitor *monitor)
 /* The recorder goes last: until here it would have had the end finished by an adopter. Nobody waits for it: with it go
  * the namespaces, and taking down mounts and links waits for RCU. (Deleting the veth by hand held this process and every
  * other netlink user of the machine for 17 ms; with its namespace it goes in the background, many at a time.) */
+static void recorder_let_go(int control)
+{
+    struct pollfd polled = {control, POLLIN, 0};
+    struct notice last;
+    while (poll(&polled, 1, 1000) > 0 && notice_receive(control, &last, NULL, 0) >= 0)
+        ;
+}
+
 static void recorder_dismiss(struct monitor *monitor)
 {
     const struct notice done = {.kind = NOTICE_DONE};
     if (monitor->control.fd < 0)
         return;
-    notice_send(monitor->control.fd, &done, NOTICE_SMALL, NULL, 0);
+    if (notice_send(monitor->control.fd, &done, NOTICE_SMALL, NULL, 0) >= 0)
+        recorder_let_go(monitor->control.fd);
     watch_close(monitor, &monitor->control);
 }
 

@@ -85,7 +85,7 @@ static int open_bind(const struct mount *mount)
     return tree;
 }
 
-static int open_null(struct failure *failure)
+int null_clone(struct failure *failure)
 {
     cleanup_close int fd = open_at(AT_FDCWD, "/dev/null", O_PATH | O_NOFOLLOW, 0);
     struct stat status;
@@ -105,6 +105,14 @@ static int open_null(struct failure *failure)
         }
     }
     return tree < 0 ? fail(failure, "mask", tree, "clone the mount of /dev/null: %s", strerror(-tree)) : tree;
+}
+
+int null_open(int clone)
+{
+    char path[32];
+
+    snprintf(path, sizeof path, "/proc/self/fd/%d", clone);
+    return open_at(AT_FDCWD, path, O_RDWR, 0);
 }
 
 static int open_cgroup_binds(const struct mount *mount, struct sources *sources, struct failure *failure)
@@ -156,12 +164,8 @@ int sources_open(const struct record *record, struct sources *sources, struct fa
                             mount->source, mount->target, strerror(-rc));
         }
     }
-    if (record->masked.count) {
-        sources->null = open_null(failure);
-        if (sources->null < 0)
-            return sources->null;
-    }
-    return 0;
+    sources->null = null_clone(failure);
+    return sources->null < 0 ? sources->null : 0;
 }
 
 /* ---- targets ----------------------------------------------------------------------------------------------------- */
@@ -215,6 +219,21 @@ static int make_target(int root, const char *path, bool is_file, int links)
 int target_open(int root, const char *path, bool is_file) { return make_target(root, path, is_file, 0); }
 
 /* ---- mounting ---------------------------------------------------------------------------------------------------- */
+
+/* Where a link of the image led procfs, masks and read-only paths would have to find it again (CVE-2023-27561). */
+static bool is_behind_link(int root, const struct mount *mount)
+{
+    int fd;
+
+    if (strcmp(mount->type, "proc") && strcmp(mount->type, "sysfs"))
+        return false;
+    do
+        fd = openat2_(root, mount->target, O_PATH, 0, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+    while (fd == -EINTR || fd == -EAGAIN);
+    if (fd >= 0)
+        close(fd);
+    return fd == -ELOOP;
+}
 
 static int make_cgroup_v1(const struct mount *mount, const int *tree, int target)
 {
@@ -274,6 +293,9 @@ int mounts_make(const struct record *record, int root, struct sources *sources, 
         cleanup_close int target = target_open(root, mount->target, mount->target_is_file);
         int made = sources->tree[i], rc;
 
+        if (is_behind_link(root, mount))
+            return fail(failure, "mount", -ELOOP, "filesystem \"%s\" must be mounted on ordinary directory: %s is a link",
+                        mount->type, mount->target);
         if (target < 0)
             return fail_mount(failure, mount, target);
         if (is_cgroup(mount) && (mount->cgroup_bind.count || !record->cgroup_v2)) {

@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #ifndef CLOSE_RANGE_FIRST
 #define CLOSE_RANGE_FIRST 3
@@ -71,6 +72,12 @@ int process_resolve(struct process *process, int root, struct failure *failure)
         process->env.item[process->env.count] = NULL;
     }
     return 0;
+}
+
+bool is_null(int fd)
+{
+    struct stat status;
+    return fstat(fd, &status) == 0 && S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
 }
 
 /* 0, 1 and 2, with the terminal as the controlling one. Descriptors that lie there already are moved away first. */

@@ -244,6 +244,10 @@ static _Noreturn void keep_watch(struct recorder *recorder, pid_t init, int pidf
                 close_fd(&recorder->in);
                 recorder->in = -1;
             } else if (!error && message.kind == NOTICE_DONE) {
+                recorder->kept = 0;            /* ports and pipes are free when the shim sees its control close */
+                keep(recorder, recorder->late[0]);
+                keep(recorder, recorder->late[1]);
+                close_others(recorder);
                 _exit(0);
             }
         }

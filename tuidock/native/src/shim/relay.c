@@ -19,6 +19,7 @@
 
 enum { PIECE = 64 * 1024, ROUNDS = 16 };
 #define SWEEP_NS 30000000000ull
+#define PAUSE_NS 100000000ull
 
 /* side[0] is the one who connected, side[1] the container; each side's pipe holds what came from it. */
 struct side { struct watch watch; int pipe[2]; size_t held; bool ended, passed_on; struct connection *connection; };
@@ -300,15 +301,29 @@ static void tcp_ready(struct monitor *monitor, struct watch *watch, uint32_t eve
     struct listener *listener = container_of(watch, struct listener, watch);
     (void)events;
     int fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0) {
+        relay_pause(monitor, errno);
         return;
+    }
     if (monitor->relay.connections >= RELAY_CONNECTIONS)
         close(fd);
     else
         connection_open(monitor, listener->port, fd);
 }
 
-int relay_serve(struct monitor *monitor)
+void relay_pause(struct monitor *monitor, int error)
+{
+    struct relay *relay = &monitor->relay;
+    if (error != EMFILE && error != ENFILE && error != ENOBUFS && error != ENOMEM)
+        return;
+    for (size_t i = 0; i < relay->listeners; i++)
+        if (relay->listener[i].port->protocol == IPPROTO_TCP)
+            watch_set(monitor, &relay->listener[i].watch, 0);
+    watch_set(monitor, &monitor->attach, 0);
+    monitor->deadline[TIMER_RELAY] = ticks_ns() + PAUSE_NS;
+}
+
+static void let_in(struct monitor *monitor)
 {
     struct relay *relay = &monitor->relay;
     for (size_t i = 0; i < relay->listeners; i++) {
@@ -318,6 +333,12 @@ int relay_serve(struct monitor *monitor)
         if (udp || listener->port->protocol == IPPROTO_TCP)
             watch_set(monitor, &listener->watch, EPOLLIN);
     }
+}
+
+int relay_serve(struct monitor *monitor)
+{
+    struct relay *relay = &monitor->relay;
+    let_in(monitor);
     if (relay->listeners && getrlimit(RLIMIT_NOFILE, &relay->descriptors) == 0) {
         struct rlimit raised = {relay->descriptors.rlim_max, relay->descriptors.rlim_max};
         setrlimit(RLIMIT_NOFILE, &raised);
@@ -328,6 +349,8 @@ int relay_serve(struct monitor *monitor)
 void relay_sweep(struct monitor *monitor)
 {
     bool left = false;
+    let_in(monitor);
+    watch_set(monitor, &monitor->attach, EPOLLIN);
     for (size_t i = 0; i < monitor->relay.listeners; i++)
         left |= relay_udp_sweep(monitor, &monitor->relay.listener[i]);
     monitor->deadline[TIMER_RELAY] = left ? ticks_ns() + SWEEP_NS : 0;

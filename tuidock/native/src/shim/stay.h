@@ -141,6 +141,8 @@ int relay_listen(struct monitor *monitor, struct failure *failure);
 int relay_adopt(struct monitor *monitor, int recorder_pidfd);     /* the recorder's sockets, in the order of the ports */
 int relay_serve(struct monitor *monitor);
 void relay_sweep(struct monitor *monitor);
+/* After a failed accept: without a free descriptor or memory nobody is let in for a moment, or the loop would spin. */
+void relay_pause(struct monitor *monitor, int error);
 void relay_close(struct monitor *monitor);
 
 /* ---- status.c: small files ---- */

@@ -87,47 +87,44 @@ static bool is_member(char *members, const char *name)
     return false;
 }
 
-/* The user's line in passwd, by name, else by number. `name` becomes the user's name there. */
-static int find_user(char *passwd, const char *wanted, struct identity *identity, char *name, size_t name_size)
+/* The user's first line in passwd, by number or by name; false when a name is not there. `name` becomes the name there.
+ * Digits are always a number: an image's line `1000:x:0:0` must not make root of somebody who asked for 1000. */
+static bool find_user(char *passwd, const char *wanted, struct identity *identity, char *name, size_t name_size)
 {
     long number = -1, uid, gid;
     bool numeric = parse_id(wanted, &number);
     char *field[6], *rest = passwd;
-    int found = 0;                               /* 2 by name, 1 by number, first one of the best kind */
 
+    if (numeric)
+        identity->uid = (uid_t)number;
     while (rest && next_entry(&rest, field, COUNT(field))) {
-        int kind = !strcmp(field[0], wanted) ? 2 : 0;
         if (!parse_id(field[2], &uid) || !parse_id(field[3], &gid))
             continue;
-        if (!kind && numeric && uid == number)
-            kind = 1;
-        if (kind <= found)
+        if (numeric ? uid != number : strcmp(field[0], wanted) != 0)
             continue;
-        found = kind;
         identity->uid = (uid_t)uid;
         identity->gid = (gid_t)gid;
         snprintf(name, name_size, "%s", field[0]);
         if (*field[5] == '/')
             snprintf(identity->home, sizeof identity->home, "%s", field[5]);
+        return true;
     }
-    if (!found && numeric) {
-        identity->uid = (uid_t)number;
-        found = 1;
-    }
-    return found;
+    return numeric;
 }
 
-/* A group by name, else by number: its id, -1 when neither is there. */
+/* A group by number or by name: its id, -1 when a name is not there. */
 static long find_group(const char *text, const char *wanted)
 {
     cleanup_free char *copy = text ? strdup(text) : NULL;
     char *field[4], *rest = copy;
     long gid;
 
+    if (parse_id(wanted, &gid))
+        return gid;
     while (rest && next_entry(&rest, field, COUNT(field)))
         if (!strcmp(field[0], wanted) && parse_id(field[2], &gid))
             return gid;
-    return parse_id(wanted, &gid) ? gid : -1;
+    return -1;
 }
 
 int user_resolve(int root, const char *user, const struct list *group_add, struct identity *identity,

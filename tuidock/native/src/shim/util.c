@@ -10,6 +10,19 @@
 #include <sys/stat.h>
 #include <time.h>
 
+/* How many bytes at `c` are a control character: C0, DEL, C1 in UTF-8, or one that turns the direction of writing. */
+static size_t control(const unsigned char *c)
+{
+    if (*c < ' ' || *c == 127)
+        return 1;
+    if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f)
+        return 2;
+    if (c[0] == 0xe2 && ((c[1] == 0x80 && ((c[2] >= 0x8e && c[2] <= 0x8f) || (c[2] >= 0xa8 && c[2] <= 0xae))) ||
+                         (c[1] == 0x81 && c[2] >= 0xa0 && c[2] <= 0xaf)))
+        return 3;
+    return 0;
+}
+
 int fail(struct failure *failure, const char *step, int negative_errno, const char *format, ...)
 {
     va_list arguments;
@@ -19,9 +32,13 @@ int fail(struct failure *failure, const char *step, int negative_errno, const ch
     va_start(arguments, format);
     vsnprintf(failure->text, sizeof failure->text, format, arguments);
     va_end(arguments);
-    for (char *c = failure->text; *c; c++)      /* it becomes one line, and names in it come from images */
-        if ((unsigned char)*c < ' ' || *c == 127)
-            *c = '?';
+    for (char *c = failure->text; *c; c++) {    /* it becomes one line on a terminal, and names in it come from images */
+        size_t bad = control((unsigned char *)c);
+        if (bad) {
+            memset(c, '?', bad);
+            c += bad - 1;
+        }
+    }
     return failure->error ? -failure->error : -EINVAL;
 }
 
