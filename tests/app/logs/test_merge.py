@@ -6,8 +6,8 @@ import random
 from pathlib import Path
 
 import pytest
-from tests.app.logs.log_samples import random_log, record
 
+from tests.app.logs.log_samples import random_log, record
 from tuidock.app.logs.merge import LogStream, Merged, NoteStream
 from tuidock.app.logs.reader import SourceReader
 from tuidock.app.logs.records import Line

@@ -9,8 +9,8 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.app.logs.log_samples import random_log, record
 
+from tests.app.logs.log_samples import random_log, record
 from tuidock.app.logs.ansi import visible
 from tuidock.app.logs.query import Query, QueryError, every_line, inverted, lines
 from tuidock.app.logs.runs import Matcher, starts

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
-from tests.app.logs.log_samples import Write, random_log, record
 
+from tests.app.logs.log_samples import Write, random_log, record
 from tuidock.app.logs import scan as scan_module
 from tuidock.app.logs.query import Query, every_line, inverted, lines
 from tuidock.app.logs.reader import SourceReader

@@ -71,13 +71,6 @@ class Pattern:
         except (re.error, OverflowError, RecursionError) as error:
             raise QueryError(f"{text!r} is no regular expression: {error}") from None
 
-    @property
-    def literal(self) -> bytes:
-        """ASCII bytes that every match contains as they are; empty when there are none."""
-        found = required_literal(self._tree)
-        cased = self._flags & re.IGNORECASE and found.lower() != found.upper()
-        return b"" if cased else found.encode()
-
     def _write(self, tree: Iterable[Any], flags: int, caret: Caret) -> str:
         pieces = []
         skipped = False
@@ -116,7 +109,7 @@ class Pattern:
             if caret != "text" and high != 1 and _has_caret(inner):
                 self.by_text = True
             most = "" if high == codes.MAXREPEAT else str(high)
-            count = f"{{{low},{most}}}" if (low, most) not in _SIGNS else _SIGNS[low, most]
+            count = _SIGNS.get((low, most), f"{{{low},{most}}}")
             return f"(?:{self._write(inner, flags, caret)}){count}{'?' * (code is codes.MIN_REPEAT)}"
         if code is codes.AT:
             return _at(value, caret)
@@ -197,20 +190,3 @@ def _written(ranges: Ranges) -> str:
     if not parts:
         return NEVER
     return parts[0] if len(parts) == 1 and "-" not in parts[0] else "[" + "".join(parts) + "]"
-
-
-def required_literal(tree: Any) -> str:
-    """The longest run of printable ASCII that every match of a parsed expression must contain."""
-    best, run = "", ""
-    for code, value in tree:
-        if code is codes.LITERAL and 32 <= value < 127:
-            run += chr(value)
-            continue
-        best, run = max(best, run, key=len), ""
-        inner = ""
-        if code is codes.SUBPATTERN and not value[1] and not value[2]:
-            inner = required_literal(value[3])
-        elif code in (codes.MAX_REPEAT, codes.MIN_REPEAT) and value[0] >= 1:
-            inner = required_literal(value[2])
-        best = max(best, inner, key=len)
-    return max(best, run, key=len)

@@ -38,12 +38,12 @@ _TEXT: Final = f"{CHARACTER}*"
 class Automaton:
     """A pattern of RE2's, to be matched from a place on. Raises ValueError for one that is too large."""
 
-    __slots__ = ("_anchored", "_match", "_unanchored")
+    __slots__ = ("search", "start")
 
     def __init__(self, pattern: str, longest: bool = False) -> None:
         # Here and not above: who opens no log, or searches none, does not pay for it. The extension and not the module
         # around it, which makes a generator and an object for every match and keeps the last 128 patterns.
-        from re2 import _re2
+        from re2 import _re2  # type: ignore[import-untyped]
 
         options = _re2.RE2.Options()
         options.never_capture = True
@@ -54,18 +54,10 @@ class Automaton:
         if not machine.ok():
             said = machine.error()
             raise ValueError(said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said))
-        self._match: Callable[..., Any] = machine.Match
-        self._anchored = _re2.RE2.Anchor.ANCHOR_START
-        self._unanchored = _re2.RE2.Anchor.UNANCHORED
-
-    def end(self, text: bytes, at: int = 0) -> int:
-        """Where the match that begins there ends; -1 when there is none."""
-        return int(self._match(self._anchored, text, at, len(text))[0][1])
-
-    def span(self, text: bytes, at: int) -> tuple[int, int]:
-        """The first match from there on; (-1, -1) when there is none."""
-        found: tuple[int, int] = self._match(self._unanchored, text, at, len(text))[0]
-        return found
+        # both take a text, where to begin and how long the text is, and return [(start, end)], -1 without a match;
+        # a method around them would cost a third of a dense search
+        self.start: Callable[[bytes, int, int], Any] = functools.partial(machine.Match, _re2.RE2.Anchor.ANCHOR_START)
+        self.search: Callable[[bytes, int, int], Any] = functools.partial(machine.Match, _re2.RE2.Anchor.UNANCHORED)
 
 
 class Query:
@@ -85,11 +77,11 @@ class Query:
         except ValueError as error:
             raise QueryError(f"{pattern!r} cannot be searched for: {error}") from None
         self._by_text = parsed.by_text
-        self._literal = parsed.literal
 
     def matches(self, text: bytes) -> bool:
         """Whether visible text is a hit."""
-        return self._text.end(_valid(text)) >= 0
+        text = _valid(text)
+        return bool(self._text.start(text, 0, len(text))[0][1] >= 0)
 
     def matches_line(self, raw: bytes) -> bool:
         """Whether the raw text of a line is a hit."""
@@ -101,7 +93,7 @@ class Query:
         found: list[tuple[int, int]] = []
         at = 0
         while at < len(raw) and len(found) < _MARKS:
-            start, end = self._alone.span(raw, at)
+            start, end = self._alone.search(raw, at, len(raw))[0]
             if start < 0:
                 break
             if end > start:
@@ -120,8 +112,6 @@ class Query:
         plain = ESCAPES.sub(b"", chunk) if b"\x1b" in chunk else chunk
         if b"\r" in plain:
             plain = plain.replace(b"\r\n", b"\n")
-        if self._literal and self._literal not in plain and not has_parts(chunk):
-            return Found([], [])
         return self._lines.find(_valid(plain), chunk, self.matches_line)
 
     def _each(self, chunk: bytes) -> Found:
@@ -143,35 +133,46 @@ class _LineFinder:
 
     def find(self, plain: bytes, chunk: bytes, matches: Callable[[bytes], bool]) -> Found:
         """plain is the chunk without escapes and CRs: the same records. matches looks at the raw text of one line."""
-        hits: Runs = []
-        continued: Runs = []
-        gap, run, count = self._gap.end, self._run.end, plain.count
+        found = Found([], [])
+        hits, size = found.hits, len(plain)
+        gap, run, count = self._gap.start, self._run.start, plain.count
         at = number = 0
         raw, same = _Place(), plain is chunk
-        while at < len(plain):
-            begun, stop = at, gap(plain, at)
-            if stop == len(plain):
+        while at < size:
+            stop = gap(plain, at, size)[0][1]
+            if stop == size:
                 break
             if stop < 0:
                 # not a plain record: everything up to it is one without a hit
-                at = _plain_records().end(plain, at)
-                number += count(b"\n", begun, at)
-                raw.to(chunk, number, at if same else -1)
-                for start, records, text in _walk(chunk, raw.offset, number, only_odd=True):
-                    if matches(text):
-                        hits.append((start, start + 1))
-                    if records > 1:
-                        continued.append((start + 1, start + records))
-                    number = start + records
-                at = _behind(plain, at, number - raw.number)
+                odd = _plain_records().start(plain, at, size)[0][1]
+                number += count(b"\n", at, odd)
+                raw.to(chunk, number, odd if same else -1)
+                number = self._odd(chunk, raw, matches, found)
+                at = _behind(plain, odd, number - raw.number)
                 continue
-            number += count(b"\n", at, stop)
-            end = run(plain, stop)
-            follows = count(b"\n", stop, end)
-            hits.append((number, number + follows))
-            number += follows
-            at = end
-        return Found(hits, continued)
+            misses = count(b"\n", at, stop)
+            if misses or not hits:
+                at = plain.find(b"\n", stop) + 1
+                number += misses + 1
+                hits.append((number - 1, number))
+            else:
+                # the second of two neighbours: there may be many
+                at = run(plain, stop, size)[0][1]
+                first = hits[-1][0] if hits[-1][1] == number else number
+                number += count(b"\n", stop, at)
+                hits[-1:] = [(first, number)] if first < hits[-1][1] else [hits[-1], (first, number)]
+        return found
+
+    def _odd(self, chunk: bytes, place: _Place, matches: Callable[[bytes], bool], found: Found) -> int:
+        """Look at the records that are no plain ones from there on; returns the number behind them."""
+        number = place.number
+        for start, records, text in _walk(chunk, place.offset, number, only_odd=True):
+            if matches(text):
+                found.hits.append((start, start + 1))
+            if records > 1:
+                found.continued.append((start + 1, start + records))
+            number = start + records
+        return number
 
 
 @functools.cache

@@ -19,10 +19,11 @@ _LINES: Final = 4_096
 
 
 class SourceReader:
-    """Reads lines of one directory. `source` is the number that its lines carry."""
+    """Reads lines of one directory. `source` is the number that its lines carry, `block` how much is read at once."""
 
-    def __init__(self, directory: LogDirectory, source: int = 0) -> None:
+    def __init__(self, directory: LogDirectory, source: int = 0, block: int = 0) -> None:
         self.directory = directory
+        self._size = block or BLOCK
         self.source = source
         self._blocks: OrderedDict[tuple[int, int], bytes] = OrderedDict()
         self._lines: OrderedDict[Position, Line] = OrderedDict()
@@ -133,22 +134,22 @@ class SourceReader:
         """Where the record that ends at `end` begins."""
         stop = end - 1
         while stop > 0:
-            block = (stop - 1) // BLOCK
-            newline = self._block(segment, block).rfind(b"\n", 0, stop - block * BLOCK)
+            block = (stop - 1) // self._size
+            newline = self._block(segment, block).rfind(b"\n", 0, stop - block * self._size)
             if newline >= 0:
-                return block * BLOCK + newline + 1
-            stop = block * BLOCK
+                return block * self._size + newline + 1
+            stop = block * self._size
         return 0
 
     def record_end(self, segment: Segment, start: int) -> int:
         """Where the record that begins at start ends, its newline included."""
         at = start
         while at < segment.end:
-            block = at // BLOCK
-            newline = self._block(segment, block).find(b"\n", at - block * BLOCK)
+            block = at // self._size
+            newline = self._block(segment, block).find(b"\n", at - block * self._size)
             if newline >= 0:
-                return min(block * BLOCK + newline + 1, segment.end)
-            at = (block + 1) * BLOCK
+                return min(block * self._size + newline + 1, segment.end)
+            at = (block + 1) * self._size
         return segment.end
 
     def line_start(self, segment: Segment, record: int) -> Position:
@@ -184,7 +185,7 @@ class SourceReader:
             if last is None or (last.start[0] == segment.number and last.time < moment):
                 continue
             low, high = 0, segment.end
-            while high - low > BLOCK:
+            while high - low > self._size:
                 middle = (low + high) // 2
                 line = self.after((segment.number, self.at_or_after(segment, middle)))
                 if line is None or line.start[0] != segment.number or line.time >= moment:
@@ -239,18 +240,18 @@ class SourceReader:
     def _bytes(self, segment: Segment, start: int, end: int) -> bytes:
         if end <= start:
             return b""
-        first, last = start // BLOCK, (end - 1) // BLOCK
+        first, last = start // self._size, (end - 1) // self._size
         if first == last:
-            return self._block(segment, first)[start - first * BLOCK : end - first * BLOCK]
+            return self._block(segment, first)[start - first * self._size : end - first * self._size]
         joined = b"".join(self._block(segment, number) for number in range(first, last + 1))
-        return joined[start - first * BLOCK : end - first * BLOCK]
+        return joined[start - first * self._size : end - first * self._size]
 
     def _block(self, segment: Segment, number: int) -> bytes:
         key = (segment.number, number)
         block = self._blocks.get(key)
-        full = min(BLOCK, segment.end - number * BLOCK)
+        full = min(self._size, segment.end - number * self._size)
         if block is None or len(block) < full:
-            block = segment.read(number * BLOCK, (number + 1) * BLOCK)
+            block = segment.read(number * self._size, (number + 1) * self._size)
             self._blocks[key] = block
             if len(self._blocks) > _BLOCKS:
                 self._blocks.popitem(last=False)

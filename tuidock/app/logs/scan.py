@@ -25,6 +25,8 @@ CHUNK: Final = 4 * BLOCK
 #: A line beyond this belongs to its start only; see query.LINE_LIMIT.
 _OVERHANG: Final = 16 * BLOCK
 
+_EDGE: Final = 4_096
+
 Pending = Literal["pending"]
 PENDING: Final[Pending] = "pending"
 
@@ -64,7 +66,8 @@ class Scan:
         self._floor = floor
         self._covered: dict[int, _Covered] = {}
         self._lock = threading.Lock()
-        self._stepper = SourceReader(directory)
+        # looks only for the ends of chunks, which are read by themselves
+        self._stepper = SourceReader(directory, block=_EDGE)
         self._asker = SourceReader(directory)
         self._hits: OrderedDict[tuple[int, int, int, int], array[int]] = OrderedDict()
         self._tail: _Tail | None = None
