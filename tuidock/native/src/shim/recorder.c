@@ -248,6 +248,7 @@ static _Noreturn void keep_watch(struct recorder *recorder, pid_t init, int pidf
                 keep(recorder, recorder->late[0]);
                 keep(recorder, recorder->late[1]);
                 close_others(recorder);
+                net_detach(recorder->record);  /* left to the namespace it would hold up the starts of others longer */
                 _exit(0);
             }
         }
