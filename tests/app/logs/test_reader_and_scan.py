@@ -51,12 +51,22 @@ def block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> in
 @pytest.mark.parametrize("seed", range(6))
 def test_forwards_backwards_and_whole_agree(write: Write, block: int, seed: int) -> None:
     rng = random.Random(seed)
-    contents = [random_log(rng, rng.randrange(1, 150)) for _ in range(3)]
-    for number, content in enumerate(contents, 1):
+    records = random_log(rng, rng.randrange(1, 450)).splitlines(keepends=True)
+    starts_of: dict[int, Position] = {}
+    at = 0
+    for number, count in enumerate((rng.randrange(1, 150), rng.randrange(1, 4), 1, 1000), 1):
+        content = b"".join(records[:count])
+        del records[:count]
         write(number, content)
+        offset = 0
+        for one in content.splitlines(keepends=True):
+            starts_of[at + offset] = (number, offset)
+            offset += len(one)
+        at += offset
     _, reader = opened(write)
-    whole = [(n, start, text) for n, content in enumerate(contents, 1) for start, text in lines(content)]
-    assert [(*line.start, line.text) for line in forwards(reader)] == whole
+    everything = b"".join(segment.read(0, segment.end) for segment in reader.directory.segments)
+    # a line may be cut by a rotation anywhere
+    assert [(line.start, line.text) for line in forwards(reader)] == [(starts_of[at], text) for at, text in lines(everything)]
     assert backwards(reader) == forwards(reader)
 
 
@@ -97,6 +107,65 @@ def test_a_scan_counts_and_finds_every_hit(write: Write, block: int, seed: int, 
     assert back[::-1] == hits
 
 
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("pattern", ["", "timeout", "x", "!x"])
+def test_lines_cut_by_rotations_are_found_once(write: Write, block: int, seed: int, pattern: str) -> None:
+    rng = random.Random(seed)
+    directory, reader = opened(write)
+    matcher = every_line if not pattern else inverted(Query(pattern[1:])) if pattern[0] == "!" else Query(pattern).find
+    scan = Scan(directory, matcher)
+    number, everything = 1, b""
+    for _ in range(40):
+        for _ in range(rng.randrange(1, 9)):
+            tag = rng.choice("FPPP")
+            piece = record(rng.choice([b"time", b"out", b"x", b"y" * 300]), number, rng.choice(["stdout"] * 5 + ["stderr"]), tag)
+            write(number, piece)
+            everything += piece
+        number += rng.random() < 0.6
+        directory.refresh()
+        for _ in range(rng.randrange(4)):
+            scan.step()
+        if rng.random() < 0.3:
+            while scan.step():
+                pass
+            hits = starts(everything, matcher(everything).hits)
+            assert scan.total == len(hits)
+            assert scan.progress()[0] == scan.progress()[1]
+            found, position = [], reader.first()
+            while (hit := scan.at_or_after(position)) is not None:
+                assert hit != "pending"
+                assert scan.count_before(hit) == len(found)
+                line = reader.after(hit)
+                assert line is not None and line.start == hit
+                found.append(hit)
+                position = line.next
+            assert len(found) == len(hits)
+            back, position = [], reader.end()
+            while (hit := scan.before(position)) is not None:
+                assert hit != "pending"
+                back.append(hit)
+                position = hit
+            assert back[::-1] == found
+
+
+def test_what_is_left_of_a_line_is_a_line_when_its_first_half_is_gone(write: Write) -> None:
+    directory, reader = opened(write)
+    path = write(1, record(b"a") + record(b"time", tag="P"))
+    write(2, record(b"out") + record(b"b"))
+    directory.refresh()
+    scan = Scan(directory, Query("out").find)
+    while scan.step():
+        pass
+    assert [line.text for line in forwards(reader)] == [b"a", b"timeout", b"b"]
+    assert scan.before(reader.end()) == (1, len(record(b"a")))
+    (path / "0000000001.log").unlink()
+    directory.refresh()
+    while scan.step():
+        pass
+    assert [line.text for line in forwards(reader)] == [b"out", b"b"]
+    assert (scan.total, scan.before(reader.end())) == (1, (2, 0))
+
+
 def test_what_is_not_scanned_yet_is_pending_and_never_missed(write: Write, block: int) -> None:
     directory, reader = opened(write)
     write(1, b"".join(record(b"hit" if i == 3 else b"no", i) for i in range(3000)))
@@ -108,6 +177,28 @@ def test_what_is_not_scanned_yet_is_pending_and_never_missed(write: Write, block
     assert answers[0] == "pending"
     assert answers[-1] == (1, 3 * len(record(b"no")))
     assert None not in answers
+
+
+def test_an_unfinished_line_is_a_hit_as_far_as_it_goes(write: Write) -> None:
+    directory, reader = opened(write)
+    write(1, record(b"a") + record(b"Password: ", tag="P"))
+    directory.refresh()
+    scan, every = Scan(directory, Query("password").find), Scan(directory, every_line)
+    assert scan.before(reader.end()) == "pending"
+    while scan.step() or every.step():
+        pass
+    start = (1, len(record(b"a")))
+    assert (scan.total, every.total) == (1, 2)
+    assert scan.before(reader.end()) == scan.at_or_after((1, 0)) == start
+    assert (scan.before(start), scan.at_or_after((1, start[1] + 1)), scan.count_before(start)) == (None, None, 0)
+    write(1, record(b"wrong", tag="P"))
+    directory.refresh()
+    assert scan.before(reader.end()) == "pending"
+    write(2, record(b"!"))
+    directory.refresh()
+    while scan.step() or every.step():
+        pass
+    assert (scan.total, every.total, scan.before(reader.end())) == (1, 2, start)
 
 
 def test_an_unfinished_line_counts_when_it_is_finished(write: Write) -> None:

@@ -91,6 +91,9 @@ class LogDirectory:
         try:
             numbers = {int(m.group(1)) for name in os.listdir(self.path) if (m := _NAME.fullmatch(name))}
             self.problem = ""
+        except FileNotFoundError:
+            numbers = set()  # a container that never ran
+            self.problem = ""
         except OSError as error:
             numbers = set()
             self.problem = f"cannot read the log directory: {error.strerror}"

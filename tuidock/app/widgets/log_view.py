@@ -2,15 +2,14 @@
 
 It never holds the log: a session reads what stands on screen, a thread counts and searches. Not a ScrollView, because
 that needs to know how many rows there are; here the window is anchored to a line and the scroll bar goes by bytes. News
-come by inotify while the widget is on screen and lead to at most eight redraws a second; without news nothing runs.
+come by inotify (`log_news`) and lead to at most eight redraws a second; without news nothing runs.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from rich.style import Style
 from textual import events
@@ -23,23 +22,19 @@ from tuidock.app.logs.ansi import render
 from tuidock.app.logs.merge import Cursor
 from tuidock.app.logs.query import QueryError
 from tuidock.app.logs.records import Line
-from tuidock.app.logs.scan import PENDING
 from tuidock.app.logs.session import LogSource, Session, save
-from tuidock.app.logs.watch import DirectoryWatch
 from tuidock.app.widgets import narrow_updates
 from tuidock.app.widgets.log_bindings import COMPONENTS, LOG_BINDINGS, LOG_CSS, LogActions
 from tuidock.app.widgets.log_drawing import LogDrawing
+from tuidock.app.widgets.log_news import LogNews
 from tuidock.app.widgets.log_rows import TIMESTAMPS, RowMaker, Timestamps
+from tuidock.app.widgets.log_search import LogSearch
 from tuidock.engine.clean import clean
 
 __all__ = ["LogSource", "LogView", "QueryError"]
 
-#: Seconds between two looks at a log that grows, and at one that does not stop to.
-LOOK_EVERY: Final = 0.125
-LOOK_EVERY_BUSY: Final = 0.2
 
-
-class LogView(LogActions, LogDrawing, Widget, can_focus=True):
+class LogView(LogActions, LogNews, LogSearch, LogDrawing, Widget, can_focus=True):
     """Shows sources; asks its screen for a line to type a search in, for the clipboard and for a file name."""
 
     ALLOW_SELECT = True
@@ -120,11 +115,6 @@ class LogView(LogActions, LogDrawing, Widget, can_focus=True):
         self._seeking = 0
         self._select_from: int | None = None
         self._select_to = 0
-        self._watch: DirectoryWatch | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._listening = False
-        self._hidden = False
-        self._looked = 0.0
         self._told_state = ""
         self._told_search: tuple[int, float, bool] | None = None
         self._had: tuple[int, ...] = ()
@@ -150,9 +140,7 @@ class LogView(LogActions, LogDrawing, Widget, can_focus=True):
         self._changed()
 
     def poke(self) -> None:
-        """The files may have grown, or a directory is there now; not needed for what is being watched."""
-        if self._watch is not None and self._session is not None:
-            self._watch.add(source.directory for source in self._session.sources)
+        """Look now; not needed, the files and directories are watched."""
         self._look()
 
     def note(self, text: str, time_ns: int | None = None, key: str = "") -> None:
@@ -196,43 +184,6 @@ class LogView(LogActions, LogDrawing, Widget, can_focus=True):
         return " · ".join(words)
 
     # Search, filter, range
-
-    @property
-    def hits(self) -> int:
-        return self._session.hit_count if self._session is not None else 0
-
-    @property
-    def hit_number(self) -> int | None:
-        """Which hit one stands on, from 1."""
-        if self._session is None or self._current is None or self._session.query is None:
-            return None
-        return self._session.hit_number(self._current)
-
-    @property
-    def search_progress(self) -> float:
-        return self._session.searched if self._session is not None else 1.0
-
-    def search(self, pattern: str) -> None:
-        """Search the whole log and go to the nearest hit. Raises QueryError (a ValueError) for a bad pattern."""
-        if self._session is None:
-            return
-        self._session.search(pattern)
-        self._current = None
-        self._told_search = None
-        self._seek(-1 if self.follow else 1)
-        self.refresh()
-
-    def clear_search(self) -> None:
-        if self._session is not None:
-            self._session.search("")
-        self._current, self._seeking = None, 0
-        self.refresh()
-
-    def next_hit(self) -> None:
-        self._seek(1)
-
-    def previous_hit(self) -> None:
-        self._seek(-1)
 
     def set_filter(self, text: str) -> None:
         """"" shows all, "re" keeps, "!re" leaves out what matches. Raises QueryError."""
@@ -314,54 +265,7 @@ class LogView(LogActions, LogDrawing, Widget, can_focus=True):
         self._session.view.go(cursor, above)
         self._moved()
 
-    def _seek(self, direction: int) -> None:
-        """Go to the next hit in that direction, at once or as soon as the thread has come so far."""
-        session = self._session
-        self._seeking = 0
-        if session is None or session.query is None:
-            return
-        rows, merged = session.view.rows, session.merged
-        if self._current is not None:
-            at = merged.at_line(self._current)
-            if direction > 0:
-                source = self._current.source
-                at = (*at[:source], self._current.next, *at[source + 1 :])
-        elif direction > 0:
-            at = rows[0].before if rows else merged.start()
-        else:
-            at = rows[-1].after if rows else merged.end()
-        hit = session.hit_after(at) if direction > 0 else session.hit_before(at)
-        if hit == PENDING:
-            self._seeking = direction
-        elif hit is not None:
-            self._current = hit
-            self.follow = False
-            if not any(row.line.start == hit.start and row.line.source == hit.source for row in rows):
-                session.view.go(merged.at_line(hit), above=session.view.height // 3)
-            self._show_column(hit)
-            self._moved()
-        self._tell_search()
-
-    def _show_column(self, line: Line) -> None:
-        """Scroll sideways until the hit is on screen."""
-        session = self._session
-        if session is None or session.query is None or self.wrap:
-            return
-        layout = self._maker.layout(line)
-        spans = session.query.spans(layout.text)
-        room = self._maker.width - len(layout.prefix)
-        if spans and not self._shift <= spans[0][0] < self._shift + room - 4:
-            self._shift = max(0, spans[0][0] - room // 2) if spans[0][0] >= room - 4 else 0
-
     # News
-
-    def _look(self) -> None:
-        session = self._session
-        if session is None or not session.look():
-            return
-        if not self._maker.origin:
-            self._maker.origin = session.origin()
-        self._moved()
 
     def _moved(self) -> None:
         """Show what there is now, at the end or where one reads."""
@@ -394,93 +298,11 @@ class LogView(LogActions, LogDrawing, Widget, can_focus=True):
         self._moved()
         self.refresh()
 
-    def _scans_reported(self) -> None:
-        self.post_message(self.ScansReported(self))
-
-    def on_log_view_scans_reported(self, event: ScansReported) -> None:
-        event.stop()
-        session = self._session
-        if session is None:
-            return
-        if self._seeking:
-            self._seek(self._seeking)
-        if session.view.pending or (session.filter_text and self.follow):
-            self._moved()
-        self._tell_search()
-        self._changed()
-
-    def _tell_search(self) -> None:
-        session = self._session
-        if session is None or session.query is None:
-            return
-        done = session.searched
-        told = (session.hit_count, round(done, 2), done >= 1)
-        if told != self._told_search:
-            self._told_search = told
-            self.post_message(self.SearchProgressed(self, *told))
-
     def _changed(self) -> None:
         text = self.state_text
         if text != self._told_state and self.is_mounted:
             self._told_state = text
             self.post_message(self.StateChanged(self, text))
-
-    def _listen(self) -> None:
-        """Wait for news of the directories, without a thread and without looking."""
-        if self._session is None or not self.is_mounted or self._hidden or self._listening:
-            return
-        if self._watch is None:
-            try:
-                self._watch = DirectoryWatch(source.directory for source in self._session.sources)
-            except OSError as error:
-                self._note = str(error)
-                return
-        self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._watch.fd, self._news)
-        self._listening = True
-
-    def _news(self) -> None:
-        if self._watch is None:
-            return
-        self._watch.drain()
-        self._deafen()
-        self._look()
-        # everything that comes until then is one more look
-        now = time.monotonic()
-        busy = now - self._looked < 2 * LOOK_EVERY_BUSY
-        self._looked = now
-        self.set_timer(LOOK_EVERY_BUSY if busy else LOOK_EVERY, self._listen)
-
-    def _deafen(self) -> None:
-        if self._listening and self._watch is not None and self._loop is not None:
-            self._loop.remove_reader(self._watch.fd)
-        self._listening = False
-
-    def _drop(self) -> None:
-        self._deafen()
-        if self._watch is not None:
-            self._watch.close()
-            self._watch = None
-        if self._session is not None:
-            self._session.close()
-            self._session = None
-
-    def on_mount(self) -> None:
-        self._resize()
-        self._listen()
-
-    def on_unmount(self) -> None:
-        self._drop()
-
-    def on_show(self) -> None:
-        self._hidden = False
-        self._listen()
-        self._look()
-
-    def on_hide(self) -> None:
-        # nobody sees it, in a tab behind another one for example: the log may grow without anything running here
-        self._hidden = True
-        self._deafen()
 
     def on_resize(self, event: events.Resize) -> None:
         self._resize()
