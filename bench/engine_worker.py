@@ -7,6 +7,7 @@ app, and because the engine's state must not live in the process that measures t
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import time
@@ -15,6 +16,9 @@ from typing import Any
 from tuidock.engine import Engine
 from tuidock.engine.options.run import parse_run
 from tuidock.engine.runtime import shim
+
+#: The kernel's lock over all links is held for a moment after a link has vanished; a start in it measures that.
+_REST = 0.05
 
 
 class Worker:
@@ -52,7 +56,14 @@ class Worker:
         return time.perf_counter() - began
 
     def wait(self, ref: str) -> int:
-        return self.engine.wait(ref)
+        """Until the container has ended, and its link too: while the kernel takes a link away, no other can be made."""
+        code = self.engine.wait(ref)
+        link = "/sys/class/net/" + self.engine.instance.veth(self.engine.container(ref).id)
+        deadline = time.monotonic() + 10
+        while os.path.exists(link) and time.monotonic() < deadline:
+            time.sleep(0.002)
+        time.sleep(_REST)
+        return code
 
     def remove_many(self, prefix: str, count: str) -> int:
         for number in range(int(count)):
@@ -71,7 +82,7 @@ class Worker:
 
         directory = LogDirectory(self.engine.log_directory(ref))
         directory.refresh()
-        scan = Scan(directory, Query(pattern).line_starts)
+        scan = Scan(directory, Query(pattern).find)
         began = time.perf_counter()
         while scan.step():
             pass
