@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test check bench shots setup native clean
+.PHONY: run test check bench shots fuzz setup native clean
 
 run:
 	@.ci/setup run
@@ -33,6 +33,10 @@ bench:
 shots:
 	@.ci/setup run
 	$(PYTHON) bench/shots.py
+
+# the extractor and the launch record under mutated input, FUZZ_SECONDS each (as root, with clang and its runtime)
+fuzz:
+	@tests/fuzz/run
 
 native:
 	@cmake --build tuidock/native

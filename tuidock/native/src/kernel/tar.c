@@ -304,6 +304,8 @@ static int apply_pax(struct reader *reader, struct entry *entry, const struct pa
         rc = set_name(reader, entry->link, pax->linkpath);
     if (rc < 0)
         return rc;
+    if (pax->uid > UINT32_MAX || pax->gid > UINT32_MAX)      /* cut off it could be root's */
+        return bad(reader->extract, "entry \"%.200s\" belongs to nobody that this kernel knows", entry->name);
     if (pax->size >= 0)
         entry->size = pax->size;
     if (pax->uid >= 0)

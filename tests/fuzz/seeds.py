@@ -1,0 +1,74 @@
+"""Writes the seeds of the fuzzers: one archive for each feature of tar that the extractor knows, and a launch record."""
+
+from __future__ import annotations
+
+import io
+import sys
+import tarfile
+from pathlib import Path
+
+
+def entry(name: str, kind: bytes = tarfile.REGTYPE, content: bytes = b"", **more: object) -> bytes:
+    """One entry and the end of the archive."""
+    archive = io.BytesIO()
+    info = tarfile.TarInfo(name)
+    info.type, info.size, info.mode = kind, len(content), 0o4755
+    for key, value in more.items():
+        setattr(info, key, value)
+    with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        tar.addfile(info, io.BytesIO(content))
+    return archive.getvalue()[: -(-archive.tell() // 512) * 512]
+
+
+def joined(*archives: bytes) -> bytes:
+    """Several archives as one."""
+    parts = [archive.rstrip(b"\0") for archive in archives]
+    return b"".join(part + b"\0" * (-len(part) % 512) for part in parts) + b"\0" * 1024
+
+
+def tars() -> dict[str, bytes]:
+    """Names and archives."""
+    link = entry("a", tarfile.SYMTYPE, linkname="../outside")
+    sparse = {"GNU.sparse.major": "0", "GNU.sparse.minor": "1", "GNU.sparse.size": "4096", "GNU.sparse.map": "0,2,9,3"}
+    return {
+        "file": entry("etc/passwd", content=b"root:x:0:0\n"),
+        "directory": joined(
+            entry("d", tarfile.DIRTYPE), entry("d/f", content=b"x"), entry("d", tarfile.SYMTYPE, linkname="/")
+        ),
+        "through-link": joined(link, entry("a/witness", content=b"changed")),
+        "link-to-link": joined(link, entry("b", tarfile.LNKTYPE, linkname="a"), entry("b/witness", content=b"changed")),
+        "hard-link-out": entry("b", tarfile.LNKTYPE, linkname="../outside/witness"),
+        "dangling": joined(entry("a", tarfile.SYMTYPE, linkname="b/c"), entry("a/d/e", content=b"x")),
+        "whiteouts": joined(entry("d", tarfile.DIRTYPE), entry("d/.wh.x"), entry("d/.wh..wh..opq"), entry(".wh...")),
+        "device": entry("null", tarfile.CHRTYPE, devmajor=1, devminor=3),
+        "fifo": entry("pipe", tarfile.FIFOTYPE),
+        "xattr": entry(
+            "f", pax_headers={"SCHILY.xattr.trusted.overlay.redirect": "/../outside", "SCHILY.xattr.user.a": "b"}
+        ),
+        "pax": entry("x" * 300 + "/y", pax_headers={"mtime": "-1.5", "uid": "4294967296", "path": "p/../q"}),
+        "sparse": entry("s", content=b"abcde", pax_headers=sparse),
+    }
+
+
+def record() -> bytes:
+    """Pairs of most kinds."""
+    pairs = [
+        ("id", "a" * 64), ("lower", "/l"), ("mount", "bind"), ("source", "/s"), ("target", "/t"), ("flags", "4096"),
+        ("cgroup-bind", "cpu=/c"), ("device", "c 1 3 666 0 0 /dev/null"), ("cgroup", "/c"), ("set", "pids.max"),
+        ("value", "1"), ("interface", "eth0"), ("address", "10.0.0.2/8"), ("port", "tcp"), ("host-port", "80"),
+        ("rlimit", "nofile 1 -1 user"), ("caps", "ff"), ("umask", "22"), ("arg", "sh"), ("env", "A=b"),
+    ]  # fmt: skip
+    return "".join(f"{key}\0{value}\0" for key, value in pairs).encode()
+
+
+def main() -> None:
+    directory = Path(sys.argv[1])
+    for name, content in tars().items():
+        (directory / "extract" / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / "extract" / name).write_bytes(content)
+    (directory / "record").mkdir(exist_ok=True)
+    (directory / "record" / "pairs").write_bytes(record())
+
+
+if __name__ == "__main__":
+    main()
