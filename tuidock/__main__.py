@@ -7,12 +7,17 @@ import sys
 
 
 def main() -> int:
+    from tuidock import quick
+
+    bundle = quick.install()
     from tuidock.cli.main import main as run
 
     code = run(sys.argv[1:], open_app)
-    # everything is written and closed: taking the interpreter apart piece by piece would only take time
     sys.stdout.flush()
     sys.stderr.flush()
+    if bundle is not None:
+        bundle.save()
+    # everything is written and closed: taking the interpreter apart piece by piece would only take time
     os._exit(code)
 
 
