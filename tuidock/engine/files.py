@@ -15,7 +15,12 @@ from tuidock.engine.errors import SystemFailure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from typing import Final
+
+
+#: How deep a tree is removed here; what lies below goes in C.
+_PLAIN_DEPTH: Final = 32
 
 
 def read_text(path: str) -> str | None:
@@ -151,6 +156,21 @@ class Undo:
             callback(*arguments)
 
 
+def every_file(directory: str) -> Iterator[os.stat_result]:
+    """What is not a directory below one, links not followed. As deep as paths can be named: os.walk would recurse."""
+    left = [directory]
+    while left:
+        try:
+            with os.scandir(left.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        left.append(entry.path)
+                    else:
+                        yield entry.stat(follow_symlinks=False)
+        except OSError:
+            continue  # removed meanwhile, or a path longer than the kernel takes
+
+
 def remove_tree(path: str) -> None:
     """Unlinks a directory with all below it, never through a link; what others remove meanwhile is no error.
 
@@ -170,9 +190,20 @@ def remove_tree(path: str) -> None:
     _ignore_missing(os.rmdir, path)
 
 
-def _empty(fd: int) -> None:
+def _empty_deep(fd: int, names: list[str]) -> None:
+    """In C: a container can make a tree deeper than Python may recurse and a process have descriptors."""
+    from tuidock.native import lib
+
+    for name in names:
+        lib().td_remove_tree(fd, os.fsencode(name))
+
+
+def _empty(fd: int, depth: int = 0) -> None:
     with os.scandir(fd) as entries:
         found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    if depth == _PLAIN_DEPTH and found:
+        _empty_deep(fd, [name for name, _ in found])
+        return
     for name, is_directory in found:
         if not is_directory:
             _ignore_missing(os.unlink, name, fd)
@@ -182,7 +213,7 @@ def _empty(fd: int) -> None:
         except OSError:
             continue
         try:
-            _empty(below)
+            _empty(below, depth + 1)
         finally:
             os.close(below)
         _ignore_missing(os.rmdir, name, fd)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from _thread import _local
 
-from tuidock.engine.errors import Conflict, SystemFailure, Unsupported
+from tuidock.engine.errors import Conflict, InvalidArgument, SystemFailure, Unsupported
 from tuidock.engine.paths import Paths
 
 TYPE_CHECKING = False
@@ -181,7 +181,10 @@ class Transaction:
 
 
 def pack(items: dict[str, str]) -> str:
-    """A map of strings as one text column (NUL cannot occur in labels that came through argv or JSON strings)."""
+    """A map of strings as one text column. Raises InvalidArgument for a NUL, which would shift all that follows."""
+    for key, value in items.items():
+        if "\0" in key or "\0" in value:
+            raise InvalidArgument(f"{key!r:.60}={value!r:.60} contains a NUL byte; leave it out")
     return "\0".join(f"{key}\0{value}" for key, value in items.items())
 
 
@@ -190,4 +193,4 @@ def unpack(text: str) -> dict[str, str]:
     if not text:
         return {}
     parts = text.split("\0")
-    return dict(zip(parts[::2], parts[1::2], strict=True))
+    return dict(zip(parts[::2], parts[1::2], strict=False))  # a damaged row must not hide all others

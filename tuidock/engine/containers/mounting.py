@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
+#: Files of /proc that container managers replace to show a container's own share of the machine.
+_MOUNTABLE_PROC = tuple(
+    f"/proc/{name}"
+    for name in ("cpuinfo", "diskstats", "loadavg", "meminfo", "net/dev", "slabinfo", "stat", "swaps", "uptime")
+)
 _PROPAGATIONS = ("private", "rprivate", "shared", "rshared", "slave", "rslave")
 
 
@@ -64,6 +69,11 @@ def _target(path: str) -> str:
         raise InvalidArgument(f"invalid mount path: '{path}' mount path must be absolute")
     if target == "/":
         raise InvalidArgument("invalid specification: destination can't be '/'")
+    if any(char < " " or char == "\x7f" for char in target):
+        raise InvalidArgument(f"invalid mount path: {path!r:.200} has a control character in it")
+    if target.startswith("/proc") and target[5:6] in ("", "/") and target not in _MOUNTABLE_PROC:
+        # masks and read-only paths would fall on what lies there instead of on the kernel's files (CVE-2019-16884)
+        raise InvalidArgument(f'"{target}" cannot be mounted because it is inside /proc')
     return target
 
 

@@ -5,10 +5,9 @@ This is the path of `ps`: two queries and a few small files per container, no JS
 
 from __future__ import annotations
 
-import os
-
 from tuidock.engine import fastjson
-from tuidock.engine.errors import AmbiguousId, NotFound
+from tuidock.engine.errors import AmbiguousId, InvalidArgument, NotFound
+from tuidock.engine.files import every_file
 from tuidock.engine.instance import Instance
 from tuidock.engine.runtime.status import Status, read_status
 from tuidock.engine.state import pack, unpack
@@ -179,11 +178,17 @@ def mac_of(number: int) -> str:
 
 
 def pack_mounts(mounts: tuple[MountPoint, ...]) -> str:
-    """Mount points as a text column."""
-    return "\x1e".join(
-        "\x1f".join((m.type, m.name, m.source, m.destination, "ro" if m.read_only else "rw", m.propagation, m.options))
-        for m in mounts
-    )
+    """Mount points as a text column. Raises InvalidArgument for a separator in a field.
+
+    It would begin another field: the name of a volume in an image could so mount any directory of the host.
+    """
+    items = []
+    for m in mounts:
+        fields = (m.type, m.name, m.source, m.destination, "ro" if m.read_only else "rw", m.propagation, m.options)
+        if any("\x1e" in field or "\x1f" in field for field in fields):
+            raise InvalidArgument(f"the mount at {m.destination!r:.200} has a control character in its names")
+        items.append("\x1f".join(fields))
+    return "\x1e".join(items)
 
 
 def unpack_mounts(text: str) -> tuple[MountPoint, ...]:
@@ -199,11 +204,4 @@ def unpack_mounts(text: str) -> tuple[MountPoint, ...]:
 
 def writable_size(instance: Instance, container_id: str) -> int:
     """Bytes in the container's own layer, as `ps -s` shows them."""
-    total = 0
-    for directory, _, files in os.walk(instance.paths.container(container_id) + "/upper"):
-        for name in files:
-            try:
-                total += os.lstat(f"{directory}/{name}").st_size
-            except OSError:
-                continue
-    return total
+    return sum(status.st_size for status in every_file(instance.paths.container(container_id) + "/upper"))

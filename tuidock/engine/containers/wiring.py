@@ -166,8 +166,7 @@ def _join(instance: Instance, reference: str, directory: str) -> str:
     if other.status not in _RUNNING or record is None:
         raise WrongState(f"cannot join network of a non running container: {other.name}")
     for name in ("hosts", "hostname", "resolv.conf"):
-        with open(f"{instance.paths.container(other.id)}/{name}", encoding="utf-8", errors="surrogateescape") as file:
-            files.write(directory, name, file.read())
+        files.write(directory, name, files.host_file(f"{instance.paths.container(other.id)}/{name}"))
     return f"/proc/{record.init[0]}/ns/net"
 
 

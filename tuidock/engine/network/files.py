@@ -150,15 +150,23 @@ def ipv6_enabled(path: str = "/proc/sys/net/ipv6/conf/default/disable_ipv6") -> 
 
 
 def host_file(path: str) -> str:
-    """The text of a file, "" when there is none."""
+    """The text of a file, "" when there is none; its first 64 KiB, for a container may have made it as long as it likes."""
     return _read(path)
 
 
 def write(directory: str, name: str, text: str) -> None:
     """Put a text where the container's bind mount shows it, in the same file; one that is right already stays."""
     path = f"{directory}/{name}"
-    if read_text(path) != text:
+    if _length(path) != len(text.encode()) or read_text(path) != text:
         rewrite(path, text)
+
+
+def _length(path: str) -> int:
+    """Asked before a file is read that a container can write to."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return -1
 
 
 def write_unless_edited(directory: str, name: str, text: str) -> None:

@@ -70,6 +70,8 @@ def environment(own_name: str, target: Target) -> list[str]:
 
 def _port(text: str) -> tuple[int, str]:
     number, _, protocol = text.partition("/")
+    if not (number.isascii() and number.isdecimal() and len(number) < 6):
+        raise InvalidArgument(f"the linked container exposes {text!r:.60}, which is no port")
     return int(number), protocol or "tcp"
 
 

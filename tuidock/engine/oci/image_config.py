@@ -21,6 +21,7 @@ SIZE_LIMIT = 8 * 1024 * 1024
 _TEXTS = ("User", "WorkingDir", "StopSignal", "Hostname", "Domainname", "Image", "MacAddress")
 _LISTS = ("Entrypoint", "Cmd", "OnBuild", "Shell")
 _SETS = ("ExposedPorts", "Volumes")
+_LATEST = (1 << 63) - 1
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)")
 
 
@@ -43,7 +44,10 @@ class ImageConfig(Named):
 
 
 def parse_time(value: str) -> int:
-    """Nanoseconds since the epoch of an RFC 3339 time; 0 for an empty or the zero time. Raises Invalid."""
+    """Nanoseconds since the epoch of an RFC 3339 time, from 1970 to 2262; 0 for an empty or the zero time.
+
+    Raises Invalid.
+    """
     if not value or value.startswith("0001-01-01"):
         return 0
     match = _TIME.fullmatch(value)
@@ -55,7 +59,7 @@ def parse_time(value: str) -> int:
     except ValueError:
         raise Invalid(f"{value!r:.60} is no time") from None
     seconds = int(moment.timestamp())
-    return seconds * 1_000_000_000 + int((match[2] or "0")[:9].ljust(9, "0"))
+    return max(0, min(seconds * 1_000_000_000 + int((match[2] or "0")[:9].ljust(9, "0")), _LATEST))
 
 
 def format_time(nanoseconds: int) -> str:
@@ -70,11 +74,27 @@ def _strings(value: object, what: str) -> None:
         raise Invalid(f"{what} of the image config is no list of texts")
 
 
+def _check_texts(value: object) -> None:
+    """No text, key or value, with what neither the kernel nor a database takes: NUL, and halves of UTF-16 pairs."""
+    left: list[object] = [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            left += (*one.keys(), *one.values())
+        elif isinstance(one, list):
+            left += one
+        elif isinstance(one, str) and not one.isascii() and any("\ud800" <= c <= "\udfff" for c in one):
+            raise Invalid(f"{one!r:.100} of the image config is no Unicode text")
+        elif isinstance(one, str) and "\0" in one:
+            raise Invalid(f"{one!r:.100} of the image config contains a NUL")
+
+
 def _check_settings(value: object) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
         raise Invalid("config of the image config is no object")
+    _check_texts(value)
     for key in _TEXTS:
         text(value, key, "the image config")
     for key in _LISTS:

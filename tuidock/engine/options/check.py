@@ -39,6 +39,9 @@ def check_request(request: CreateRequest) -> None:
     hostname = config.get("Hostname") or ""
     if len(hostname) > 64 or any(char <= " " or char == "/" for char in hostname):
         raise InvalidArgument(f"invalid hostname: {hostname}: at most 64 characters, without blanks")
+    domain = config.get("Domainname") or ""
+    if len(domain) > 64 or any(char <= " " or char == "/" for char in domain):
+        raise InvalidArgument(f"invalid domain name: {domain}: at most 64 characters, without blanks")
     directory = config.get("WorkingDir") or ""
     if directory and not directory.startswith("/"):
         raise InvalidArgument(f"the working directory '{directory}' is invalid, it needs to be an absolute path")

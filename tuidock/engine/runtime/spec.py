@@ -131,13 +131,16 @@ def stop_signal(config: Mapping[str, Any]) -> int:
 def signal_number(name: str) -> int:
     """15, TERM, SIGTERM, RTMIN+3 -> number; 0 when it is none."""
     word = name.upper().strip()
+    if len(word) > 16 or not word.isascii():
+        return 0
     if word.isdigit():
         return int(word) if 0 < int(word) < 65 else 0
     word = word.removeprefix("SIG")
     for base in ("RTMIN", "RTMAX"):
-        if word.startswith(base) and word[len(base) :].lstrip("+-").isdigit():
-            return int(getattr(signal, "SIG" + base)) + int(word[len(base) :])
-    found = getattr(signal, "SIG" + word, 0)
+        if word.startswith(base) and word[len(base) + 1 :].isdigit() and word[len(base)] in "+-":
+            number = int(getattr(signal, "SIG" + base)) + int(word[len(base) :])
+            return number if signal.SIGRTMIN <= number <= signal.SIGRTMAX else 0
+    found = getattr(signal, "SIG" + word, 0) if word.isalnum() else 0  # not SIG_IGN, which is no signal
     return int(found) if isinstance(found, int) else 0
 
 

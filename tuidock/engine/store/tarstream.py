@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 BLOCK = 512
 SPECIAL_LIMIT = 1 << 20
+#: What is remembered of pax headers: an archive may hold any number of others.
+_WANTED = ("path", "linkpath", "size")
 
 
 class Member:
@@ -79,12 +81,12 @@ class TarStream:
             if kind in b"xgLK" and kind != b"":
                 raw = self._special(size)
                 if kind == b"x":
-                    pending.update(_pax(raw))
+                    pending.update((key, value) for key, value in _pax(raw).items() if key in _WANTED)
                 elif kind != b"g":
                     pending["path" if kind == b"L" else "linkpath"] = _text(raw.rstrip(b"\0"))
                 continue
             if "size" in pending:
-                size = int(pending["size"]) if pending["size"].isdecimal() else -1
+                size = int(pending["size"]) if _is_number(pending["size"]) else -1
             if size < 0:
                 raise BadContent("an entry of the archive has a negative size; it is damaged")
             name = pending.get("path") or _name(header)
@@ -119,6 +121,11 @@ class TarStream:
         return header
 
 
+def _is_number(text: str) -> bool:
+    """Whether it is a decimal number of a size that can be meant (int() refuses thousands of digits)."""
+    return text.isascii() and text.isdecimal() and len(text) < 20
+
+
 def _number(field: bytes) -> int:
     if field[0] & 0x80:
         return int.from_bytes(field, "big", signed=False) - (0x80 << 8 * (len(field) - 1)) if field[0] == 0x80 else -1
@@ -143,7 +150,7 @@ def _pax(raw: bytes) -> dict[str, str]:
     records = {}
     while raw:
         digits, space, _ = raw.partition(b" ")
-        length = int(digits) if space and digits.isdigit() else 0
+        length = int(digits) if space and _is_number(_text(digits)) else 0
         if not len(digits) + 1 < length <= len(raw):
             raise BadContent("a pax header of the archive is damaged")
         key, equals, value = raw[len(digits) + 1 : length - 1].partition(b"=")

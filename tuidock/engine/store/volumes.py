@@ -10,6 +10,7 @@ import os
 import time
 
 from tuidock.engine.errors import InUse, InvalidArgument, NotFound, Unsupported
+from tuidock.engine.files import every_file
 from tuidock.engine.paths import Paths
 from tuidock.engine.state import State, pack, unpack
 from tuidock.engine.types import Volume
@@ -134,7 +135,8 @@ def disown(state: State, paths: Paths, user: str) -> list[str]:
     )]  # fmt: skip
     with state.write() as transaction:
         transaction.execute(
-            "DELETE FROM volume_uses WHERE container_id = ? AND container_id NOT IN (SELECT id FROM containers)", (user,)
+            "DELETE FROM volume_uses WHERE container_id = ? AND container_id NOT IN (SELECT id FROM containers)",
+            (user,),
         )
     done = []
     for name in names:
@@ -203,17 +205,12 @@ def size(paths: Paths, name: str) -> int:
     """Bytes of the volume's files; a file with several names counts once."""
     total = 0
     seen: set[tuple[int, int]] = set()
-    for directory, _, files in os.walk(data_directory(paths, name)):
-        for file in files:
-            try:
-                known = os.lstat(f"{directory}/{file}")
-            except OSError:
+    for known in every_file(data_directory(paths, name)):
+        if known.st_nlink > 1:
+            if (known.st_dev, known.st_ino) in seen:
                 continue
-            if known.st_nlink > 1:
-                if (known.st_dev, known.st_ino) in seen:
-                    continue
-                seen.add((known.st_dev, known.st_ino))
-            total += known.st_size
+            seen.add((known.st_dev, known.st_ino))
+        total += known.st_size
     return total
 
 

@@ -7,6 +7,7 @@ import platform
 
 from tuidock import __version__
 from tuidock.engine.containers.rows import list_containers, writable_size
+from tuidock.engine.files import every_file
 from tuidock.engine.instance import Instance
 from tuidock.engine.types import Container, Image, UsageRow
 
@@ -18,17 +19,12 @@ if TYPE_CHECKING:
 def tree_size(directory: str) -> int:
     """Bytes of all files below a directory, links not followed, hard links counted once."""
     total, seen = 0, set()
-    for base, _, files in os.walk(directory):
-        for name in files:
-            try:
-                status = os.lstat(f"{base}/{name}")
-            except OSError:
+    for status in every_file(directory):
+        if status.st_nlink > 1:
+            if (status.st_dev, status.st_ino) in seen:
                 continue
-            if status.st_nlink > 1:
-                if (status.st_dev, status.st_ino) in seen:
-                    continue
-                seen.add((status.st_dev, status.st_ino))
-            total += status.st_size
+            seen.add((status.st_dev, status.st_ino))
+        total += status.st_size
     return total
 
 
