@@ -1,0 +1,235 @@
+"""Writes screenshots/*.svg: the real app over real containers, in a data root of its own that is removed at the end.
+
+Headless, because a picture must not depend on somebody's terminal. The containers are those of `tuidock demo`, with a
+visitor who reads the web page; nothing is waited for by the clock, but until it can be seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import urllib.request
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, REPOSITORY)
+DIRECTORY = os.path.join(REPOSITORY, "screenshots")
+
+#: Lines of the chatty container, and samples of a row, that make a picture worth looking at.
+LINES, SAMPLES = 34, 12
+SECONDS = 120
+
+Pilot = Any
+Act = Callable[[Any, Pilot], Awaitable[None]]
+
+
+def main() -> int:
+    if os.geteuid() != 0:
+        print("shots: needs root, because the containers are real", file=sys.stderr)
+        return 2
+    from tuidock.app import TERMINAL_DEFAULTS
+    from tuidock.cli.command import Context
+    from tuidock.cli.demo import _make
+
+    os.makedirs(DIRECTORY, exist_ok=True)
+    root = tempfile.mkdtemp(prefix="tuidock-shots-", dir="/var/tmp")
+    for name in ("CONFIG", "CACHE", "STATE"):
+        os.environ[f"XDG_{name}_HOME"] = f"{root}/home"
+    os.environ.update(TERMINAL_DEFAULTS, TERM="xterm-256color", COLORTERM="truecolor")
+    for name in ("NO_COLOR", "TUIDOCK_ROOT", "TMUX", "SSH_CONNECTION", "TEXTUAL_THEME"):
+        os.environ.pop(name, None)
+    context = Context(f"{root}/data")
+    try:
+        _make(context, quiet=True)
+        with visitor(context.engine):
+            for name, size, theme, act in PICTURES:
+                asyncio.run(picture(context.root, name, size, theme, act))
+                print(f"screenshots/{name}.svg", flush=True)
+    finally:
+        context.engine.reset()
+        shutil.rmtree(root, ignore_errors=True)
+    return 0
+
+
+@contextlib.contextmanager
+def visitor(engine: Any) -> Iterator[None]:
+    """Somebody who reads the page of demo-web a few times a second."""
+    url = f"http://127.0.0.1:{next(binding.host_port for binding in engine.ports('demo-web'))}/"
+    done = threading.Event()
+
+    def visit() -> None:
+        while not done.wait(0.3):
+            with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5) as page:
+                page.read()
+
+    thread = threading.Thread(target=visit, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+async def picture(root: str, name: str, size: tuple[int, int], theme: str, act: Act) -> None:
+    """One app, from its start to the picture."""
+    from tuidock.app.app import TuidockApp
+    from tuidock.app.config import Config
+    from tuidock.app.model import ViewModel
+    from tuidock.app.workers import Workers
+    from tuidock.engine import Engine
+
+    workers = Workers(lambda: Engine(root))
+    workers.open()
+    if not workers.wait_open(30):
+        raise SystemExit("shots: the engine did not open")
+    model = ViewModel()
+    model.user = "root"
+    for kind, rows in workers.first_rows.items():
+        model.replace(kind, rows)
+    app = TuidockApp(workers, model, Config(theme=theme))
+    try:
+        async with app.run_test(size=size) as pilot:
+            await until(pilot, lambda: model.host_name and model.host is not None)
+            await act(app, pilot)
+            app.save_screenshot(f"{name}.svg", DIRECTORY)
+            if app.errors:
+                raise SystemExit(f"shots: {name}: {app.errors[0]!r}")
+    finally:
+        workers.stop()
+
+
+async def until(pilot: Pilot, condition: Callable[[], object]) -> None:
+    for _ in range(SECONDS * 20):
+        await pilot.pause()
+        if condition():
+            return
+        await asyncio.sleep(0.05)
+    raise SystemExit(f"shots: never came; the screen:\n{text(pilot.app)}")
+
+
+def text(app: Any) -> str:
+    strips = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+
+
+def rows(app: Any) -> dict[str, Any]:
+    return {row.name: row for row in app.model.containers().values()}
+
+
+async def seen(pilot: Pilot, *words: str) -> None:
+    await until(pilot, lambda: all(word in text(pilot.app) for word in words))
+
+
+async def go_to(app: Any, pilot: Pilot, name: str) -> None:
+    await until(pilot, lambda: name in rows(app))
+    app.main.pane("containers").move_cursor(rows(app)[name].id)
+    await pilot.pause()
+
+
+async def tab(app: Any, pilot: Pilot, name: str) -> None:
+    for _ in range(10):
+        if app.main.detail.tab == name:
+            return
+        await pilot.press("right_square_bracket")
+        await pilot.pause()
+
+
+async def freeze(app: Any, pilot: Pilot) -> None:
+    """No further sample changes the picture."""
+    app.engine_workers.set_awake(False)
+    await pilot.pause()
+
+
+async def sampled(app: Any, pilot: Pilot, name: str, samples: int = 2) -> None:
+    identity = rows(app)[name].id
+    await until(pilot, lambda: len(app.model.history.get(identity, ())) >= samples)
+
+
+async def main_screen(app: Any, pilot: Pilot) -> None:
+    await go_to(app, pilot, "demo-chatty")
+    await until(pilot, lambda: text(app).count("/items/") >= 14)
+    await sampled(app, pilot, "demo-chatty")
+    await freeze(app, pilot)
+
+
+async def small_screen(app: Any, pilot: Pilot) -> None:
+    await go_to(app, pilot, "demo-web")
+    await sampled(app, pilot, "demo-web")
+    await freeze(app, pilot)
+
+
+async def logs(app: Any, pilot: Pilot) -> None:
+    await go_to(app, pilot, "demo-chatty")
+    await pilot.press("l")
+    await until(pilot, lambda: text(app).count("\n") > 20 and text(app).count("/items/") >= LINES - 14)
+    await pilot.press("slash")
+    await pilot.pause()
+    for key in ("w", "a", "r", "n", "vertical_line", "e", "r", "r", "o", "r"):
+        await pilot.press(key)
+    await pilot.press("enter")
+    await seen(pilot, "hit")
+
+
+async def stats(app: Any, pilot: Pilot) -> None:
+    await go_to(app, pilot, "demo-web")
+    await tab(app, pilot, "stats")
+    await sampled(app, pilot, "demo-web", SAMPLES)
+    await freeze(app, pilot)
+
+
+async def timeline(app: Any, pilot: Pilot) -> None:
+    await go_to(app, pilot, "demo-web")
+    await tab(app, pilot, "timeline")
+    await seen(pilot, "process started", "together")
+    await freeze(app, pilot)
+
+
+async def run_form(app: Any, pilot: Pilot) -> None:
+    await go_to(app, pilot, "demo-web")
+    await pilot.press("R")
+    await seen(pilot, "Run a container")
+    from textual.widgets import Input
+
+    form = app.screen
+    fields = list(form.query(Input))
+    for at, value in enumerate(("host/base", "web-2", "busybox httpd -f -p 80 -h /www", "8081:80", "pages:/www", "MODE=prod",
+                                "256m", "1.5")):
+        fields[at].value = value
+    await seen(pilot, "--name web-2", "8081:80", "--cpus 1.5")
+
+
+async def help_screen(app: Any, pilot: Pilot) -> None:
+    await go_to(app, pilot, "demo-web")
+    await pilot.press("question_mark")
+    await seen(pilot, "Keys and commands", "Start the container")
+    await freeze(app, pilot)
+
+
+async def images(app: Any, pilot: Pilot) -> None:
+    await pilot.press("2")
+    await seen(pilot, "Layers", "made from this machine's own programs")
+    await freeze(app, pilot)
+
+
+PICTURES: tuple[tuple[str, tuple[int, int], str, Act], ...] = (
+    ("main", (120, 32), "", main_screen),
+    ("main-80x24", (80, 24), "", small_screen),
+    ("logs", (120, 32), "", logs),
+    ("stats", (120, 32), "", stats),
+    ("timeline", (120, 32), "", timeline),
+    ("run", (120, 32), "", run_form),
+    ("help", (120, 32), "", help_screen),
+    ("images", (120, 32), "", images),
+    ("main-ansi", (120, 32), "terminal-dark", main_screen),
+)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
