@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from textual import events
 from textual.app import App, ComposeResult
-from textual.geometry import Region
+from textual.geometry import Offset, Region
 
 from tuidock.app.widgets.line_table import Cell, Column, LineTable, Row
 from tuidock.app.widgets.rows import fit, place
@@ -186,6 +186,29 @@ async def test_an_empty_table_says_so() -> None:
     async with app.run_test(size=(60, 6)):
         app.table.set_empty("no containers yet")
         assert screen(app.table)[1] == "  no containers yet"
+
+
+async def test_the_terminal_s_cursor_stands_on_the_selected_row() -> None:
+    app = TableApp()
+    async with app.run_test(size=(60, 10)) as pilot:
+        app.table.set_rows(rows(*(f"r{i}" for i in range(50))))
+        await pilot.press("j", "j")
+        assert app.cursor_position == (2, 3)
+        await pilot.press("end")
+        await pilot.pause()
+        assert app.cursor_position == (2, 9)
+        await pilot.press("home")
+        await pilot.pause()
+        assert app.cursor_position == (2, 1)
+        app.table.sort_by("name", reverse=True)
+        await pilot.pause()
+        assert app.cursor_position == (2, 1 + app.table.cursor_row - app.table.scroll_offset.y)
+        app.table.can_focus = False
+        app.set_focus(None)
+        await pilot.pause()
+        app.cursor_position = Offset(0, 0)
+        app.table.move_cursor("r7")
+        assert app.cursor_position == (0, 0)
 
 
 def test_narrow_terminals_lose_the_least_important_columns() -> None:

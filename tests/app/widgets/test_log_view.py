@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from textual import events
 from textual.app import App, ComposeResult
+from textual.screen import ModalScreen
 
 from tuidock.app.logs.query import QueryError
 from tuidock.app.widgets.log_view import LogSource, LogView
@@ -326,6 +327,63 @@ async def test_a_hidden_view_sleeps_and_catches_up(tmp_path: Path) -> None:
         await until(lambda: screen(app.view) == ["one", "two"])
         append(tmp_path / "a", 1, record(b"three", 2))
         await until(lambda: screen(app.view)[-1] == "three")
+
+
+async def test_a_directory_that_appears_is_noticed(tmp_path: Path) -> None:
+    app = LogApp(tmp_path / "containers" / "a" / "log")
+    async with app.run_test(size=(80, 20)) as pilot:
+        await pilot.pause()
+        assert screen(app.view) == ["  no output yet"]
+        (tmp_path / "containers" / "a").mkdir(parents=True)
+        append(tmp_path / "containers" / "a" / "log", 1, record(b"first"))
+        await until(lambda: screen(app.view) == ["first"])
+        append(tmp_path / "containers" / "a" / "log", 1, record(b"second"))
+        await until(lambda: screen(app.view) == ["first", "second"])
+
+
+async def test_under_another_screen_it_sleeps(tmp_path: Path) -> None:
+    append(tmp_path / "a", 1, record(b"one"))
+    app = LogApp(tmp_path / "a")
+    async with app.run_test(size=(80, 20)) as pilot:
+        for lines in (2, 3):
+            await app.push_screen(ModalScreen[None]())
+            await pilot.pause()
+            assert not app.view._listening
+            append(tmp_path / "a", 1, record(b"more", lines))
+            await pilot.pause()
+            assert len(screen(app.view)) == lines - 1
+            await app.pop_screen()
+            await until(lambda wanted=lines: len(screen(app.view)) == wanted)  # type: ignore[misc]
+        append(tmp_path / "a", 1, record(b"last", 9))
+        await until(lambda: screen(app.view)[-1] == "last")
+
+
+async def test_a_prompt_is_found_and_a_line_is_one_over_a_rotation(tmp_path: Path) -> None:
+    append(tmp_path / "a", 1, record(b"hello") + record(b"Pass", 1, tag="P"))
+    append(tmp_path / "a", 2, record(b"word: ", 2, tag="P"))
+    app = LogApp(tmp_path / "a")
+    async with app.run_test(size=(80, 20)) as pilot:
+        await pilot.pause()
+        assert screen(app.view) == ["hello", "Password:"]
+        app.view.search("password")
+        await until(lambda: app.view.hits == 1 and app.view.hit_number == 1 and app.view.search_progress == 1)
+        append(tmp_path / "a", 2, record(b"12345", 3))
+        await until(lambda: screen(app.view) == ["hello", "Password: 12345"])
+        app.view.set_filter("12345")
+        await until(lambda: screen(app.view) == ["Password: 12345"])
+
+
+async def test_what_cannot_be_searched_for_is_said_and_changes_nothing(tmp_path: Path) -> None:
+    append(tmp_path / "a", 1, record(b"one") + record(b"two"))
+    app = LogApp(tmp_path / "a")
+    async with app.run_test(size=(80, 20)):
+        app.view.search("one")
+        with pytest.raises(QueryError, match="look-around"):
+            app.view.search("(?<=o)ne")
+        with pytest.raises(QueryError, match="references"):
+            app.view.set_filter(r"(o)\1")
+        await until(lambda: app.view.hits == 1)
+        assert screen(app.view) == ["one", "two"]
 
 
 async def test_threads_and_descriptors_end_with_the_view(tmp_path: Path) -> None:

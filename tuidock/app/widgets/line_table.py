@@ -10,24 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import BindingType
-from textual.geometry import Region, Size
-from textual.message import Message
+from textual.geometry import Offset, Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tuidock.app.widgets import narrow_updates
 from tuidock.app.widgets.row_set import RowSet
-from tuidock.app.widgets.rows import GUTTER, STYLES, Cell, Column, Placed, Row, fit, place
+from tuidock.app.widgets.rows import GUTTER, STYLES, Cell, Column, Placed, Row, place
 from tuidock.app.widgets.table_bindings import TABLE_BINDINGS, TABLE_CSS, TableActions
+from tuidock.app.widgets.table_drawing import TableDrawing
+from tuidock.app.widgets.table_messages import TableMessages
 
 __all__ = ["Cell", "Column", "LineTable", "Row"]
 
 
-class LineTable(TableActions, ScrollView, can_focus=True):
+class LineTable(TableActions, TableDrawing, TableMessages, ScrollView, can_focus=True):
     """The list in every pane: cursor, marks, sort, filter, header, mouse."""
 
     BINDINGS: ClassVar[list[BindingType]] = TABLE_BINDINGS
@@ -40,55 +40,6 @@ class LineTable(TableActions, ScrollView, can_focus=True):
         *(f"line-table--{name}" for name in STYLES if name),
     }
     DEFAULT_CSS = TABLE_CSS
-
-    class TableMessage(Message):
-        """Base of what a table says."""
-
-        def __init__(self, table: LineTable) -> None:
-            super().__init__()
-            self.table = table
-
-        @property
-        def control(self) -> LineTable:
-            return self.table
-
-    class CursorMoved(TableMessage):
-        """The cursor stands on another key (None: the table is empty)."""
-
-        def __init__(self, table: LineTable, key: str | None) -> None:
-            super().__init__(table)
-            self.key = key
-
-        def can_replace(self, message: Message) -> bool:
-            return isinstance(message, LineTable.CursorMoved) and message.table is self.table
-
-    class RowSelected(TableMessage):
-        """Enter, or a click on the row under the cursor."""
-
-        def __init__(self, table: LineTable, key: str) -> None:
-            super().__init__(table)
-            self.key = key
-
-    class MarksChanged(TableMessage):
-        """The set of marked keys changed."""
-
-        def __init__(self, table: LineTable, marks: frozenset[str]) -> None:
-            super().__init__(table)
-            self.marks = marks
-
-    class HeaderClicked(TableMessage):
-        """A title was clicked; the table has already sorted by it."""
-
-        def __init__(self, table: LineTable, column_key: str) -> None:
-            super().__init__(table)
-            self.column_key = column_key
-
-    class VisibleChanged(TableMessage):
-        """Other rows are on screen now: what is worth sampling."""
-
-        def __init__(self, table: LineTable, keys: tuple[str, ...]) -> None:
-            super().__init__(table)
-            self.keys = keys
 
     def __init__(
         self,
@@ -301,6 +252,7 @@ class LineTable(TableActions, ScrollView, can_focus=True):
         if position >= 0 and before >= 0 and position != before and self._page > 0:
             self._scroll_to_row(max(0, position - min(max(offset, 0), self._page - 1)))
         self._keep_in_view(position)
+        self._point()
         self._tell_cursor()
         self._tell_visible_later()
         self.refresh()
@@ -326,7 +278,14 @@ class LineTable(TableActions, ScrollView, can_focus=True):
                 self._refresh_row(old)
             self._refresh_row(key)
         self._keep_in_view(self.cursor_row)
+        self._point()
         self._tell_cursor()
+
+    def _point(self) -> None:
+        """Put the terminal's own cursor on the selected row: screen readers and braille lines follow it."""
+        row = self.cursor_row - self.scroll_offset.y
+        if self.has_focus and 0 <= row < self._page:
+            self.app.cursor_position = self.content_region.offset + Offset(GUTTER, self._header + row)
 
     @property
     def _page(self) -> int:
@@ -396,88 +355,16 @@ class LineTable(TableActions, ScrollView, can_focus=True):
         self.virtual_size = Size(self.size.width, len(self._rows.shown) + self._header)
         self._redraw()
 
-    def _style(self, name: str) -> Style:
-        if name not in self._styles:
-            self._styles[name] = (
-                self.get_component_rich_style(f"line-table--{name}", partial=True) if name else Style.null()
-            )
-        return self._styles[name]
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._styles.clear()
-        self._strips.clear()
-
-    def render_line(self, y: int) -> Strip:
-        width, base = self.size.width, self.rich_style
-        if y < self._header:
-            return self._header_strip(base).crop_extend(0, width, base)
-        shown, index = self._rows.shown, self.scroll_offset.y + y - self._header
-        if index >= len(shown):
-            if index == 0 and self._empty:
-                text = fit("  " + self._empty, width)
-                return Strip([Segment(text, base + self._style("muted"))], width)
-            return Strip.blank(width, base)
-        key = shown[index]
-        at_cursor = key == self._cursor
-        cached = self._strips.get((key, at_cursor))
-        if cached is None:
-            cached = self._row_strip(key, at_cursor, base).crop_extend(0, width, base)
-            self._strips[(key, at_cursor)] = cached
-            if len(self._strips) > 2048:
-                self._strips.clear()
-        return cached
-
-    def _header_strip(self, base: Style) -> Strip:
-        style = base + self._style("header")
-        segments = [Segment(" " * GUTTER, style)]
-        for placed in self._placed:
-            title = placed.column.title
-            if placed.column.key == self._rows.sort_column:
-                title += self._up if self._rows.reverse else self._down
-            segments.append(Segment(fit(title, placed.width, placed.column.align, self._ellipsis) + " ", style))
-        return Strip(segments)
-
-    def _row_strip(self, key: str, at_cursor: bool, base: Style) -> Strip:
-        row = self._rows.get(key)
-        assert row is not None
-        marked = key in self._marks
-        over = Style.null()
-        if at_cursor:
-            over = self._style("cursor" if self.has_focus else "cursor-blurred")
-        elif self._range_from is not None and key in self._rows.between(self._range_from, self._cursor):
-            over = self._style("cursor-blurred")
-        line = base + self._style(row.style)
-        gutter = (self._bar if at_cursor else " ") + (self._check if marked else " ")
-        segments = [Segment(gutter, line + self._style("marked") + over)]
-        for placed in self._placed:
-            cell = row.cell(placed.number)
-            style = line + (self._style(cell.style) if cell.style else Style.null())
-            if marked and placed is self._placed[0]:
-                style += self._style("marked")
-            text = fit(cell.text, placed.width, placed.column.align, self._ellipsis)
-            segments += self._highlighted(text, style + over)
-            segments.append(Segment(" ", line + over))
-        return Strip(segments).simplify()
-
-    def _highlighted(self, text: str, style: Style) -> list[Segment]:
-        wanted = self._highlight
-        hay = text if wanted != wanted.lower() else text.lower()
-        at = hay.find(wanted) if wanted else -1
-        if at < 0 or len(hay) != len(text):
-            return [Segment(text, style)]
-        end = at + len(wanted)
-        hit = style + self._style("hit")
-        return [Segment(text[:at], style), Segment(text[at:end], hit), Segment(text[end:], style)]
-
     # Events
 
     def on_resize(self, event: events.Resize) -> None:
         self._layout_columns()
         self._keep_in_view(self.cursor_row)
+        self._point()
         self._tell_visible_later()
 
     def on_focus(self) -> None:
+        self._point()
         if self._cursor is not None:
             self._refresh_row(self._cursor)
 
@@ -488,4 +375,5 @@ class LineTable(TableActions, ScrollView, can_focus=True):
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
         if round(old_value) != round(new_value):
+            self._point()
             self._tell_visible_later()

@@ -91,7 +91,7 @@ class LogSearch:
     def _show_column(self: LogView, line: Line) -> None:  # type: ignore[misc]
         """Scroll sideways until the hit is on screen."""
         session = self._session
-        if session is None or session.query is None or self.wrap:
+        if session is None or session.query is None or self.wrap or not self.size.width:
             return
         layout = self._maker.layout(line)
         spans = session.query.spans(layout.text)
