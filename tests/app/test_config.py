@@ -10,6 +10,7 @@ import pytest
 from tests.fakes.driving import running
 from tuidock.app import config
 from tuidock.app.bindings import ACTIONS, BY_ID, PRESETS, keymap_of, keys_of
+from tuidock.engine.options import settings
 
 
 def read(tmp_path: Path, text: str) -> config.Config:
@@ -61,7 +62,7 @@ def test_not_text(tmp_path: Path) -> None:
 
 def test_read_once_then_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert read(tmp_path, "theme: nord").theme == "nord"
-    monkeypatch.setattr(config, "_read_yaml", lambda path: pytest.fail("it was read again"))
+    monkeypatch.setattr(settings, "_read_yaml", lambda path: pytest.fail("it was read again"))
     path, cache = tmp_path / "config.yaml", tmp_path / "cache" / "config.json"
     assert config.load(str(path), str(cache)).theme == "nord"
     monkeypatch.undo()

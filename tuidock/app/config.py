@@ -1,8 +1,7 @@
 """The configuration file, ~/.config/tuidock/config.yaml.
 
-Importing a YAML parser costs as much as starting Python, so what was read is kept as JSON beside the modification time
-and the size of the file. Something wrong in the file is one clear sentence for the person and the default for the
-program; the app starts in any case.
+How the file is read is in `engine.options.settings`, as the command line needs the ports too. Something wrong in it is one
+clear sentence for the person and the default for the program; the app starts in any case.
 
     theme: nord                       # a name of themes/*.yaml or one of Textual's
     confirm: always                   # always | destructive | never
@@ -16,12 +15,14 @@ program; the app starts in any case.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from tuidock.engine.options.settings import DEFAULT_PORTS, cache_path, config_path, load_data, parse_ports
+
+__all__ = ["DEFAULT_PORTS", "Config", "cache_path", "check", "config_path", "load"]
 
 CONFIRM = ("always", "destructive", "never")
-DEFAULT_PORTS = (49000, 49900)
 
 
 class Config(NamedTuple):
@@ -37,60 +38,10 @@ class Config(NamedTuple):
     problems: tuple[str, ...] = ()
 
 
-def config_path(environ: Mapping[str, str] = os.environ) -> str:
-    home = environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
-    return os.path.join(home, "tuidock", "config.yaml")
-
-
-def cache_path(environ: Mapping[str, str] = os.environ) -> str:
-    home = environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return os.path.join(home, "tuidock", "config.json")
-
-
 def load(path: str = "", cache: str = "") -> Config:
     """Reads the file; the default configuration when there is none."""
-    path, cache = path or config_path(), cache or cache_path()
-    try:
-        stat = os.stat(path)
-    except OSError:
-        return Config()
-    import json
-
-    stamp = [path, stat.st_mtime_ns, stat.st_size]
-    try:
-        with open(cache, encoding="utf-8") as file:
-            kept = json.load(file)
-        if kept["stamp"] == stamp:
-            return check(kept["data"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    data, problem = _read_yaml(path)
-    if problem:
-        return Config(problems=(problem,))
-    try:
-        os.makedirs(os.path.dirname(cache), mode=0o700, exist_ok=True)
-        temporary = f"{cache}.{os.getpid()}"
-        with open(temporary, "w", encoding="utf-8") as file:
-            json.dump({"stamp": stamp, "data": data}, file)
-        os.replace(temporary, cache)
-    except (OSError, TypeError, ValueError):
-        pass  # a cache that cannot be written is only slower
-    return check(data)
-
-
-def _read_yaml(path: str) -> tuple[Any, str]:
-    import yaml
-
-    try:
-        with open(path, encoding="utf-8") as file:
-            return yaml.safe_load(file), ""
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f" line {mark.line + 1}:" if mark is not None else ""
-        reason = str(getattr(error, "problem", "") or "it cannot be read").strip()
-        return None, f"config.yaml is not valid YAML,{place} {reason}; the defaults are used"
-    except (OSError, ValueError) as error:
-        return None, f"config.yaml cannot be read ({error}); the defaults are used"
+    data, problem = load_data(path, cache)
+    return Config(problems=(problem,)) if problem else check(data)
 
 
 def check(data: object) -> Config:
@@ -110,7 +61,7 @@ def check(data: object) -> Config:
             config = config._replace(mouse=value)
         elif key == "ascii" and isinstance(value, bool):
             config = config._replace(ascii=value)
-        elif key == "ports" and (ports := _ports(value)) is not None:
+        elif key == "ports" and (ports := parse_ports(value)) is not None:
             config = config._replace(ports=ports)
         elif key == "keymap" and isinstance(value, dict):
             preset, keys, wrong = _keymap(value)
@@ -140,14 +91,6 @@ def _nearest(word: str, known: list[str]) -> str:
 
     close = difflib.get_close_matches(word, known, 1)
     return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(known)}" if len(known) < 10 else ""
-
-
-def _ports(value: object) -> tuple[int, int] | None:
-    first, separator, last = str(value).partition("-")
-    if not (separator and first.strip().isdigit() and last.strip().isdigit()):
-        return None
-    low, high = int(first), int(last)
-    return (low, high) if 0 < low <= high < 65536 else None
 
 
 def _keymap(data: Mapping[object, object]) -> tuple[str, dict[str, str], list[str]]:

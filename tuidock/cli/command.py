@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 class Context:
     """What a verb works with. The engine is opened when it is first asked for, so that --help needs no data root."""
 
-    __slots__ = ("_engine", "debug", "path", "read_only", "root")
+    __slots__ = ("_configured", "_engine", "debug", "path", "read_only", "root")
 
     def __init__(self, root: str = "", read_only: bool = False, debug: bool = False, path: str = "") -> None:
         self.root, self.read_only, self.debug, self.path = root, read_only, debug, path
         self._engine: Engine | None = None
+        self._configured = False
 
     @property
     def engine(self) -> Engine:
@@ -30,6 +31,18 @@ class Context:
 
             self._engine = Engine(root=self.root, read_only=self.read_only)
         return self._engine
+
+    @property
+    def publisher(self) -> Engine:
+        """The engine with the configured range of ports, for verbs that start containers."""
+        if not self._configured:
+            from tuidock.engine.options.settings import port_range
+
+            self._configured = True
+            self.engine.instance.port_range, problem = port_range()
+            if problem:
+                output.note(problem)
+        return self.engine
 
 
 class Command(Named):

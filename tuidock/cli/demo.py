@@ -51,7 +51,7 @@ def run(context: Context, values: Values, _: list[str]) -> int:
 
 
 def _make(context: Context, *, quiet: bool) -> int:
-    engine = context.engine
+    engine = context.publisher
     try:
         engine.image(IMAGE)
     except NotFound:
@@ -81,7 +81,7 @@ def _make(context: Context, *, quiet: bool) -> int:
 
 
 def _clean(context: Context) -> int:
-    engine = context.engine
+    engine = context.publisher
     names = [container.name for container in engine.containers() if LABEL in container.labels]
     failed = 0
     for name, error in engine.remove_many(names, force=True, volumes=True):

@@ -7,10 +7,9 @@ import sys
 
 from tuidock.cli import output
 from tuidock.cli.command import Command, Context
-from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.options.detach_keys import DEFAULT, check_detach_keys
 from tuidock.engine.options.env_file import read_env
-from tuidock.engine.options.flags import Values, listed, switch, text
+from tuidock.engine.options.flags import CannotAttach, Values, listed, switch, text
 from tuidock.engine.options.values import check_env
 from tuidock.engine.types import ExecRequest
 
@@ -30,7 +29,7 @@ FLAGS = (
 def run(context: Context, values: Values, arguments: list[str]) -> int:
     detach, interactive, tty = values.on("detach"), values.on("interactive"), values.on("tty")
     if tty and interactive and not detach and not output.is_terminal(0):
-        raise InvalidArgument("the input device is not a TTY")
+        raise CannotAttach("the input device is not a TTY")
     request = ExecRequest(
         command=tuple(arguments[1:]),
         tty=tty,
@@ -56,5 +55,4 @@ EXEC = Command(
     FLAGS,
     least=2,
     options_first=True,
-    failure=125,
 )

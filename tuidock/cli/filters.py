@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tuidock.engine.errors import InvalidArgument, NotFound
-from tuidock.engine.options.flags import truth
+from tuidock.engine.options.flags import UsageError, truth
 from tuidock.engine.options.ports import parse_expose
 from tuidock.engine.types import STATUSES, Container, Image, Network, Volume
 
@@ -19,6 +19,7 @@ Filters = dict[str, list[str]]
 CONTAINER_KEYS = (
     "id name label status ancestor before since volume network publish expose exited health is-task isolation"
 )
+HEALTHS = ("starting", "healthy", "unhealthy", "none")
 IMAGE_KEYS = "dangling label before since reference until"
 VOLUME_KEYS = "dangling driver label name"
 NETWORK_KEYS = "driver id label name scope type dangling"
@@ -31,7 +32,7 @@ def parse(given: Iterable[str], known: str) -> Filters:
         key, equals, value = raw.partition("=")
         key = key.strip().lower()
         if not equals:
-            raise InvalidArgument(
+            raise UsageError(
                 f'invalid argument "{raw}" for "-f, --filter" flag: bad format of filter (expected name=value)'
             )
         if key not in known.split(" "):
@@ -98,6 +99,9 @@ def _container_test(
         codes = {_code(value) for value in values}
         return lambda c: c.status == "exited" and c.exit_code in codes
     if key == "health":
+        for value in values:
+            if value not in HEALTHS:
+                raise InvalidArgument(f"invalid filter 'health={value}'; there are {', '.join(HEALTHS)}")
         return lambda c: (c.health or "none") in values
     if key in ("before", "since"):
         moments = [_named(value, listed, engine).created for value in values]
@@ -113,15 +117,11 @@ def _container_test(
     if key in ("publish", "expose"):
         ports = set(parse_expose(values))
         if key == "publish":
-            return lambda c: any(f"{p.host_port}/{p.protocol}" in ports or _inside(p, ports) for p in c.ports)
+            return lambda c: any(f"{p.host_port}/{p.protocol}" in ports for p in c.ports)
         return lambda c: any(port in ports for port in c.exposed)
     if key == "ancestor":
         return _ancestor(values, engine)
     return lambda c: one_truth(key, values) is False if key == "is-task" else "default" in values
-
-
-def _inside(port: object, ports: set[str]) -> bool:
-    return f"{getattr(port, 'container_port', 0)}/{getattr(port, 'protocol', '')}" in ports
 
 
 def _code(value: str) -> int:

@@ -24,7 +24,7 @@ def stop(context: Context, values: Values, arguments: list[str]) -> int:
 
 
 def restart(context: Context, values: Values, arguments: list[str]) -> int:
-    engine = context.engine
+    engine = context.publisher
     return each_parallel(
         arguments, lambda reference: engine.restart(reference, timeout=values["timeout"], signal=values["signal"])
     )

@@ -11,7 +11,15 @@ import sys
 from tuidock.cli import output, verbs
 from tuidock.cli.command import Command, Context
 from tuidock.engine.errors import EngineError, InvalidArgument, StartFailed
-from tuidock.engine.options.flags import HelpWanted, UsageError, WrongArguments, parse, truth
+from tuidock.engine.options.flags import (
+    BadOptions,
+    CannotAttach,
+    HelpWanted,
+    UsageError,
+    WrongArguments,
+    parse,
+    truth,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,8 +29,8 @@ if TYPE_CHECKING:
     OpenApp = Callable[[str, bool], int]
 
 #: docker's global options that carry a value and have no meaning here.
-_IGNORED = ("--config", "--context", "--log-level")
-
+_IGNORED = ("--config", "--context", "-c", "--log-level", "-l")
+_DAEMON = ("--host", "-H", "--tlscacert", "--tlscert", "--tlskey")
 
 
 def main(argv: Sequence[str], open_app: OpenApp | None = None) -> int:
@@ -94,6 +102,8 @@ def _globals(argv: list[str], context: Context) -> tuple[list[str], str]:
                 context.root = os.path.abspath(value)
         elif name == "--":
             break
+        elif name in _DAEMON or name[:2] == "-H":
+            raise UsageError(f"{name} has no meaning here: there is no daemon to connect to; --root chooses a data root")
         else:
             raise UsageError(f"unknown flag: {name}")
     return argv[index:], ""
@@ -149,15 +159,17 @@ def _run(command: Command, found: verbs.Found, context: Context) -> int:
 
             traceback.print_exc()
         output.error(str(error))
-        if isinstance(error, InvalidArgument) and command.failure == 125:
+        if isinstance(error, BadOptions) or (isinstance(error, InvalidArgument) and command.failure == 125):
             output.note(f"\nSee 'tuidock {found.path} --help'.")
         return _code(error, command)
 
 
 def _code(error: EngineError, command: Command) -> int:
-    if command.failure == 125:
-        return error.exit_code if isinstance(error, StartFailed) else 125
-    return 1
+    if isinstance(error, (BadOptions, CannotAttach)):
+        return error.exit_code
+    if command.failure == 125 and isinstance(error, StartFailed) and error.step != "mount-notdir":
+        return error.exit_code  # the container keeps 127 for a file over a directory, docker's client says 125
+    return command.failure
 
 
 def _count(command: Command, arguments: list[str], path: str) -> None:

@@ -15,6 +15,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    #: Bytes of the own layer, and of it with the image's, by container id.
+    Sizes = dict[str, tuple[int, int]]
+
 FLAGS = (
     switch("all", "a", "Show all containers, not only running ones"),
     listed("filter", "f", "Show only what fits (status=exited, label=x, name=web ...)", kind="filter"),
@@ -44,20 +47,26 @@ def run(context: Context, values: Values, _: list[str]) -> int:
     if last >= 0:
         containers = containers[:last]
     full = values.on("no-trunc")
-    if values.on("quiet") and not values["format"]:
+    template = values["format"]
+    if values.on("quiet"):
+        if template:
+            output.note("WARNING: Ignoring custom format, because both --format and --quiet are set.")
         sys.stdout.write("".join([(c.id if full else c.short_id) + "\n" for c in containers]))
-    elif values["format"] and values["format"] != "table":
+        return 0
+    # a template shows sizes only when it names them: measuring walks through every container's layer
+    wanted = values.on("size") or ".Size" in template
+    sizes = context.engine.container_sizes([c.id for c in containers]) if wanted else {}
+    if template and template != "table":
         from tuidock.cli import formats
 
-        columns = _columns(context, full, values.on("size"))
-        formats.write(values["format"], containers, columns, _FIELD_HEADERS, quiet=values.on("quiet"))
+        formats.write(template, containers, _columns(sizes, full), _FIELD_HEADERS)
     else:
-        _table(context, containers, full, values.on("size"))
+        _table(containers, full, sizes, values.on("size"))
     return 0
 
 
-def _table(context: Context, containers: Sequence[Container], full: bool, sizes: bool) -> None:
-    rows: list[list[str]] = [[*HEADERS, *(("SIZE",) if sizes else ())]]
+def _table(containers: Sequence[Container], full: bool, sizes: Sizes, sized: bool) -> None:
+    rows: list[list[str]] = [[*HEADERS, *(("SIZE",) if sized else ())]]
     for c in containers:
         row = [
             c.id if full else c.short_id,
@@ -68,8 +77,8 @@ def _table(context: Context, containers: Sequence[Container], full: bool, sizes:
             units.ports_text(c.ports, c.exposed if c.status in ALIVE else ()),
             c.name,
         ]
-        if sizes:
-            row.append(size_text(context, c))
+        if sized:
+            row.append(size_text(sizes, c))
         rows.append(row)
     output.table(rows)
 
@@ -90,11 +99,11 @@ def command_text(container: Container, full: bool = False) -> str:
     return quote(command)
 
 
-def size_text(context: Context, container: Container) -> str:
-    inspected = context.engine.inspect_container(container.id, size=True)
-    written, whole = inspected.get("SizeRw") or 0, inspected.get("SizeRootFs") or 0
+def size_text(sizes: Sizes, container: Container) -> str:
+    """What the container wrote, and that with its image."""
+    written, whole = sizes.get(container.id, (0, 0))
     shown = units.human_size(written)
-    return f"{shown} (virtual {units.human_size(whole)})" if whole else shown
+    return f"{shown} (virtual {units.human_size(whole)})" if whole > 0 else shown
 
 
 def _mounts(container: Container, full: bool) -> list[str]:
@@ -120,7 +129,7 @@ _FIELD_HEADERS = {
 }
 
 
-def _columns(context: Context, full: bool, sizes: bool) -> dict[str, Callable[[Container], Any]]:
+def _columns(sizes: Sizes, full: bool) -> dict[str, Callable[[Container], Any]]:
     return {
         "ID": lambda c: c.id if full else c.short_id,
         "Names": lambda c: c.name,
@@ -131,7 +140,7 @@ def _columns(context: Context, full: bool, sizes: bool) -> dict[str, Callable[[C
         "Ports": lambda c: units.ports_text(c.ports, c.exposed if c.status in ALIVE else ()),
         "State": lambda c: c.status,
         "Status": units.status_text,
-        "Size": lambda c: size_text(context, c) if sizes else "0B",
+        "Size": lambda c: size_text(sizes, c),
         "Labels": lambda c: ",".join(f"{key}={c.labels[key]}" for key in sorted(c.labels)),
         "Mounts": lambda c: ",".join(_mounts(c, full)),
         "LocalVolumes": lambda c: str(sum(mount.type == "volume" for mount in c.mounts)),

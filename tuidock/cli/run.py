@@ -8,7 +8,7 @@ import sys
 from tuidock.cli import output
 from tuidock.cli.command import Command, Context
 from tuidock.engine.errors import EngineError, InvalidArgument, NotFound
-from tuidock.engine.options.flags import Values
+from tuidock.engine.options.flags import BadOptions, CannotAttach, Values
 from tuidock.engine.options.run import RunCommand, make_command
 from tuidock.engine.options.run_flags import CREATE_FLAGS, RUN_FLAGS
 
@@ -18,8 +18,9 @@ def run(context: Context, values: Values, words: list[str]) -> int:
     _check_terminal(command)
     if command.detach:
         container_id = _create(context, command)
+        output.line(container_id)  # also when it does not start: a script may want to look at it
+        output.flush()
         _start_or_remove(context, container_id, command)
-        output.line(container_id)
         return 0
     return _foreground(context, command)
 
@@ -31,11 +32,14 @@ def create(context: Context, values: Values, words: list[str]) -> int:
 
 def _check_terminal(command: RunCommand) -> None:
     if command.tty and "stdin" in command.attach and not output.is_terminal(0):
-        raise InvalidArgument("the input device is not a TTY")
+        raise CannotAttach("the input device is not a TTY")
 
 
 def _create(context: Context, command: RunCommand) -> str:
     _check_cidfile(command.cidfile)
+    host = command.request.host_config
+    if host["NetworkMode"] == "host" and (host["PortBindings"] or host["PublishAllPorts"]):
+        output.note("WARNING: Published ports are discarded when using host network mode")
     if command.tty:
         from tuidock.cli.stream import window_size
 
@@ -68,7 +72,7 @@ def _pull(context: Context, command: RunCommand) -> None:
 
 def _check_cidfile(path: str) -> None:
     if path and os.path.lexists(path):
-        raise InvalidArgument(f"container ID file found, make sure the other container isn't running or delete {path}")
+        raise BadOptions(f"container ID file found, make sure the other container isn't running or delete {path}")
 
 
 def _write_cidfile(path: str, container_id: str) -> None:
@@ -76,12 +80,12 @@ def _write_cidfile(path: str, container_id: str) -> None:
         with open(path, "x") as file:
             file.write(container_id)
     except OSError as error:
-        raise InvalidArgument(f"failed to create the container ID file {path}: {error.strerror}") from None
+        raise BadOptions(f"failed to create the container ID file {path}: {error.strerror}") from None
 
 
 def _start_or_remove(context: Context, container_id: str, command: RunCommand) -> None:
     try:
-        context.engine.start(container_id)
+        context.publisher.start(container_id)
     except EngineError:
         if command.rm:
             _remove(context, container_id)
@@ -108,7 +112,7 @@ def _foreground(context: Context, command: RunCommand) -> int:
     try:
         size = window_size(0, 1, 2) if command.tty else (0, 0)
         try:
-            context.engine.start(container_id, owner=theirs, tty_size=size)
+            context.publisher.start(container_id, owner=theirs, tty_size=size)
         finally:
             theirs.close()
     except BaseException:
@@ -156,5 +160,4 @@ CREATE = Command(
     CREATE_FLAGS,
     least=1,
     options_first=True,
-    failure=125,
 )

@@ -20,7 +20,7 @@ def run(context: Context, values: Values, arguments: list[str]) -> int:
     if values["checkpoint"] or values["checkpoint-dir"]:
         raise Unsupported("containers cannot be restored from checkpoints")
     if not (values.on("attach") or values.on("interactive")):
-        return each(arguments, context.engine.start)
+        return each(arguments, context.publisher.start)
     if len(arguments) > 1:
         raise InvalidArgument("you cannot start and attach multiple containers at once")
     return _attached(context, values, arguments[0])
@@ -44,7 +44,7 @@ def _attached(context: Context, values: Values, reference: str) -> int:
         try:
             with theirs:
                 size = window_size(0, 1, 2) if container.tty else (0, 0)
-                engine.start(container.id, owner=theirs, tty_size=size)
+                context.publisher.start(container.id, owner=theirs, tty_size=size)
         except BaseException:
             signals.close()
             connection.close()

@@ -157,7 +157,7 @@ def reset(context: Context, values: Values, _: list[str]) -> int:
 
 
 def boot(context: Context, _: Values, __: list[str]) -> int:
-    for name in context.engine.boot():
+    for name in context.publisher.boot():
         output.line(name)
     return 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from tuidock.engine import fastjson
-from tuidock.engine.containers.rows import one_container, writable_size
+from tuidock.engine.containers.rows import one_container, sizes
 from tuidock.engine.files import read_pairs
 from tuidock.engine.instance import Instance
 from tuidock.engine.runtime import defaults, spec
@@ -80,7 +80,7 @@ def inspect(instance: Instance, container_id: str, *, size: bool = False) -> dic
         "Timeline": [{"Name": step.name, "DurationNs": step.duration_ns} for step in timeline(instance, row.id)],
     }
     if size:
-        document["SizeRw"] = writable_size(instance, row.id)
+        document["SizeRw"], document["SizeRootFs"] = sizes(instance, [row.id]).get(row.id, (0, 0))
     return document
 
 

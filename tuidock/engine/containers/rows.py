@@ -76,6 +76,7 @@ def insert(
 ) -> None:  # fmt: skip
     """The row of a new container and its uses of volumes."""
     words = [*(config.get("Entrypoint") or []), *(config.get("Cmd") or [])]
+    command = " ".join([*words[:1], *(f"'{word}'" if " " in word else word for word in words[1:])])
     exposed = " ".join(sorted({*(config.get("ExposedPorts") or {}), *(host_config.get("PortBindings") or {})}))
     policy = str((host_config.get("RestartPolicy") or {}).get("Name") or "no")
     request = fastjson.dumps({"Config": config, "HostConfig": host_config})
@@ -83,7 +84,7 @@ def insert(
         "INSERT INTO containers(id, name, image, image_id, created, command, restart_policy, auto_remove, tty, "
         "open_stdin, exposed, labels, mounts, request) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         (
-            container_id, name, image, image_id, created, " ".join(words), policy, bool(host_config.get("AutoRemove")),
+            container_id, name, image, image_id, created, command, policy, bool(host_config.get("AutoRemove")),
             bool(config.get("Tty")), bool(config.get("OpenStdin")), exposed, pack(config.get("Labels") or {}),
             pack_mounts(points), request,
         ),
@@ -205,3 +206,11 @@ def unpack_mounts(text: str) -> tuple[MountPoint, ...]:
 def writable_size(instance: Instance, container_id: str) -> int:
     """Bytes in the container's own layer, as `ps -s` shows them."""
     return sum(status.st_size for status in every_file(instance.paths.container(container_id) + "/upper"))
+
+
+def sizes(instance: Instance, ids: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """(bytes of the own layer, bytes of it with the image's layers) of containers; those that have gone are left out."""
+    query = "SELECT c.id, i.size FROM containers c JOIN images i ON i.id = c.image_id"
+    images: dict[str, int] = dict(instance.state.read().execute(query).fetchall())
+    written = {container_id: writable_size(instance, container_id) for container_id in ids if container_id in images}
+    return {container_id: (size, size + images[container_id]) for container_id, size in written.items()}

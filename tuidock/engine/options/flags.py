@@ -26,6 +26,16 @@ class WrongArguments(UsageError):
     exit_code = 1
 
 
+class BadOptions(InvalidArgument):
+    """Options that are well formed and cannot be: what docker's client refuses before it asks its daemon (125)."""
+
+
+class CannotAttach(InvalidArgument):
+    """The streams of the caller do not fit what was asked, which docker answers with 1."""
+
+    exit_code = 1
+
+
 class Flag(Named):
     """One flag. kind is the word of the help text ("bool" takes no value, "list" may be repeated).
 

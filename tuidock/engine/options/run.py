@@ -14,7 +14,7 @@ from tuidock.engine.options import flags as grammar
 from tuidock.engine.options.check import check_request
 from tuidock.engine.options.devices import is_cdi_device, merge_ulimits, parse_device
 from tuidock.engine.options.env_file import read_env, read_pairs
-from tuidock.engine.options.flags import Values, WrongArguments
+from tuidock.engine.options.flags import BadOptions, CannotAttach, UsageError, Values, WrongArguments
 from tuidock.engine.options.networks import EndpointFlags, make_endpoints
 from tuidock.engine.options.ports import parse_expose, parse_port_specs
 from tuidock.engine.options.run_flags import CREATE_FLAGS, RUN_FLAGS
@@ -61,11 +61,16 @@ def make_command(
         raise WrongArguments(f"'tuidock {verb}' requires at least 1 argument")
     if values.on("use-api-socket"):
         raise InvalidArgument("--use-api-socket has no meaning here: there is no daemon and no API socket")
-    request = read_request(values, words[0], list(words[1:]), environ)
+    try:
+        request = read_request(values, words[0], list(words[1:]), environ)
+    except UsageError:
+        raise
+    except InvalidArgument as error:
+        raise BadOptions(str(error)) from None
     detach = bool(values.get("detach", False))
     if detach:
         if values.items("attach"):
-            raise InvalidArgument("conflicting options: cannot specify both --attach and --detach")
+            raise CannotAttach("conflicting options: cannot specify both --attach and --detach")
         request.config.update(AttachStdin=False, AttachStdout=False, AttachStderr=False, StdinOnce=False)
     check_request(request)
     streams = ("stdin", "stdout", "stderr")
