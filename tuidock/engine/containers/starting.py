@@ -11,7 +11,7 @@ from tuidock.engine.containers import rootfs, wiring
 from tuidock.engine.containers.creating import ImageView
 from tuidock.engine.containers.inspecting import request_of
 from tuidock.engine.containers.moves import move_lock, read_intent, status_of, wait_for_end, write_intent
-from tuidock.engine.containers.sweep import heal
+from tuidock.engine.containers.sweep import clean_kernel, heal
 from tuidock.engine.errors import EngineError, InvalidArgument, StartFailed, WrongState
 from tuidock.engine.files import Undo, is_locked, refuse, write_atomic
 from tuidock.engine.instance import Instance
@@ -85,12 +85,32 @@ def _launch(instance: Instance, launch: spec.Launch, lock: int, owner: int) -> i
     write_atomic(launch.directory + "/record", raw, 0o600, durable=False)
     write_intent(instance, launch.id, f"run {launch.generation}")
     try:
+        try:
+            return shim.start(launch.directory, launch.run, lock=lock, owner=owner)
+        except StartFailed as error:
+            if error.step != "port" or error.errno != _ENOENT:
+                raise
+        wiring.restore_table(instance)
         return shim.start(launch.directory, launch.run, lock=lock, owner=owner)
-    except StartFailed as error:
-        if error.step != "port" or error.errno != _ENOENT:
-            raise
-    wiring.restore_table(instance)
-    return shim.start(launch.directory, launch.run, lock=lock, owner=owner)
+    except shim.NoAnswer:
+        pid = _after_kill(instance, launch)
+        if pid:
+            return pid
+        raise
+
+
+def _after_kill(instance: Instance, launch: spec.Launch) -> int:
+    """The shim was killed during the start. The pid when its recorder got the container to run, else 0 and no trace."""
+    shim.adopt(launch.directory, launch.run)  # takes over what runs, clears away what does not
+    state = read_status(instance.paths, launch.id)
+    if state.status in ("running", "paused", "restarting"):
+        return state.pid
+    clean_kernel(instance, launch.id)
+    try:
+        os.unlink(launch.directory + "/.exit")
+    except FileNotFoundError:
+        pass
+    return 0
 
 
 def _plan(

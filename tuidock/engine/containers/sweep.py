@@ -22,7 +22,7 @@ _LIVING = ("running", "paused", "restarting")
 
 
 def clean_kernel(instance: Instance, container_id: str) -> None:
-    """Kills what is left of a container and removes its control groups, links and port elements. Lock held."""
+    """Kills what is left of a container and removes its control groups, links and names. Lock held."""
     from tuidock.engine.runtime.cgroup import detect
 
     cgroups = detect(instance.id)
@@ -122,6 +122,7 @@ def sweep(instance: Instance) -> list[str]:
             living.add(container_id)
     done += _finish_removals(instance)
     done += _sweep_kernel(instance, living, set(rows))
+    done += _sweep_ports(instance)
     done += _sweep_disk(instance, rows)
     return done
 
@@ -188,6 +189,15 @@ def _sweep_kernel(instance: Instance, living: set[str], known: set[str]) -> list
             remove_link(link)
             done.append(f"link {link} removed")
     return done
+
+
+def _sweep_ports(instance: Instance) -> list[str]:
+    from tuidock.engine.containers import wiring
+    from tuidock.engine.network import nftables
+
+    stray = sorted(wiring.stray_ports(instance))
+    nftables.remove_ports(instance.nft_table, stray)
+    return [f"published port {key} withdrawn" for key in stray]
 
 
 def _is_busy(instance: Instance, container_id: str) -> bool:

@@ -151,6 +151,15 @@ def release(instance: Instance, row: Container, host_config: Mapping[str, Any]) 
             ports.release(db, row.id)
 
 
+def stray_ports(instance: Instance) -> set[str]:
+    """Published ports in the nftables table that no living container claims, as `nftables.remove_ports` takes them."""
+    present = nftables.listed(instance.nft_table)  # first: who adds one has claimed it before
+    if not present:
+        return present
+    claimed = ports.elements(instance.state.read(), _living(instance, ""))
+    return present - {nftables.key_of(element) for element in claimed}
+
+
 def restore_table(instance: Instance) -> None:
     """Makes the nftables table anew, with the ports of all that run: somebody has flushed it."""
     db = instance.state.read()

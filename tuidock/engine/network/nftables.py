@@ -136,6 +136,39 @@ def create(table: str, networks: Iterable[NetworkRow], ports: Iterable[PortEleme
     _run(ruleset(table, networks, ports), f"make the nftables table {table}")
 
 
+def listed(table: str) -> set[str]:
+    """The published ports that the table has, each as the text that names it in `remove_ports`."""
+    import json
+    import subprocess
+
+    if not exists(table):
+        return set()
+    done = subprocess.run(["nft", "-j", "list", "table", "ip", table], capture_output=True, text=True, env=_environment())
+    found = set()
+    for item in json.loads(done.stdout)["nftables"] if done.returncode == 0 else ():
+        name = item.get("map", {}).get("name")
+        if name in ("ports", "ports_ip"):
+            for (key, _) in item["map"].get("elem", ()):
+                found.add(f"{name} {{ {' . '.join(str(part) for part in key['concat'])} }}")
+    return found
+
+
+def key_of(port: PortElement) -> str:
+    """The text under which `listed` has a published port, "" for one that the relay serves."""
+    added = add_port("", port)
+    return f"{added.split(' ')[4]} {{ {added.partition('{ ')[2].partition(' : ')[0]} }}" if added else ""
+
+
+def remove_ports(table: str, keys: Iterable[str]) -> None:
+    """Deletes elements; one after the other, since one that has gone meanwhile must not keep the others."""
+    for key in keys:
+        try:
+            _run(f"delete element ip {table} {key}\n", f"withdraw a published port from the nftables table {table}")
+        except SystemFailure:
+            if key in listed(table):
+                raise
+
+
 def remove(table: str) -> None:
     """Delete the table; none is fine."""
     _run(f"add table ip {table}\ndelete table ip {table}\n", f"delete the nftables table {table}")

@@ -24,6 +24,10 @@ ANSWER_FD, LOCK_FD, OWNER_FD = 3, 4, 5
 _EXIT_CODES = {"exec-notfound": 127, "exec-permission": 126, "mount-notdir": 127}
 
 
+class NoAnswer(SystemFailure):
+    """The shim was killed before it could tell how the start went; the container may run nevertheless."""
+
+
 def executable() -> str:
     """Path of the program. Raises SystemFailure when it is not there."""
     path = native.shim_path()
@@ -40,7 +44,7 @@ def _high(fd: int) -> int:
 def _ask(directory: str, run: str, *, lock: int, owner: int) -> str:
     """Runs `tuidock-shim start DIRECTORY RUN` and returns its answer line without the newline.
 
-    Raises SystemFailure when it cannot be spawned or ends without an answer.
+    Raises SystemFailure when it cannot be spawned, NoAnswer when it ends without an answer.
     """
     reader, writer = os.pipe2(os.O_CLOEXEC)
     copies: list[int] = []
@@ -55,8 +59,9 @@ def _ask(directory: str, run: str, *, lock: int, owner: int) -> str:
             pid = os.posix_spawn(executable(), argv, {}, file_actions=actions)
         except OSError as error:
             raise SystemFailure(f"cannot run {native.shim_path()}: {os.strerror(error.errno or 0)}") from error
-        os.close(writer)
-        writer = -1
+        for fd in (writer, *copies):  # while we hold an end ourselves, a killed shim would not be seen
+            os.close(fd)
+        writer, copies = -1, []
         answer = b""
         while chunk := os.read(reader, 4096):
             answer += chunk
@@ -69,7 +74,8 @@ def _ask(directory: str, run: str, *, lock: int, owner: int) -> str:
                 os.close(fd)
     line = answer.partition(b"\n")[0].decode("utf-8", "replace")
     if not line:
-        raise SystemFailure(f"tuidock-shim ended without an answer (wait status {status}); see `tuidock system check`")
+        how = f"ended with wait status {status}" if status else "was killed"
+        raise NoAnswer(f"tuidock-shim {how} before the container ran; start it again")
     return line
 
 

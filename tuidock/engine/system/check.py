@@ -9,10 +9,10 @@ import os
 import time
 
 from tuidock.engine.containers.sweep import is_link_used, sweep
-from tuidock.engine.files import is_alive, is_locked
+from tuidock.engine.files import is_locked
 from tuidock.engine.instance import Instance
 from tuidock.engine.runtime import record
-from tuidock.engine.runtime.status import read_pid, read_status
+from tuidock.engine.runtime.status import read_status
 from tuidock.engine.types import Problem
 
 TYPE_CHECKING = False
@@ -113,10 +113,10 @@ def _kernel(instance: Instance, known: set[str]) -> Iterator[Problem]:
             target = line.split(" ")[1]
             if target.startswith((instance.paths.root + "/", instance.paths.run + "/")):
                 yield Problem("mount", target, "nothing of tuidock mounts on the host")
-    for container_id in living:
-        pid = read_pid(instance.paths, container_id)
-        if pid is not None and not is_alive(*pid.recorder):
-            yield Problem("container", container_id[:12], "its recorder has died; its shim stands in for it")
+    from tuidock.engine.containers.wiring import stray_ports
+
+    for key in sorted(stray_ports(instance)):
+        yield Problem("port", key, "published for a container that does not run")
 
 
 def _those_that_stay(links: list[str]) -> list[str]:

@@ -318,6 +318,8 @@ static _Noreturn void recorder_main(struct monitor *monitor, struct recorder *re
                               prepared->self_exe, monitor->run_dir};
     for (size_t i = 0; i < COUNT(for_launch); i++)
         keep(recorder, for_launch[i]);
+    for (int fd = ANSWER_FD; fd <= MOVE_LOCK_FD && !monitor->ending.restarts; fd++)
+        keep(recorder, fd);                  /* were the shim killed, whoever asked waits until this launch is over too */
     close_others(recorder);
 
     signals_reset();                         /* the init process inherits neither mask nor ignored signals */

@@ -14,8 +14,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-enum { ANSWER_FD = 3, MOVE_LOCK_FD = 4, OWNER_FD = 5 };
-
 static int make_fifos(struct monitor *monitor, struct failure *failure)
 {
     static const char *const names[] = {"out", "err"};

@@ -28,6 +28,9 @@ enum {
 };
 
 struct monitor;
+/* Descriptors that a client hands to `start`. */
+enum { ANSWER_FD = 3, MOVE_LOCK_FD = 4, OWNER_FD = 5 };
+
 struct watch;
 
 typedef void watch_ready(struct monitor *monitor, struct watch *watch, uint32_t events);
