@@ -47,7 +47,13 @@ class Instance:
         return f"t{self.id[:4]}{container_id[:8]}{index:x}"
 
     def _identify(self) -> str:
-        text = read_text(self.paths.instance)
+        try:
+            text = read_text(self.paths.instance)
+        except PermissionError as error:
+            raise SystemFailure(
+                f"cannot open the data root {self.paths.root}: {os.strerror(error.errno or 0)}; run as root or choose "
+                "another with --root DIR"
+            ) from error
         if text is None:
             return self._make()
         version, _, identity = text.strip().partition(" ")
