@@ -243,6 +243,8 @@ static _Noreturn void keep_watch(struct recorder *recorder, pid_t init, int pidf
             } else if (!error && message.kind == NOTICE_STDIN_CLOSED) {
                 close_fd(&recorder->in);
                 recorder->in = -1;
+            } else if (!error && message.kind == NOTICE_RELIEVED) {
+                _exit(0);                      /* another recorder keeps the container now, and its link */
             } else if (!error && message.kind == NOTICE_DONE) {
                 recorder->kept = 0;            /* ports and pipes are free when the shim sees its control close */
                 keep(recorder, recorder->late[0]);

@@ -155,7 +155,7 @@ int monitor_launch(struct monitor *monitor, struct failure *failure)
         }
     }
     if (former.fd >= 0 && former.fd != monitor->control.fd) {
-        const struct notice done = {.kind = NOTICE_DONE};
+        const struct notice done = {.kind = NOTICE_RELIEVED};
         notice_send(former.fd, &done, NOTICE_SMALL, NULL, 0);
         close(former.fd);
     }

@@ -180,7 +180,7 @@ unsigned long number_read(int directory, const char *name);
 
 /* Both talk over a SOCK_SEQPACKET pair; descriptors travel with LAUNCHED. */
 enum notice_kind { NOTICE_LAUNCHED = 1, NOTICE_GO, NOTICE_STARTED, NOTICE_FAILED, NOTICE_ENDED, NOTICE_HELLO,
-                    NOTICE_STDIN_CLOSED, NOTICE_DONE };
+                    NOTICE_STDIN_CLOSED, NOTICE_DONE, NOTICE_RELIEVED };
 struct notice {
     enum notice_kind kind;
     pid_t init;
