@@ -103,7 +103,9 @@ def _globals(argv: list[str], context: Context) -> tuple[list[str], str]:
         elif name == "--":
             break
         elif name in _DAEMON or name[:2] == "-H":
-            raise UsageError(f"{name} has no meaning here: there is no daemon to connect to; --root chooses a data root")
+            raise UsageError(
+                f"{name} has no meaning here: there is no daemon to connect to; --root chooses a data root"
+            )
         else:
             raise UsageError(f"unknown flag: {name}")
     return argv[index:], ""

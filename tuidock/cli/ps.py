@@ -40,7 +40,7 @@ def run(context: Context, values: Values, _: list[str]) -> int:
         from tuidock.cli import filters
 
         wanted = filters.parse(values.items("filter"), filters.CONTAINER_KEYS)
-        everything = everything or "status" in wanted or "exited" in wanted
+        everything = everything or "status" in wanted
         containers = filters.containers(containers, wanted, context.engine)
     if not everything:
         containers = [container for container in containers if container.status in ALIVE]
@@ -54,8 +54,8 @@ def run(context: Context, values: Values, _: list[str]) -> int:
         sys.stdout.write("".join([(c.id if full else c.short_id) + "\n" for c in containers]))
         return 0
     # a template shows sizes only when it names them: measuring walks through every container's layer
-    wanted = values.on("size") or ".Size" in template
-    sizes = context.engine.container_sizes([c.id for c in containers]) if wanted else {}
+    sized = values.on("size") or ".Size" in template
+    sizes = context.engine.container_sizes([c.id for c in containers]) if sized else {}
     if template and template != "table":
         from tuidock.cli import formats
 

@@ -64,7 +64,7 @@ def test_privileged_opens_sysfs_and_cgroups() -> None:
         "/proc", "/dev", "/dev/pts", "/sys", "/sys/fs/cgroup", "/dev/mqueue", "/dev/shm",
     ]  # fmt: skip
     assert plain["/sys"].flags & defaults.MS_RDONLY
-    open_ = {m.target: m for m in defaults.mounts(privileged=True, ipc_private=False, tty_group=None)}
+    open_ = {m.target: m for m in defaults.mounts(privileged=True, shm=False, tty_group=None)}
     assert not open_["/sys"].flags & defaults.MS_RDONLY
     assert "/dev/shm" not in open_
     assert "gid=" not in open_["/dev/pts"].data

@@ -11,7 +11,7 @@ import os
 import time
 
 from tuidock.engine import fastjson
-from tuidock.engine.containers import mounting, names, rootfs, rows, wiring
+from tuidock.engine.containers import inspecting, mounting, names, rootfs, rows, wiring
 from tuidock.engine.containers.merge import merge_config
 from tuidock.engine.containers.moves import move_lock
 from tuidock.engine.errors import EngineError, InUse, InvalidArgument, NotFound, SystemFailure
@@ -62,8 +62,7 @@ def _create(instance: Instance, container_id: str, request: CreateRequest, image
     host_config = dict(request.host_config)
     config = merge_config(image.config, request.config, container_id[:12])
     config["Image"] = request.config.get("Image") or image.reference
-    if host_config.get("UTSMode") == "host":
-        config["Hostname"] = os.uname().nodename
+    _name_host(instance, config, host_config, request)
     _validate(config, host_config)
     paths = instance.paths
     directory = paths.container(container_id)
@@ -79,6 +78,21 @@ def _create(instance: Instance, container_id: str, request: CreateRequest, image
     for volume in made:
         undo.add(_drop_volume, instance, container_id, volume)
     return _commit(instance, container_id, request.name, config, host_config, image, points)
+
+
+def _name_host(
+    instance: Instance, config: dict[str, Any], host_config: Mapping[str, Any], request: CreateRequest
+) -> None:
+    """The host name goes with the UTS or network namespace, unless it was asked for; the MAC address is kept."""
+    mode = str(host_config.get("NetworkMode") or "")
+    if host_config.get("UTSMode") == "host" or (mode == "host" and not request.config.get("Hostname")):
+        config["Hostname"] = os.uname().nodename
+    elif mode.startswith("container:"):
+        donor = inspecting.request_of(instance, rows.resolve(instance.state.read(), mode[10:]))[0]
+        config["Hostname"], config["Domainname"] = donor.get("Hostname", ""), donor.get("Domainname", "")
+    for endpoint in (request.networking.get("EndpointsConfig") or {}).values():
+        if endpoint.get("MacAddress"):
+            config["MacAddress"] = endpoint["MacAddress"]
 
 
 def document_of(instance: Instance, container_id: str) -> str:

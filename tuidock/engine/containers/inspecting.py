@@ -76,7 +76,7 @@ def inspect(instance: Instance, container_id: str, *, size: bool = False) -> dic
         },
         "Mounts": [_mount(point) for point in row.mounts],
         "Config": config,
-        "NetworkSettings": _network(row, host_config),
+        "NetworkSettings": _network(row, host_config, str(config.get("MacAddress") or "")),
         "Timeline": [{"Name": step.name, "DurationNs": step.duration_ns} for step in timeline(instance, row.id)],
     }
     if size:
@@ -114,7 +114,7 @@ def _mount(point: Any) -> dict[str, Any]:
     return document
 
 
-def _network(row: Container, host_config: dict[str, Any]) -> dict[str, Any]:
+def _network(row: Container, host_config: dict[str, Any], mac: str) -> dict[str, Any]:
     ports: dict[str, Any] = {name if "/" in name else name + "/tcp": None for name in row.exposed}
     for binding in row.ports:
         key = f"{binding.container_port}/{binding.protocol}"
@@ -123,7 +123,7 @@ def _network(row: Container, host_config: dict[str, Any]) -> dict[str, Any]:
         ports[key] = known + [{"HostIp": ip, "HostPort": str(binding.host_port)} for ip in ips]
     networks = {
         end.network: {
-            "IPAMConfig": None, "Links": None, "Aliases": list(end.aliases) or None, "MacAddress": end.mac,
+            "IPAMConfig": None, "Links": None, "Aliases": list(end.aliases) or None, "MacAddress": mac or end.mac,
             "NetworkID": end.network_id, "EndpointID": "", "Gateway": end.gateway, "IPAddress": end.address,
             "IPPrefixLen": end.prefix_length, "IPv6Gateway": "", "GlobalIPv6Address": "", "GlobalIPv6PrefixLen": 0,
             "DNSNames": None,
@@ -143,6 +143,6 @@ def _network(row: Container, host_config: dict[str, Any]) -> dict[str, Any]:
         "Gateway": first.gateway if first else "",
         "IPAddress": first.address if first else "",
         "IPPrefixLen": first.prefix_length if first else 0,
-        "MacAddress": first.mac if first else "",
+        "MacAddress": (mac or first.mac) if first else "",
         "Networks": networks,
     }

@@ -44,7 +44,9 @@ def start(
     config, host_config = request_of(instance, row.id)
     with move_lock(instance, row.id) as lock:
         state = _settled(instance, row.id)
-        if state.status in ("running", "paused", "restarting"):
+        if state.status == "paused":
+            raise WrongState(f"cannot start a paused container, try unpause instead: {row.name}")
+        if state.status in ("running", "restarting"):
             return 0
         if read_intent(instance, row.id) == "remove":
             raise WrongState(f"container {row.name} is marked for removal and cannot be started")
@@ -60,7 +62,7 @@ def start(
             except OSError as error:
                 raise refuse(error, f"start container {row.name}") from error
             except EngineError as error:
-                _remember(instance, row.id, str(error), error.exit_code)
+                _remember(instance, row.id, str(error), 128 if error.exit_code in (1, 125) else error.exit_code)
                 raise
             undo.keep()
         if row.error:
@@ -215,6 +217,10 @@ def _namespace(instance: Instance, host_config: Mapping[str, Any], key: str, nam
         other = resolve(instance.state.read(), mode.partition(":")[2])
         if read_status(instance.paths, other).status not in ("running", "paused"):
             raise WrongState(f"cannot join the {name} namespace of a non running container: {other[:12]}")
+        if key == "IpcMode" and request_of(instance, other)[1].get("IpcMode") not in ("shareable", "host"):
+            raise WrongState(
+                f"cannot join the IPC namespace of container {other[:12]}: it is private; start it with --ipc shareable"
+            )
         record = read_pid(instance.paths, other)
         assert record is not None
         return f"/proc/{record.init[0]}/ns/{name}"

@@ -96,7 +96,7 @@ def _bridge(
     prefix = network.subnet.partition("/")[2]
     interface = Interface(
         "eth0", network.bridge, instance.veth(row.id), (f"{address}/{prefix}",),
-        () if network.internal else (network.gateway,), mac(number(address)),
+        () if network.internal else (network.gateway,), str(config.get("MacAddress") or mac(number(address))),
     )  # fmt: skip
     return Wiring("private", (interface,), tuple(bindings), tuple(environment), warning)
 

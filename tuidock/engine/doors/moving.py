@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tuidock.engine.containers import rows
 from tuidock.engine.doors.base import Door
-from tuidock.engine.errors import EngineError, WrongState
+from tuidock.engine.errors import EngineError, InvalidArgument, WrongState
 from tuidock.engine.types import Container, CreateRequest, ExecRequest
 
 TYPE_CHECKING = False
@@ -23,7 +23,24 @@ class Moving(Door):
         from tuidock.engine.containers.creating import create
 
         self._change("create a container")
-        return create(self.instance, request, self._image_view(str(request.config.get("Image") or "")))
+        reference = str(request.config.get("Image") or "")
+        if request.platform:
+            self._check_platform(reference, request.platform)
+        return create(self.instance, request, self._image_view(reference))
+
+    def _check_platform(self, reference: str, asked: str) -> None:
+        import os
+
+        from tuidock.engine.options.platforms import Platform, architecture_of, parse_platform
+        from tuidock.engine.store import images
+
+        found = images.inspect(self.instance.state, self.instance.paths, reference)
+        has = Platform(found["Os"], architecture_of(found["Architecture"]), found.get("Variant", ""))
+        wanted = parse_platform(asked, os.uname().machine)
+        if wanted[:2] != has[:2] or (wanted.variant and has.variant and wanted.variant != has.variant):
+            raise InvalidArgument(
+                f"image {reference} was found but does not match the specified platform: wanted {wanted}, actual: {has}"
+            )
 
     def start(
         self, reference: str, *, owner: socket.socket | None = None, tty_size: tuple[int, int] = (0, 0)
@@ -38,7 +55,12 @@ class Moving(Door):
         container = self.container(reference)
         image = self._image_view(container.image_id)
         fd = -1 if owner is None else owner.fileno()
-        start(self.instance, container, image, owner=fd, tty_size=tty_size)
+        try:
+            start(self.instance, container, image, owner=fd, tty_size=tty_size)
+        except EngineError:
+            if container.auto_remove and container.status in ("created", "exited"):
+                self.remove_many([container.id], force=True, volumes=True)
+            raise
         return self.container(container.id)
 
     def _config(self, container_id: str) -> dict[str, Any]:

@@ -32,6 +32,8 @@ def check_request(request: CreateRequest) -> None:
     _check_mounts(config, host)
     _check_resources(host)
     _check_network(host)
+    _check_names(request)
+    _check_isolation(host)
     for key in ("CapAdd", "CapDrop"):
         for name in host.get(key) or ():
             if name.upper().removeprefix("CAP_") not in (*CAPABILITIES, "ALL"):
@@ -172,6 +174,44 @@ def _check_network(host: dict[str, Any]) -> None:
     ipc = host.get("IpcMode") or ""
     if ipc not in ("", "none", "private", "shareable", "host") and not (ipc.startswith("container:") and ipc[10:]):
         raise InvalidArgument(f"invalid IPC mode: {ipc}")
+
+
+def _check_names(request: CreateRequest) -> None:
+    """Names and addresses that the chosen network or UTS namespace does not leave to the container."""
+    host = request.host_config
+    if request.config.get("Hostname"):
+        if host.get("UTSMode") == "host":
+            raise InvalidArgument("conflicting options: hostname and the UTS mode")
+        if str(host.get("NetworkMode") or "").startswith("container:"):
+            raise InvalidArgument("conflicting options: hostname and the network mode")
+    for name, endpoint in (request.networking.get("EndpointsConfig") or {}).items():
+        asked = endpoint.get("IPAMConfig") or {}
+        if not is_user_defined(name) and any(asked.get(key) for key in ("IPv4Address", "IPv6Address")):
+            raise InvalidArgument("user specified IP address is supported on user defined networks only")
+
+
+def _check_isolation(host: dict[str, Any]) -> None:
+    """What would run with less isolation, or without what it needs, if it were only ignored."""
+    for option in host.get("SecurityOpt") or ():
+        key, _, value = option.replace(":", "=", 1).partition("=")
+        if key not in ("apparmor", "label", "no-new-privileges", "seccomp"):
+            raise InvalidArgument(f'invalid --security-opt: "{option}"')
+        if key == "no-new-privileges" and value not in ("", "true", "false"):
+            raise InvalidArgument(f'invalid --security-opt: "{option}": no-new-privileges is true or false')
+    runtime = host.get("Runtime") or ""
+    if runtime not in ("", "runc", "crun", "io.containerd.runc.v2"):
+        raise InvalidArgument(f"unknown runtime {runtime}: the engine has its own, for which runc is accepted")
+    if host.get("DeviceRequests"):
+        raise InvalidArgument("could not select a device driver: GPUs and CDI devices are not supported; use --device")
+    for option in host.get("StorageOpt") or {}:
+        raise InvalidArgument(f"--storage-opt {option} is not supported: layers have no size of their own")
+    driver = host.get("VolumeDriver") or ""
+    if driver not in ("", "local"):
+        raise InvalidArgument(f"volume driver '{driver}' does not exist here; there is only local")
+    for item in host.get("VolumesFrom") or ():
+        mode = item.partition(":")[2]
+        if mode not in ("", "ro", "rw", "z", "Z"):
+            raise InvalidArgument(f"invalid --volumes-from {item}: invalid mode: {mode}")
 
 
 def _check_log(log: dict[str, Any]) -> None:

@@ -251,6 +251,15 @@ def check_pull(raw: str) -> str:
     return raw
 
 
+def check_platform(raw: str) -> str:
+    """--platform: `os[/architecture[/variant]]`."""
+    if raw:
+        from tuidock.engine.options.platforms import parse_platform
+
+        parse_platform(raw, "")
+    return raw
+
+
 def check_sysctl(raw: str) -> str:
     """--sysctl: `name=value`."""
     if "=" not in raw:

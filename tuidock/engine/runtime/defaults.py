@@ -82,12 +82,12 @@ def _number(value: int) -> str:
 
 
 def mounts(
-    *, shm_size: int = SHM_SIZE, privileged: bool = False, ipc_private: bool = True, tty_group: int | None = TTY_GROUP
+    *, shm_size: int = SHM_SIZE, privileged: bool = False, shm: bool = True, tty_group: int | None = TTY_GROUP
 ) -> tuple[Mount, ...]:
     """The default mounts in their order. A privileged container gets sysfs and the cgroups writable.
 
-    Without a private IPC namespace /dev/shm and /dev/mqueue are somebody else's and not in the list. tty_group None
-    leaves the group of terminals out, for user namespaces that do not map it.
+    The mqueue shows the queues of whichever IPC namespace the container is in; shm False leaves /dev/shm to the caller.
+    tty_group None leaves the group of terminals out, for user namespaces that do not map it.
     """
     hidden = MS_NOSUID | MS_NOEXEC | MS_NODEV
     read_only = 0 if privileged else MS_RDONLY
@@ -98,9 +98,9 @@ def mounts(
         Mount("devpts", "devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, pts),
         Mount("sysfs", "sysfs", "/sys", hidden | read_only),
         Mount("cgroup", "cgroup", "/sys/fs/cgroup", hidden | read_only),
+        Mount("mqueue", "mqueue", "/dev/mqueue", hidden),
     ]
-    if ipc_private:
-        wanted.append(Mount("mqueue", "mqueue", "/dev/mqueue", hidden))
+    if shm:
         wanted.append(Mount("tmpfs", "shm", "/dev/shm", hidden, f"mode=1777,size={shm_size}"))
     return tuple(wanted)
 

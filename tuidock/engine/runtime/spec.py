@@ -214,23 +214,26 @@ def _mounts(writer: RecordWriter, launch: Launch, privileged: bool) -> None:
     user_targets = {mount.destination.rstrip("/") or "/" for mount in launch.mounts}
     hides_dev = "/dev" in user_targets
     shm_size = int(host.get("ShmSize") or 0) or defaults.SHM_SIZE
-    for mount in defaults.mounts(
-        shm_size=shm_size, privileged=privileged, ipc_private=launch.ipc_namespace in ("private", "shareable")
-    ):
+    ipc = str(host.get("IpcMode") or "")
+    for mount in defaults.mounts(shm_size=shm_size, privileged=privileged, shm=ipc not in ("none", "host")):
         if mount.target in user_targets or (hides_dev and mount.target.startswith("/dev")):
             continue
         flags = mount.flags
         _add_mount(writer, mount.type, mount.source, mount.target, flags, data=mount.data)
         if mount.type == "cgroup":
             writer.add_all("cgroup-bind", launch.cgroup.binds)
-    if launch.ipc_namespace == "host":
+    if ipc == "host" and "/dev/shm" not in user_targets and not hides_dev:
         _add_mount(writer, "bind", "/dev/shm", "/dev/shm", 0, MS_PRIVATE | MS_REC)
-        _add_mount(writer, "bind", "/dev/mqueue", "/dev/mqueue", 0, MS_PRIVATE | MS_REC)
+    ordered = sorted(launch.mounts, key=lambda m: m.destination.rstrip("/").count("/"))
+    etc = [point for point in ordered if point.destination.rstrip("/") == "/etc"]
+    for point in etc:  # else it would hide the three files
+        _user_mount(writer, point)
     for name, target in (("resolv.conf", "/etc/resolv.conf"), ("hostname", "/etc/hostname"), ("hosts", "/etc/hosts")):
         if target not in user_targets:
             _add_mount(writer, "bind", f"{launch.directory}/{name}", target, 0, MS_PRIVATE | MS_REC, kind="file")
-    for point in sorted(launch.mounts, key=lambda m: m.destination.rstrip("/").count("/")):
-        _user_mount(writer, point)
+    for point in ordered:
+        if point not in etc:
+            _user_mount(writer, point)
 
 
 def _user_mount(writer: RecordWriter, point: MountPoint) -> None:
