@@ -199,8 +199,9 @@ async def run_form(app: Any, pilot: Pilot) -> None:
 
     form = app.screen
     fields = list(form.query(Input))
-    for at, value in enumerate(("host/base", "web-2", "busybox httpd -f -p 80 -h /www", "8081:80", "pages:/www", "MODE=prod",
-                                "256m", "1.5")):
+    for at, value in enumerate(
+        ("host/base", "web-2", "busybox httpd -f -p 80 -h /www", "8081:80", "pages:/www", "MODE=prod", "256m", "1.5")
+    ):
         fields[at].value = value
     await seen(pilot, "--name web-2", "8081:80", "--cpus 1.5")
 

@@ -49,6 +49,9 @@ def run_app(root: str = "", read_only: bool = False, mouse: bool = True) -> int:
     model = ViewModel()
     model.user = user_name()
     if workers.wait_open(0.3):
+        if workers.open_failure:
+            print(f"tuidock: {workers.open_failure}", file=sys.stderr)
+            return 1
         for kind, rows in workers.first_rows.items():
             model.replace(kind, rows)
     app = TuidockApp(workers, model, settings, root=root, read_only=read_only)

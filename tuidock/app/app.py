@@ -172,6 +172,13 @@ class TuidockApp(App[int]):
         self.engine_workers.stop()
         self.exit(0)
 
+    async def _on_key(self, event: events.Key) -> None:
+        """The line at the foot gets what was typed behind the key that opened it."""
+        prompt = next(iter(self.screen.query("#prompt")), None)
+        if prompt is not None and prompt.take(event):  # type: ignore[attr-defined]
+            event.stop()
+            event.prevent_default()
+
     # -- what has happened --------------------------------------------------------------------------------------
 
     def on_rows_read(self, message: messages.RowsRead) -> None:

@@ -94,6 +94,11 @@ class Workers:
     def wait_open(self, timeout: float) -> bool:
         return self._opened.wait(timeout)
 
+    @property
+    def open_failure(self) -> str:
+        """Why the engine could not be opened; "" when it could, or while nobody knows yet."""
+        return self._open_failure
+
     def start(self, post: Callable[[Message], Any]) -> None:
         """Begins to report; called once the app can take messages."""
         self.post = post

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
@@ -69,6 +69,7 @@ class PromptLine(Horizontal):
         self._at = len(self._past)
         self._before: Widget | None = None
         self._ended = False
+        self._early: list[events.Key] | None = []
 
     def compose(self) -> ComposeResult:
         yield Label(self._label, markup=False)
@@ -79,6 +80,30 @@ class PromptLine(Horizontal):
     def on_mount(self) -> None:
         self._before = self.screen.focused
         self.query_one(Input).focus()
+        early, self._early = self._early or [], None
+        for event in early:
+            self.take(event)
+
+    def take(self, event: events.Key) -> bool:
+        """A key that reached the app. What is typed fast, pasted, or comes over a slow line in one piece was on its
+        way before the line had the focus, and belongs to it all the same; True when it has been taken."""
+        if self._ended:
+            return False
+        if self._early is not None:
+            self._early.append(event)
+            return True
+        field = self.query_one(Input)
+        if event.is_printable and event.character is not None:
+            field.insert_text_at_cursor(event.character)
+        elif field.has_focus:
+            return False
+        elif event.key == "enter":
+            self.call_later(field.action_submit)
+        elif event.key == "backspace":
+            field.action_delete_left()
+        elif event.key in ("escape", "ctrl+c"):
+            self.action_cancel()
+        return True
 
     def set_note(self, text: str) -> None:
         self.query_one("#prompt-note", Label).update(text)

@@ -138,7 +138,13 @@ class LogActions:
         self.timestamps = TIMESTAMPS[(TIMESTAMPS.index(self.timestamps) + 1) % len(TIMESTAMPS)]
 
     def action_ask(self: LogView, mode: str) -> None:  # type: ignore[misc]
-        self.post_message(self.SearchRequested(self, mode))
+        request = self.SearchRequested(self, mode)
+        # At once where the screen can: what is typed behind this key is on its way and must find the line open.
+        opened = getattr(self.screen, "on_log_view_search_requested", None)
+        if opened is not None:
+            opened(request)
+        else:
+            self.post_message(request)
 
     def action_next_hit(self: LogView) -> None:  # type: ignore[misc]
         self.next_hit()
