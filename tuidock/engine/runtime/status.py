@@ -22,7 +22,7 @@ _boot = ""
 class Status(Named):
     """status is one of types.STATUSES; times are ns since the epoch.
 
-    needs_shim: it runs and nobody looks after it; orphaned: it ended and nobody cleaned up.
+    needs_shim: it runs, or ends, and nobody looks after it; orphaned: it ended and nobody cleaned up.
     """
 
     status: str
@@ -94,9 +94,12 @@ def read_status(paths: Paths, container_id: str) -> Status:
     if waiting is not None and (has_shim or is_locked(run + "/shim.lock")):
         return Status("restarting", 0, 0, code, started, finished, restarts, signal_oom, error)
     if record is not None:
-        if _is_exit_of(ended, record) or has_shim:
-            # the shim is at the end of its work: what it has written is final, what it has not will be in a moment
-            return Status("exited", 0, 0, code, started, finished, restarts, signal_oom, error)
+        if _is_exit_of(ended, record) or has_shim or is_alive(*record.recorder):
+            # the shim is at the end of its work: what it has written is final, what it has not will be in a moment.
+            # If it was killed there, an adopter goes on with it - perhaps with a restart, so nothing may be taken away
+            return Status(
+                "exited", 0, 0, code, started, finished, restarts, signal_oom, error, needs_shim=not has_shim
+            )  # fmt: skip
         return Status(
             "exited", 0, 0, UNKNOWN_EXIT, record.started, finished, record.restarts, False,
             "the end was not recorded: its shim and recorder were killed", orphaned=True,

@@ -173,6 +173,18 @@ static void spawn_adopter(struct recorder *recorder)
         waitpid(child, NULL, 0);
 }
 
+/* The shim was killed between its last word to the disk and the one to us: the pid file has gone with the container, or
+ * names the recorder of its next run. Adopters would not say hello to this one, ever. */
+static bool is_out_of_office(const struct recorder *recorder)
+{
+    static struct pids pids;
+    cleanup_close int run_dir = open_at(AT_FDCWD, recorder->run_path, O_RDONLY | O_DIRECTORY, 0);
+    if (run_dir < 0)
+        return run_dir == -ENOENT;
+    int error = pid_read(run_dir, &pids);
+    return error < 0 ? error == -ENOENT : pids.recorder > 0 && pids.recorder != getpid();
+}
+
 /* The adopter has its end: ours of it goes, so that its death is seen, and a new spare pair takes the same number. */
 static void adopted(struct recorder *recorder)
 {
@@ -255,6 +267,8 @@ static _Noreturn void keep_watch(struct recorder *recorder, pid_t init, int pidf
             }
         }
         if (alone && ticks_ns() >= next_adopter) {
+            if (is_out_of_office(recorder))
+                _exit(0);
             spawn_adopter(recorder);
             delay = next_delay(delay);
             next_adopter = ticks_ns() + delay * SECOND_NS;
