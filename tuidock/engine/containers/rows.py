@@ -9,6 +9,7 @@ from tuidock.engine import fastjson
 from tuidock.engine.errors import AmbiguousId, InvalidArgument, NotFound
 from tuidock.engine.files import every_file
 from tuidock.engine.instance import Instance
+from tuidock.engine.network.ipv4 import dotted, mac
 from tuidock.engine.runtime.status import Status, read_status
 from tuidock.engine.state import pack, unpack
 from tuidock.engine.types import Container, Endpoint, MountPoint, PortBinding
@@ -163,19 +164,9 @@ def _endpoints(db: sqlite3.Connection, only: str) -> dict[str, list[Endpoint]]:
     ):
         address = dotted(number)
         found.setdefault(id_, []).append(
-            Endpoint(name, network_id, address, int(subnet.rpartition("/")[2]), gateway, mac_of(number))
+            Endpoint(name, network_id, address, int(subnet.rpartition("/")[2]), gateway, mac(number))
         )
     return found
-
-
-def dotted(number: int) -> str:
-    """An IPv4 address from its number."""
-    return ".".join(str(number >> shift & 255) for shift in (24, 16, 8, 0))
-
-
-def mac_of(number: int) -> str:
-    """docker's way: 02:42 and the four bytes of the address, so that a restart keeps neighbours' caches right."""
-    return "02:42:" + ":".join(f"{number >> shift & 255:02x}" for shift in (24, 16, 8, 0))
 
 
 def pack_mounts(mounts: tuple[MountPoint, ...]) -> str:

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import _socket as socket  # the module socket would cost a start 3 ms of imports
-import struct
-
 from tuidock.engine.errors import InvalidArgument
 
 
 def number(address: str) -> int:
     """An IPv4 address as a number. Raises InvalidArgument when it is none."""
-    try:
-        return int(struct.unpack("!I", socket.inet_pton(socket.AF_INET, address))[0])
-    except OSError:
-        raise InvalidArgument(f"invalid IPv4 address: {address}") from None
+    parts = address.split(".")
+    value = 0
+    for part in parts:
+        digits = part.isascii() and part.isdigit() and (part == "0" or part[0] != "0") and len(part) < 4
+        if len(parts) != 4 or not digits or int(part) > 255:
+            raise InvalidArgument(f"invalid IPv4 address: {address}")
+        value = value << 8 | int(part)
+    return value
 
 
 def dotted(value: int) -> str:
-    return socket.inet_ntoa(struct.pack("!I", value))
+    """An address from its number."""
+    return ".".join(str(value >> shift & 255) for shift in (24, 16, 8, 0))
 
 
 def mac(value: int) -> str:
-    """The MAC that belongs to an address, so that a restart keeps neighbours' caches right."""
-    return "02:42:" + ":".join(f"{byte:02x}" for byte in struct.pack("!I", value))
+    """The MAC that belongs to an address (docker's 02:42), so that a restart keeps neighbours' caches right."""
+    return "02:42:" + ":".join(f"{value >> shift & 255:02x}" for shift in (24, 16, 8, 0))
 
 
 def split(subnet: str) -> tuple[int, int]:
