@@ -40,7 +40,7 @@ def test_run_joins_the_streams_and_ends_with_the_code_of_the_command(tuidock: Ca
         (("run", "--restart", "always", "--rm", "busybox"), 125, "conflicting options"),
         (("run",), 1, "requires at least 1 argument"),
         (("create", "--nope", "busybox"), 125, "unknown flag: --nope"),
-        (("exec", "nosuch", "true"), 125, "No such container: nosuch"),
+        (("exec", "nosuch", "true"), 1, "No such container: nosuch"),
         (("start", "nosuch"), 1, "No such container: nosuch"),
         (("stop", "nosuch"), 1, "No such container: nosuch"),
         (("rm", "nosuch"), 1, "No such container: nosuch"),

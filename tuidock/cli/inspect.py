@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tuidock.cli import output
@@ -17,6 +17,9 @@ _KINDS = ("container", "image", "network", "volume")
 
 Look = Callable[[str], dict[str, Any]]
 
+#: What was found: its kind and its document.
+Found = tuple[str, dict[str, Any]]
+
 
 def _looks(context: Context, size: bool) -> dict[str, Look]:
     engine = context.engine
@@ -28,16 +31,15 @@ def _looks(context: Context, size: bool) -> dict[str, Look]:
     }
 
 
-def _any_of(looks: dict[str, Look]) -> Look:
-    def look(reference: str) -> dict[str, Any]:
-        for kind in _KINDS:
-            try:
-                return looks[kind](reference)
-            except (NotFound, InvalidArgument):
-                continue
-        raise NotFound("object", reference)
-
-    return look
+def _find(looks: dict[str, Look], kinds: Sequence[str], reference: str) -> Found:
+    """The first kind of object that has this name; with one kind its own error is the answer."""
+    for kind in kinds:
+        try:
+            return kind, looks[kind](reference)
+        except (NotFound, InvalidArgument):
+            if len(kinds) == 1:
+                raise
+    raise NotFound("object", reference)
 
 
 def inspect(context: Context, values: Values, arguments: list[str]) -> int:
@@ -45,23 +47,22 @@ def inspect(context: Context, values: Values, arguments: list[str]) -> int:
     if kind and kind not in _KINDS:
         raise InvalidArgument(f'"{kind}" is not a valid value for --type; there are {", ".join(_KINDS)}')
     looks = _looks(context, values.on("size"))
-    return _inspect(looks[kind] if kind else _any_of(looks), values["format"], arguments)
+    return _inspect(looks, (kind,) if kind else _KINDS, values["format"], arguments)
 
 
 def _of_kind(kind: str) -> Callable[[Context, Values, list[str]], int]:
     def run(context: Context, values: Values, arguments: list[str]) -> int:
-        look = _looks(context, bool(values.get("size", False)))[kind]
-        return _inspect(look, values["format"], arguments)
+        return _inspect(_looks(context, bool(values.get("size", False))), (kind,), values["format"], arguments)
 
     return run
 
 
-def _inspect(look: Look, template: str, references: list[str]) -> int:
-    found: list[dict[str, Any]] = []
+def _inspect(looks: dict[str, Look], kinds: Sequence[str], template: str, references: list[str]) -> int:
+    found: list[Found] = []
     failed: list[str] = []
     for reference in references:
         try:
-            found.append(look(reference))
+            found.append(_find(looks, kinds, reference))
         except EngineError as error:
             failed.append(str(error))
     _write(found, template)
@@ -70,18 +71,20 @@ def _inspect(look: Look, template: str, references: list[str]) -> int:
     return 1 if failed else 0
 
 
-def _write(found: list[dict[str, Any]], template: str) -> None:
+def _write(found: list[Found], template: str) -> None:
     import json
 
+    documents = [document for _, document in found]
     if template == "json":
-        text = json.dumps(found, ensure_ascii=False, separators=(",", ":")) + "\n"
+        text = json.dumps(documents, ensure_ascii=False, separators=(",", ":")) + "\n"
     elif template:
+        from tuidock.cli.inspect_types import typed
         from tuidock.cli.template_eval import Template
 
         parsed = Template(template.replace("\\t", "\t").replace("\\n", "\n"))
-        text = "".join([parsed.render(document) + "\n" for document in found])
+        text = "".join([parsed.render(typed(kind, document)) + "\n" for kind, document in found])
     else:
-        text = json.dumps(found, ensure_ascii=False, indent=4) + "\n"
+        text = json.dumps(documents, ensure_ascii=False, indent=4) + "\n"
     sys.stdout.write(output.shown(text))
     sys.stdout.flush()
 

@@ -39,6 +39,25 @@ class Missing:
 MISSING = Missing()
 
 
+class Nil:
+    """An absent list or map: it prints like an empty one and is null in JSON."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __bool__(self) -> bool:
+        return False
+
+
+NO_LIST, NO_MAP = Nil("[]"), Nil("map[]")
+
+
+class Map(dict[str, Any] if TYPE_CHECKING else dict):  # type: ignore[misc]
+    """A map whose keys are data, even when they look like field names."""
+
+
 class Row:
     """A line of a listing: columns are functions of one value, so that only what is shown is computed."""
 
@@ -224,7 +243,11 @@ def _spelled(operand: Literal | Name | Access) -> str:
 
 
 def is_struct(value: Mapping[Any, Any]) -> bool:
-    return bool(value) and all(isinstance(key, str) and key[:1].isupper() and key.isidentifier() for key in value)
+    return (
+        bool(value)
+        and not isinstance(value, Map)
+        and all(isinstance(key, str) and key[:1].isupper() and key.isidentifier() for key in value)
+    )
 
 
 def field(value: Any, name: str) -> Any:
@@ -237,7 +260,9 @@ def field(value: Any, name: str) -> Any:
         if is_struct(value):
             raise TemplateError(f'template: map has no entry for key "{name}"')
         return MISSING
-    if value is None or isinstance(value, Missing):
+    if value is NO_MAP:
+        return MISSING
+    if value is None or isinstance(value, (Missing, Nil)):
         raise TemplateError(f"template: nil pointer evaluating .{name}")
     raise TemplateError(f"template: can't evaluate field {name} in a value of type {type(value).__name__}")
 

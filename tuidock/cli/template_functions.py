@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tuidock.cli.template import TemplateError
-from tuidock.cli.template_eval import MISSING, Missing, Row, is_struct, truth
+from tuidock.cli.template_eval import MISSING, NO_MAP, Missing, Nil, Row, is_struct, truth
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ def show(value: Any) -> str:
         return "<no value>"
     if value is None:
         return "<nil>"
+    if isinstance(value, Nil):
+        return value.text
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
@@ -42,11 +44,15 @@ def elements(value: Any) -> list[tuple[Any, Any]]:
         return [(key, value[key]) for key in sorted(value, key=str)]
     if isinstance(value, (list, tuple)):
         return list(enumerate(value))
-    if value is None or isinstance(value, Missing):
+    if value is None or isinstance(value, (Missing, Nil)):
         return []
     if isinstance(value, int) and not isinstance(value, bool):
         return [(number, number) for number in range(value)]
     raise TemplateError(f"template: range can't iterate over {show(value)}")
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, (Nil, Missing)) else list(value)
 
 
 def to_json(value: Any) -> str:
@@ -57,12 +63,15 @@ def to_json(value: Any) -> str:
         value = value.plain()
     if isinstance(value, Missing):
         value = None
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=list)
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
 
 
 def _index(value: Any, *keys: Any) -> Any:
     for key in keys:
-        if value is None or isinstance(value, Missing):
+        if value is NO_MAP:
+            value = ""
+            continue
+        if value is None or isinstance(value, (Missing, Nil)):
             raise TemplateError("template: error calling index: index of untyped nil")
         if isinstance(value, Row):
             value = value.field(str(key))
@@ -80,7 +89,7 @@ def _index(value: Any, *keys: Any) -> Any:
 
 
 def _length(value: Any) -> int:
-    if value is None or isinstance(value, Missing):
+    if value is None or isinstance(value, (Missing, Nil)):
         return 0
     if isinstance(value, str):
         return len(value.encode("utf-8", "surrogateescape"))
@@ -108,7 +117,7 @@ def _title(text: Any) -> str:
 def _join(value: Any, separator: str) -> str:
     if isinstance(value, Mapping):
         value = list(value.values())
-    if value is None or isinstance(value, Missing):
+    if value is None or isinstance(value, (Missing, Nil)):
         return ""
     if not isinstance(value, (list, tuple)):
         raise TemplateError(f"template: error calling join: {show(value)} is not a list")

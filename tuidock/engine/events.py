@@ -16,17 +16,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
     from collections.abc import Iterator, Mapping
+    from typing import Any
 
 #: A journal longer than this is renamed to journal.1 by the next engine that appends (bytes).
 ROTATE_AT = 8 * 1024 * 1024
 
 
-def append(journal: str, type_: str, action: str, id_: str, name: str = "", **attributes: str) -> None:
-    """Adds one event. A full disk is not worth failing the operation for that the event only reports."""
+def append(journal: str, type_: str, action: str, id_: str, name: str = "", **attributes: Any) -> None:
+    """Adds one event; `labels` is a mapping, the other attributes are texts. A full disk is not worth failing the operation for that the event only reports."""
     line: dict[str, object] = {"t": time.time_ns(), "type": type_, "action": action, "id": id_, "name": name}
     image = attributes.pop("image", None)
     if image is not None:
         line["image"] = image
+    labels = attributes.pop("labels", None)
+    if labels:
+        line["labels"] = labels
     line["attr"] = attributes
     try:
         fd = os.open(journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -44,7 +48,8 @@ def parse(line: bytes) -> Event | None:
     """One line of the journal; None for a torn or foreign one (a crash may have cut the last line)."""
     try:
         raw = fastjson.loads(line.decode())
-        attributes = {str(key): str(value) for key, value in raw.get("attr", {}).items()}
+        given = {**raw.get("labels", {}), **raw.get("attr", {})}
+        attributes = {str(key): str(value) for key, value in given.items()}
         if "image" in raw:
             attributes["image"] = str(raw["image"])
         return Event(

@@ -53,7 +53,8 @@ def create(instance: Instance, request: CreateRequest, image: ImageView) -> str:
         name = _create(instance, container_id, request, image, undo)
         undo.keep()
     image_name = str(request.config.get("Image") or image.reference)
-    append(instance.paths.journal, "container", "create", container_id, name, image=image_name)
+    labels = {**(image.config.get("Labels") or {}), **(request.config.get("Labels") or {})}
+    append(instance.paths.journal, "container", "create", container_id, name, image=image_name, labels=labels)
     return container_id
 
 
@@ -146,6 +147,7 @@ def _realise(
                     instance.state, instance.paths, name, labels=want.labels, anonymous=anonymous, user=container_id
                 ):
                     made.append(name)
+                    append(instance.paths.journal, "volume", "create", name, driver="local")
                 source = volumes.data_directory(instance.paths, name)
                 if want.copy and image.lower:
                     _copy_up(instance, image, point.destination, name)

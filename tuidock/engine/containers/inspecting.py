@@ -65,11 +65,7 @@ def inspect(instance: Instance, container_id: str, *, size: bool = False) -> dic
         "ProcessLabel": "",
         "AppArmorProfile": "",
         "ExecIDs": None,
-        "HostConfig": {
-            "MaskedPaths": None if host_config.get("Privileged") else list(defaults.masked_paths()),
-            "ReadonlyPaths": None if host_config.get("Privileged") else list(defaults.READONLY_PATHS),
-            **host_config,
-        },
+        "HostConfig": _host_config(host_config),
         "GraphDriver": {
             "Name": "overlay",
             "Data": {"UpperDir": directory + "/upper", "WorkDir": directory + "/work"},
@@ -82,6 +78,24 @@ def inspect(instance: Instance, container_id: str, *, size: bool = False) -> dic
     if size:
         document["SizeRw"], document["SizeRootFs"] = sizes(instance, [row.id]).get(row.id, (0, 0))
     return document
+
+
+def _host_config(asked: dict[str, Any]) -> dict[str, Any]:
+    """What was asked for, with the defaults that count where nothing was said."""
+    shown = dict(asked)
+    memory = asked.get("Memory") or 0
+    for key, value in (
+        ("ShmSize", defaults.SHM_SIZE), ("IpcMode", "private"), ("CgroupnsMode", "private"),
+        ("MemorySwap", 2 * memory), ("PidsLimit", None),
+    ):  # fmt: skip
+        shown[key] = asked.get(key) or value
+    log = asked.get("LogConfig") or {}
+    shown["LogConfig"] = {"Type": log.get("Type") or "file", "Config": log.get("Config") or {}}
+    if not asked.get("Privileged"):
+        for key, paths in (("MaskedPaths", defaults.masked_paths()), ("ReadonlyPaths", defaults.READONLY_PATHS)):
+            if asked.get(key) is None:  # [] is systempaths=unconfined
+                shown[key] = list(paths)
+    return shown
 
 
 def _state(row: Container) -> dict[str, Any]:
@@ -107,7 +121,8 @@ def _state(row: Container) -> dict[str, Any]:
 def _mount(point: Any) -> dict[str, Any]:
     document = {
         "Type": point.type, "Source": point.source, "Destination": point.destination,
-        "Mode": "ro" if point.read_only else "", "RW": not point.read_only, "Propagation": point.propagation,
+        "Mode": "ro" if point.read_only else "z" if point.type == "volume" else "", "RW": not point.read_only,
+        "Propagation": point.propagation,
     }  # fmt: skip
     if point.type == "volume":
         document = {"Type": "volume", "Name": point.name, **document, "Driver": "local"}
@@ -123,7 +138,8 @@ def _network(row: Container, host_config: dict[str, Any], mac: str) -> dict[str,
         ports[key] = known + [{"HostIp": ip, "HostPort": str(binding.host_port)} for ip in ips]
     networks = {
         end.network: {
-            "IPAMConfig": None, "Links": None, "Aliases": list(end.aliases) or None, "MacAddress": mac or end.mac,
+            "IPAMConfig": None, "DriverOpts": None, "Links": None, "Aliases": list(end.aliases) or None,
+            "MacAddress": mac or end.mac,
             "NetworkID": end.network_id, "EndpointID": "", "Gateway": end.gateway, "IPAddress": end.address,
             "IPPrefixLen": end.prefix_length, "IPv6Gateway": "", "GlobalIPv6Address": "", "GlobalIPv6PrefixLen": 0,
             "DNSNames": None,
@@ -137,6 +153,14 @@ def _network(row: Container, host_config: dict[str, Any], mac: str) -> dict[str,
     return {
         "Bridge": "",
         "SandboxID": "",
+        "HairpinMode": False,
+        "LinkLocalIPv6Address": "",
+        "LinkLocalIPv6PrefixLen": 0,
+        "SecondaryIPAddresses": None,
+        "SecondaryIPv6Addresses": None,
+        "GlobalIPv6Address": "",
+        "GlobalIPv6PrefixLen": 0,
+        "IPv6Gateway": "",
         "SandboxKey": f"/proc/{row.pid}/ns/net" if row.pid else "",
         "Ports": ports,
         "EndpointID": "",

@@ -35,8 +35,8 @@ def merge_config(image: Mapping[str, Any], asked: Mapping[str, Any], hostname: s
 
 
 def merge_environment(image: Any, asked: Any) -> list[str]:
-    """The image's variables, then the user's; a later one replaces an earlier one of the same name in its place."""
-    merged: dict[str, str] = {}
-    for item in [*image, *asked]:
-        merged[str(item).partition("=")[0]] = str(item)
+    """The user's variables, then what the image says beside them; of one name the last counts."""
+    merged = {str(item).partition("=")[0]: str(item) for item in asked}
+    for item in image:
+        merged.setdefault(str(item).partition("=")[0], str(item))
     return list(merged.values())

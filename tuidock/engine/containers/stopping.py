@@ -44,13 +44,20 @@ def stop(
             return
         record = read_pid(instance.paths, container_id)
         sent = record is not None and send_signal(record, number)
+        if sent:
+            _note_kill(instance, container_id, name, number)
         if state.status == "paused":
             _thaw(instance, container_id)
         if state.status == "restarting":
             _wake_shim(instance, container_id)
     if wait_for_end(instance, [container_id], _seconds(timeout if sent else min(UNSENT_TIMEOUT, timeout & 0x7FFFFFFF))):
+        _note_kill(instance, container_id, name, signal.SIGKILL)
         kill_and_wait(instance, container_id)
     append(instance.paths.journal, "container", "stop", container_id, name)
+
+
+def _note_kill(instance: Instance, container_id: str, name: str, number: int) -> None:
+    append(instance.paths.journal, "container", "kill", container_id, name, signal=str(int(number)))
 
 
 def _seconds(timeout: int) -> float | None:
@@ -94,7 +101,7 @@ def kill(instance: Instance, container_id: str, name: str, config: dict[str, Any
             _thaw(instance, container_id)
     if not sent:
         raise WrongState(f"cannot kill container: {name}: Container {container_id} is not running")
-    append(instance.paths.journal, "container", "kill", container_id, name, signal=str(int(number)))
+    _note_kill(instance, container_id, name, number)
     if number == signal.SIGKILL:
         wait_for_end(instance, [container_id], KILL_TIMEOUT)
 

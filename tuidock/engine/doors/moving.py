@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tuidock.engine.containers import rows
 from tuidock.engine.doors.base import Door
 from tuidock.engine.errors import EngineError, InvalidArgument, WrongState
+from tuidock.engine.events import append
 from tuidock.engine.types import Container, CreateRequest, ExecRequest
 
 TYPE_CHECKING = False
@@ -78,8 +79,6 @@ class Moving(Door):
 
     def restart(self, reference: str, *, timeout: int | None = None, signal: str = "") -> None:
         """stop and start."""
-        from tuidock.engine.events import append
-
         self._change("restart a container")
         container = self.container(reference)
         self.stop(container.id, timeout=timeout, signal=signal)
@@ -162,6 +161,7 @@ class Moving(Door):
 
         for name in names:
             volumes.remove(self.instance.state, self.instance.paths, name, force=True)
+            append(self.instance.paths.journal, "volume", "destroy", name, driver="local")
 
     def prune_containers(self) -> tuple[list[str], int]:
         """Removes all that do not run; returns their ids and the bytes that came free."""

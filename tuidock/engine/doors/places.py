@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tuidock.engine.doors.base import Door
 from tuidock.engine.errors import NotFound
+from tuidock.engine.events import append
 from tuidock.engine.types import Network, Volume
 
 TYPE_CHECKING = False
@@ -36,14 +37,15 @@ class Places(Door):
 
         self._change("create a volume")
         chosen = name or new_id()
-        volumes.ensure(
+        if volumes.ensure(
             self.instance.state,
             self.instance.paths,
             chosen,
             labels=labels or {},
             options=options or {},
             anonymous=not name,
-        )
+        ):
+            append(self.instance.paths.journal, "volume", "create", chosen, driver="local")
         return self.volume(chosen)
 
     def remove_volume(self, name: str, force: bool = False) -> None:
@@ -51,7 +53,14 @@ class Places(Door):
         from tuidock.engine.store import volumes
 
         self._change("remove a volume")
+        missing = force and not self._has_volume(name)
         volumes.remove(self.instance.state, self.instance.paths, name, force=force)
+        if not missing:
+            append(self.instance.paths.journal, "volume", "destroy", name, driver="local")
+
+    def _has_volume(self, name: str) -> bool:
+        found = self.instance.state.read().execute("SELECT 1 FROM volumes WHERE name = ?", (name,)).fetchone()
+        return found is not None
 
     def inspect_volume(self, name: str) -> dict[str, Any]:
         """docker's JSON."""

@@ -188,6 +188,8 @@ def inspect(db: sqlite3.Connection, network: Network) -> dict[str, Any]:
         "Internal": network.internal,
         "Attachable": False,
         "Ingress": False,
+        "ConfigFrom": {"Network": ""},
+        "ConfigOnly": False,
         "Containers": {
             container_id: {
                 "Name": name,

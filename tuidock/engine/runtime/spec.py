@@ -164,7 +164,7 @@ def _identity(writer: RecordWriter, launch: Launch) -> None:
     for key, value in (
         ("id", launch.id), ("name", launch.name), ("instance", launch.instance), ("generation", launch.generation),
         ("container-dir", launch.directory), ("run-dir", launch.run), ("events", launch.journal),
-        ("actor", f'"name":{_json(launch.name)},"image":{_json(launch.image)}'),
+        ("actor", _actor(launch)),
     ):  # fmt: skip
         writer.add(key, value)
     for name, duration in launch.steps:
@@ -174,6 +174,15 @@ def _identity(writer: RecordWriter, launch: Launch) -> None:
     writer.add("ns-uts", "host" if uts == "host" else "private")
     writer.add("hostname", "" if uts == "host" else hostname)
     writer.add("domainname", str(launch.config.get("Domainname") or ""))
+
+
+def _actor(launch: Launch) -> str:
+    """What the shim's events say of the container: members of a JSON object."""
+    text = f'"name":{_json(launch.name)},"image":{_json(launch.image)}'
+    labels = launch.config.get("Labels") or {}
+    if not labels:
+        return text
+    return text + ',"labels":{' + ",".join(f"{_json(key)}:{_json(str(labels[key]))}" for key in labels) + "}"
 
 
 def _json(text: str) -> str:

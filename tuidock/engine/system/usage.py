@@ -9,6 +9,7 @@ from tuidock import __version__
 from tuidock.engine.containers.rows import list_containers, writable_size
 from tuidock.engine.files import every_file
 from tuidock.engine.instance import Instance
+from tuidock.engine.options.platforms import architecture_of
 from tuidock.engine.types import Container, Image, UsageRow
 
 TYPE_CHECKING = False
@@ -97,7 +98,7 @@ def version() -> dict[str, Any]:
         "Version": __version__,
         "ApiVersion": "1",
         "Os": "linux",
-        "Arch": platform.machine(),
+        "Arch": architecture_of(platform.machine()),
         "KernelVersion": os.uname().release,
         "PythonVersion": platform.python_version(),
     }

@@ -1,0 +1,68 @@
+"""What docker's types know of an inspected object beside its JSON, for templates: omitted fields and empty values.
+
+docker applies a template to Go structs. There a field that the JSON leaves out exists and is empty, so that
+`{{if .State.Health}}` works on a container without a health check, and an absent list prints as [] instead of <nil>.
+Two names differ as well: `.ID` of a container or an image is the JSON's Id.
+"""
+
+from __future__ import annotations
+
+from tuidock.cli.template_eval import NO_LIST, NO_MAP, Map
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+#: Fields that JSON leaves out when they are empty, by kind of object and section ("" = the object itself).
+_OMITTED: dict[str, dict[str, dict[str, Any]]] = {
+    "container": {
+        "": {"SizeRw": None, "SizeRootFs": None},
+        "State": {"Health": None},
+        "Config": {
+            "ArgsEscaped": False, "ExposedPorts": NO_MAP, "Healthcheck": None, "MacAddress": "",
+            "NetworkDisabled": False, "OnBuild": NO_LIST, "Shell": NO_LIST, "StopSignal": "", "StopTimeout": None,
+        },
+        "HostConfig": {
+            "Annotations": NO_MAP, "Init": None, "Mounts": NO_LIST, "Runtime": "", "StorageOpt": NO_MAP,
+            "Sysctls": NO_MAP, "Tmpfs": NO_MAP,
+        },
+    },
+    "image": {
+        "": {"Variant": "", "OsVersion": "", "Descriptor": None},
+        "Config": {
+            "ArgsEscaped": False, "Cmd": NO_LIST, "Entrypoint": NO_LIST, "Env": NO_LIST, "ExposedPorts": NO_MAP,
+            "Healthcheck": None, "Labels": NO_MAP, "OnBuild": NO_LIST, "Shell": NO_LIST, "StopSignal": "", "User": "",
+            "Volumes": NO_MAP, "WorkingDir": "",
+        },
+    },
+    "volume": {"": {"ClusterVolume": None, "Status": NO_MAP, "UsageData": None}},
+    "network": {},
+}  # fmt: skip
+
+#: Fields that are pointers or numbers in Go, for which null stays <nil>.
+_POINTERS = ["Health", "Healthcheck", "Init", "OomKillDisable", "PidsLimit", "MemorySwappiness", "StopTimeout", "SizeRw", "SizeRootFs", "IPAMConfig", "UsageData", "ClusterVolume", "Descriptor"]
+_MAPS = ["Annotations", "Containers", "Data", "DriverOpts", "ExposedPorts", "Labels", "Networks", "Options", "PortBindings", "Ports", "StorageOpt", "Sysctls", "Tmpfs", "Volumes"]
+
+
+def typed(kind: str, document: dict[str, Any]) -> dict[str, Any]:
+    """The document as a template sees it."""
+    filled = dict(document)
+    for section, fields in _OMITTED.get(kind, {}).items():
+        if not section:
+            filled = {**fields, **filled}
+        elif isinstance(filled.get(section), dict):
+            filled[section] = {**fields, **filled[section]}
+    if "Id" in filled and kind in ("container", "image", "network"):
+        filled["ID"] = filled["Id"]
+    return {key: _typed(key, value) for key, value in filled.items()}
+
+
+def _typed(key: str, value: Any) -> Any:
+    if value is None and key not in _POINTERS:
+        return NO_MAP if key in _MAPS else NO_LIST
+    if isinstance(value, dict):
+        items = {name: _typed(str(name), item) for name, item in value.items()}
+        return Map(items) if key in _MAPS else items
+    if isinstance(value, list):
+        return [_typed("", item) if isinstance(item, dict) else item for item in value]
+    return value
