@@ -1,0 +1,82 @@
+"""README tells what the program has: its key table is written from the table of actions and held against it here.
+
+`python -m tests.app.test_readme` writes it anew.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tuidock.app import config, theme
+from tuidock.app.bindings import ACTIONS, PRESETS, show_keys
+from tuidock.cli import verbs
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+BEGIN, END = "<!-- keys:", "<!-- /keys -->"
+
+
+def key_table() -> str:
+    """The keys as Markdown, a table for each group."""
+    from tuidock.app.screens.help import LOG_KEYS
+
+    parts = []
+    for group in dict.fromkeys(action.group for action in ACTIONS):
+        rows = [
+            (show_keys(action.keys), action.help, f":{action.command} {action.arguments}".rstrip() if action.command else "")
+            for action in ACTIONS
+            if action.group == group
+        ]
+        lines = [f"| {group} | | after `:` |", "|---|---|---|"]
+        lines += [f"| {_codes(keys)} | {_text(text)} | {f'`{word}`' if word else ''} |" for keys, text, word in rows]
+        parts.append("\n".join(lines))
+    logs = ["| Logs | |", "|---|---|", *(f"| {_codes(keys)} | {_text(text)} |" for keys, text in LOG_KEYS)]
+    return "\n\n".join([*parts, "\n".join(logs)])
+
+
+def _codes(keys: str) -> str:
+    return " ".join(f"`{key}`" for key in keys.split())
+
+
+def _text(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+def parts() -> tuple[str, str, str]:
+    """README before, in and after the table."""
+    text = README.read_text(encoding="utf-8")
+    start = text.index("\n", text.index(BEGIN)) + 1
+    end = text.index(END)
+    return text[:start], text[start:end], text[end:]
+
+
+def test_the_key_table_is_that_of_the_actions() -> None:
+    assert parts()[1].strip() == key_table(), "write it anew: python -m tests.app.test_readme"
+
+
+def test_every_verb_is_named() -> None:
+    text = README.read_text(encoding="utf-8")
+    said = set(re.findall(r"`([a-z]+(?: [a-z]+)?)`", text))
+    words = {word for word in verbs.VERBS if not word.startswith("_")}
+    words |= {f"{group} {name}" for group in ("volume", "network", "system") for name in verbs.GROUPS[group][1]}
+    words |= {f"{group} prune" for group in ("container", "image")}
+    assert words - said - {"system events", "system info"} == set()
+
+
+def test_every_setting_theme_and_keymap_is_named() -> None:
+    text = README.read_text(encoding="utf-8")
+    settings = set(config.Config._fields) - {"preset", "keys", "problems"}
+    assert all(f"\n{name}:" in text for name in settings)
+    assert all(file.stem in text for file in theme.shipped_directory().glob("*.yaml"))
+    assert all(preset in text for preset in PRESETS)
+    assert config.DEFAULT_PORTS == (49000, 49900) and "49000-49900" in text
+
+
+def test_what_it_points_to_is_there() -> None:
+    for target in re.findall(r"\]\((?!https?:|#)([^)]+)\)", README.read_text(encoding="utf-8")):
+        assert (README.parent / target).exists(), target
+
+
+if __name__ == "__main__":
+    before, _, after = parts()
+    README.write_text(f"{before}\n{key_table()}\n\n{after}", encoding="utf-8")
