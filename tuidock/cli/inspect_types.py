@@ -40,8 +40,14 @@ _OMITTED: dict[str, dict[str, dict[str, Any]]] = {
 }  # fmt: skip
 
 #: Fields that are pointers or numbers in Go, for which null stays <nil>.
-_POINTERS = ["Health", "Healthcheck", "Init", "OomKillDisable", "PidsLimit", "MemorySwappiness", "StopTimeout", "SizeRw", "SizeRootFs", "IPAMConfig", "UsageData", "ClusterVolume", "Descriptor"]
-_MAPS = ["Annotations", "Containers", "Data", "DriverOpts", "ExposedPorts", "Labels", "Networks", "Options", "PortBindings", "Ports", "StorageOpt", "Sysctls", "Tmpfs", "Volumes"]
+_POINTERS = (
+    "ClusterVolume", "Descriptor", "Health", "Healthcheck", "IPAMConfig", "Init", "MemorySwappiness", "OomKillDisable",
+    "PidsLimit", "SizeRootFs", "SizeRw", "StopTimeout", "UsageData",
+)  # fmt: skip
+_MAPS = (
+    "Annotations", "Containers", "Data", "DriverOpts", "ExposedPorts", "Labels", "Networks", "Options", "PortBindings",
+    "Ports", "StorageOpt", "Sysctls", "Tmpfs", "Volumes",
+)  # fmt: skip
 
 
 def typed(kind: str, document: dict[str, Any]) -> dict[str, Any]:

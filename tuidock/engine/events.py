@@ -23,7 +23,10 @@ ROTATE_AT = 8 * 1024 * 1024
 
 
 def append(journal: str, type_: str, action: str, id_: str, name: str = "", **attributes: Any) -> None:
-    """Adds one event; `labels` is a mapping, the other attributes are texts. A full disk is not worth failing the operation for that the event only reports."""
+    """Adds one event; `labels` is a mapping, the other attributes are texts.
+
+    A full disk is not worth failing the operation for that the event only reports.
+    """
     line: dict[str, object] = {"t": time.time_ns(), "type": type_, "action": action, "id": id_, "name": name}
     image = attributes.pop("image", None)
     if image is not None:
