@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/keyctl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -278,6 +279,8 @@ int process_become(struct process *process, struct failure *failure)
         return fail(failure, "exec", rc, "close what is the host's: %s", strerror(-rc));
     if (process->owns_stdio)
         own_stdio(&process->identity);
+    if (!process->filter.count)          /* else keyctl is denied; the caller's session may hold keys of the host */
+        syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
     umask(record->umask);
     cwd = enter_cwd(process, false, failure);
     if (cwd < 0)

@@ -42,26 +42,31 @@ static int sealed_copy(void)
     return copy;
 }
 
+static bool is_protected(void)
+{
+    cleanup_close int file = open_at(AT_FDCWD, "/proc/self/exe", O_RDONLY, 0);
+    struct statvfs status;
+    int seals;
+
+    if (file < 0)
+        return false;
+    seals = fcntl(file, F_GET_SEALS);          /* -1, which has every bit, for a file that is no memfd */
+    return (fstatvfs(file, &status) == 0 && status.f_flag & ST_RDONLY) || (seals >= 0 && (seals & SEALS) == SEALS);
+}
+
 int self_clone(void)
 {
-    int tree = open_tree_(AT_FDCWD, "/proc/self/exe", OPEN_TREE_CLONE);
+    int tree;
 
+    if (is_protected())                        /* it runs from one: before Linux 6.15 that could not be cloned again */
+        return open_at(AT_FDCWD, "/proc/self/exe", O_PATH, 0);
+    tree = open_tree_(AT_FDCWD, "/proc/self/exe", OPEN_TREE_CLONE);
     if (tree >= 0) {
         if (mount_setattr_(tree, 0, MOUNT_ATTR_RDONLY, 0, MS_PRIVATE) == 0)
             return tree;
         close(tree);
     }
     return sealed_copy();
-}
-
-static bool is_protected(void)
-{
-    cleanup_close int file = open_at(AT_FDCWD, "/proc/self/exe", O_RDONLY, 0);
-    struct statvfs status;
-
-    if (file < 0)
-        return false;
-    return (fstatvfs(file, &status) == 0 && status.f_flag & ST_RDONLY) || (fcntl(file, F_GET_SEALS) & SEALS) == SEALS;
 }
 
 int self_protect(char **argv)
