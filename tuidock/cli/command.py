@@ -46,7 +46,7 @@ class Context:
 
 
 class Command(Named):
-    """A verb. most None = any number of arguments; options_first = flags end at the first argument.
+    """A verb. most None = any number of arguments; options_first = flags end at the first argument; raw = it has none.
 
     failure is the exit code for errors of the engine that do not say otherwise.
     """
@@ -59,6 +59,7 @@ class Command(Named):
     most: int | None = None
     options_first: bool = False
     failure: int = 1
+    raw: bool = False
 
 
 def each(references: Sequence[str], action: Callable[[str], object], *, echo: bool = True) -> int:

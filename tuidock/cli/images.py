@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 from tuidock.cli import output
-from tuidock.cli.command import Command, Context, each
+from tuidock.cli.command import Command, Context
 from tuidock.engine import units
-from tuidock.engine.errors import InvalidArgument
+from tuidock.engine.errors import EngineError, InvalidArgument, NotFound
 from tuidock.engine.named import Named
 from tuidock.engine.options.flags import Values, listed, switch, text
 from tuidock.engine.types import Image
@@ -113,12 +113,18 @@ _FIELD_HEADERS = {
 
 
 def remove(context: Context, values: Values, arguments: list[str]) -> int:
-    return each(arguments, lambda reference: _remove_one(context, values, reference), echo=False)
-
-
-def _remove_one(context: Context, values: Values, reference: str) -> None:
-    for removed in context.engine.remove_image(reference, values.on("force"), values.on("no-prune")):
-        output.line(f"{removed.kind}: {removed.what}")
+    failed = 0
+    for reference in arguments:
+        try:
+            done = context.engine.remove_image(reference, values.on("force"), values.on("no-prune"))
+        except EngineError as problem:
+            output.error(str(problem))
+            failed |= not (values.on("force") and isinstance(problem, NotFound))
+        else:
+            for removed in done:
+                output.line(f"{removed.kind}: {removed.what}")
+            output.flush()
+    return int(failed)
 
 
 def tag(context: Context, _: Values, arguments: list[str]) -> int:
@@ -151,7 +157,6 @@ _HISTORY_HEADERS = {
     "CreatedBy": "CREATED BY",
     "Size": "SIZE",
     "Comment": "COMMENT",
-    "Tags": "TAGS",
 }
 
 
@@ -179,7 +184,6 @@ def _history_columns(full: bool, human: bool) -> dict[str, Callable[[dict[str, A
         "CreatedBy": lambda step: _created_by(step, full),
         "Size": lambda step: units.human_size(step.get("Size") or 0) if human else str(step.get("Size") or 0),
         "Comment": lambda step: str(step.get("Comment") or ""),
-        "Tags": lambda step: ",".join(step.get("Tags") or ()),
     }
 
 

@@ -16,6 +16,7 @@ from tuidock.engine.options.flags import (
     CannotAttach,
     HelpWanted,
     UsageError,
+    Values,
     WrongArguments,
     parse,
     truth,
@@ -148,6 +149,8 @@ def _no_command(found: verbs.Found) -> int:
 
 def _run(command: Command, found: verbs.Found, context: Context) -> int:
     try:
+        if command.raw and "--help" not in found.rest:
+            return command.run(context, Values(()), found.rest)
         values, arguments = parse(command.flags, found.rest, interspersed=not command.options_first)
         _count(command, arguments, found.path)
         return command.run(context, values, arguments)

@@ -60,12 +60,12 @@ def note(message: str) -> None:
     sys.stderr.flush()
 
 
-def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+def columns(rows: Sequence[Sequence[str]], least: int = 10) -> list[str]:
     """Rows as lines of aligned columns, as docker's tables are: three blanks between, ten characters at least."""
     if not rows:
         return []
     widths = [
-        max(10, 3 + max((len(row[index]) for row in rows if index < len(row) - 1), default=0))
+        max(least, 3 + max((len(row[index]) for row in rows if index < len(row) - 1), default=0))
         for index in range(max(len(row) for row in rows))
     ]
     lines: list[str] = []
@@ -75,11 +75,11 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     return lines
 
 
-def table(rows: Sequence[Sequence[str]]) -> None:
+def table(rows: Sequence[Sequence[str]], least: int = 10) -> None:
     """A table; cells are cleaned before they are measured."""
     if is_terminal():
         rows = [[clean(cell) for cell in row] for row in rows]
-    sys.stdout.write("".join([text + "\n" for text in columns(rows)]))
+    sys.stdout.write("".join([text + "\n" for text in columns(rows, least)]))
 
 
 def ellipsis(text: str, width: int) -> str:

@@ -9,7 +9,7 @@ from tuidock.engine.options.flags import Values
 
 def run(context: Context, _: Values, arguments: list[str]) -> int:
     table = context.engine.top(arguments[0], arguments[1:])
-    output.table([table.titles, *table.rows])
+    output.table([table.titles, *table.rows], least=20)
     return 0
 
 

@@ -87,6 +87,15 @@ VERBS: dict[str, str] = {
     "_reap": "lifecycle:REAP",
 }
 
+#: What docker has and this version does not yet: each says so in a sentence.
+LATER = frozenset(
+    (
+        "build", "commit", "container commit", "container cp", "container diff", "container export", "container update",
+        "cp", "diff", "export", "image build", "image push", "login", "logout", "network connect", "network create",
+        "network disconnect", "network prune", "network remove", "network rm", "push", "search", "update",
+    )
+)  # fmt: skip
+
 #: Other names of subcommands.
 ALIASES = {
     ("container", "list"): "ls",
@@ -115,11 +124,16 @@ def find(words: list[str]) -> Found:
     """The verb at the beginning of the words."""
     first, rest = words[0], words[1:]
     if first not in GROUPS:
-        return Found(first, VERBS.get(first, ""), rest)
+        return Found(first, VERBS.get(first) or _later(first), rest)
     if not rest or rest[0].startswith("-"):
         return Found(first, "", rest)
     name = ALIASES.get((first, rest[0]), rest[0])
-    return Found(f"{first} {rest[0]}", GROUPS[first][1].get(name, ""), rest[1:])
+    path = f"{first} {rest[0]}"
+    return Found(path, GROUPS[first][1].get(name) or _later(path), rest[1:])
+
+
+def _later(path: str) -> str:
+    return "later:LATER" if path in LATER else ""
 
 
 def load(target: str) -> Command:

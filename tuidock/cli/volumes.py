@@ -60,6 +60,9 @@ def _columns(context: Context) -> dict[str, Callable[[Volume], Any]]:
         "Labels": lambda v: ",".join(f"{key}={v.labels[key]}" for key in sorted(v.labels)),
         "Links": lambda v: str(len(v.users)),
         "Size": lambda v: human_size(context.engine.volume_size(v.name)),
+        "Availability": lambda v: "N/A",
+        "Group": lambda v: "N/A",
+        "Status": lambda v: "N/A",
         "Label": lambda v: lambda key: v.labels.get(key, ""),
     }
 
@@ -72,6 +75,9 @@ _HEADERS = {
     "Labels": "LABELS",
     "Links": "LINKS",
     "Size": "SIZE",
+    "Availability": "AVAILABILITY",
+    "Group": "GROUP",
+    "Status": "STATUS",
 }
 
 CREATE = Command(

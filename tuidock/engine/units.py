@@ -80,52 +80,42 @@ def status_text(container: Container, now: int = 0) -> str:
     return f"Exited ({code}) {ago(container.finished, now)}"
 
 
-def _binding_ips(binding: PortBinding) -> tuple[str, ...]:
-    if binding.host_ip:
-        return (binding.host_ip,)
-    return ("0.0.0.0", "[::]")
-
-
 def ports_text(ports: Iterable[PortBinding], exposed: Iterable[str] = ()) -> str:
-    """The PORTS column of `ps`: neighbouring ports of one address are drawn together as ranges."""
+    """The PORTS column of `ps`, as docker draws it: neighbours become a range where the host has the same numbers."""
     published = list(ports)
     taken = {(binding.container_port, binding.protocol) for binding in published}
-    groups: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    rows: list[tuple[int, str, int, str]] = []
     for binding in published:
-        for ip in _binding_ips(binding):
-            shown = f"[{ip}]" if ":" in ip and not ip.startswith("[") else ip
-            groups.setdefault((binding.protocol, shown), []).append((binding.container_port, binding.host_port))
+        for ip in (binding.host_ip,) if binding.host_ip else ("0.0.0.0", "::"):
+            rows.append((binding.container_port, ip, binding.host_port, binding.protocol))
     for port in exposed:
         number, _, protocol = port.partition("/")
         if number.isdecimal() and (int(number), protocol or "tcp") not in taken:
-            groups.setdefault((protocol or "tcp", ""), []).append((int(number), 0))
-    parts: list[tuple[int, str, str]] = []
-    for (protocol, ip), pairs in groups.items():
-        for first, last, host in _runs(sorted(pairs)):
-            ports_range = str(first) if first == last else f"{first}-{last}"
-            if ip:
-                host_range = str(host) if first == last else f"{host}-{host + last - first}"
-                parts.append((first, protocol, f"{ip}:{host_range}->{ports_range}/{protocol}"))
-            else:
-                parts.append((first, protocol, f"{ports_range}/{protocol}"))
-    parts.sort(key=lambda part: (part[0], part[1]))
-    return ", ".join(part[2] for part in parts)
+            rows.append((int(number), "", 0, protocol or "tcp"))
+    groups: dict[tuple[str, str], tuple[int, int]] = {}
+    done: list[str] = []
+    mapped: list[str] = []
+    for number, ip, host_port, protocol in sorted(rows):
+        if ip and host_port != number:
+            mapped.append(f"{_host(ip)}:{host_port}->{number}/{protocol}")
+            continue
+        key = (ip, protocol)
+        first, last = groups.get(key, (number, number - 1))
+        if number != last + 1:
+            done.append(_group(key, first, last))
+            first = number
+        groups[key] = (first, number)
+    return ", ".join([*done, *(_group(key, *ends) for key, ends in groups.items()), *mapped])
 
 
-def _runs(pairs: list[tuple[int, int]]) -> Iterable[tuple[int, int, int]]:
-    """(first, last, first host port) of consecutive container ports whose host ports are consecutive too."""
-    index = 0
-    while index < len(pairs):
-        first, host = pairs[index]
-        last = first
-        while index + 1 < len(pairs):
-            following, following_host = pairs[index + 1]
-            if following != last + 1 or following_host != (host + following - first if host else 0):
-                break
-            last = following
-            index += 1
-        yield first, last, host
-        index += 1
+def _host(ip: str) -> str:
+    return f"[{ip}]" if ":" in ip else ip
+
+
+def _group(key: tuple[str, str], first: int, last: int) -> str:
+    ip, protocol = key
+    numbers = str(first) if first == last else f"{first}-{last}"
+    return f"{_host(ip)}:{numbers}->{numbers}/{protocol}" if ip else f"{numbers}/{protocol}"
 
 
 def rfc3339(moment: int) -> str:
