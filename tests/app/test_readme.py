@@ -77,6 +77,15 @@ def test_what_it_points_to_is_there() -> None:
         assert (README.parent / target).exists(), target
 
 
+def test_files_that_the_map_names_are_there() -> None:
+    rooms = ("", "tuidock/", "tuidock/engine/", "tuidock/native/")
+    for document in ("ARCHITECTURE.md", "CONTRIBUTING.md"):
+        text = (README.parent / document).read_text(encoding="utf-8")
+        for name in re.findall(r"`([a-z_/]+\.(?:py|c|pyi))`", text):
+            if "/" in name and not name.startswith(("src/", "options/", "runtime/")):
+                assert any((README.parent / (room + name)).exists() for room in rooms), f"{document}: {name}"
+
+
 if __name__ == "__main__":
     before, _, after = parts()
     README.write_text(f"{before}\n{key_table()}\n\n{after}", encoding="utf-8")
