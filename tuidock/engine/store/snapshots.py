@@ -31,10 +31,17 @@ class Draft:
 
     def __init__(self, paths: Paths) -> None:
         self._paths = paths
-        self.path = f"{paths.snapshots}/{_DRAFT}{os.urandom(8).hex()}"
-        os.mkdir(self.path, 0o710)
-        self._lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        while True:
+            self.path = f"{paths.snapshots}/{_DRAFT}{os.urandom(8).hex()}"
+            os.mkdir(self.path, 0o710)
+            try:
+                self._lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                continue  # a sweep came between making and locking, and took it for a dead process's
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            if os.path.isdir(self.path):
+                break
+            os.close(self._lock)
         os.mkdir(self.path + "/fs", 0o755)
         os.chmod(self.path + "/fs", 0o755)
         self.root = os.open(self.path + "/fs", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
