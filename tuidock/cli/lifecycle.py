@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tuidock.cli import output
 from tuidock.cli.command import Command, Context, each, each_parallel
-from tuidock.engine.errors import EngineError, InvalidArgument, NotFound, Unsupported
+from tuidock.engine.errors import EngineError, InvalidArgument, NotFound
 from tuidock.engine.options.flags import Values, number, switch, text
 
 _SIGNAL = text("signal", "s", "Signal to send to the container")
@@ -61,7 +61,7 @@ def rename(context: Context, _: Values, arguments: list[str]) -> int:
 
 def remove(context: Context, values: Values, arguments: list[str]) -> int:
     if values.on("link"):
-        raise Unsupported("links are removed together with their container; use rm without --link")
+        return each(arguments, context.engine.unlink)
     force = values.on("force")
     failed = 0
     for reference, error in context.engine.remove_many(arguments, force=force, volumes=values.on("volumes")):
@@ -107,7 +107,7 @@ RM = Command(
     remove,
     (
         switch("force", "f", "Remove running ones too (SIGKILL)"),
-        switch("link", "l", "Not supported", hidden=True),
+        switch("link", "l", "Remove a link (CONTAINER/ALIAS) instead of a container"),
         switch("volumes", "v", "Remove their anonymous volumes"),
     ),
     least=1,

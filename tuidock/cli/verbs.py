@@ -76,6 +76,7 @@ VERBS: dict[str, str] = {
     **{name: target for name, target in CONTAINER.items() if name not in ("inspect", "ls", "prune")},
     **{name: IMAGE[name] for name in ("history", "import", "load", "pull", "save", "tag")},
     "boot": "system:BOOT",
+    "completion": "completion:COMPLETION",
     "demo": "demo:DEMO",
     "events": "events:EVENTS",
     "images": "images:IMAGES",
@@ -84,6 +85,7 @@ VERBS: dict[str, str] = {
     "ps": "ps:PS",
     "rmi": "images:RMI",
     "version": "system:VERSION",
+    "_complete": "completion:COMPLETE",
     "_reap": "lifecycle:REAP",
 }
 
@@ -130,6 +132,12 @@ def find(words: list[str]) -> Found:
     name = ALIASES.get((first, rest[0]), rest[0])
     path = f"{first} {rest[0]}"
     return Found(path, GROUPS[first][1].get(name) or _later(path), rest[1:])
+
+
+def plain(path: str) -> str:
+    """A verb in its short form: "container stop" is stop, "image rm" stays."""
+    group, _, name = path.partition(" ")
+    return name if name and VERBS.get(name) == GROUPS[group][1].get(name) else path
 
 
 def _later(path: str) -> str:

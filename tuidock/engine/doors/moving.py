@@ -129,6 +129,13 @@ class Moving(Door):
             if error is not None:
                 raise error
 
+    def unlink(self, reference: str) -> None:
+        """Removes one link, named CONTAINER/ALIAS. Raises NotFound, Conflict."""
+        from tuidock.engine.containers.unlinking import unlink
+
+        self._change("remove a link")
+        unlink(self.instance, reference)
+
     def remove_many(
         self, references: Sequence[str], *, force: bool = False, volumes: bool = False
     ) -> list[tuple[str, EngineError | None]]:
