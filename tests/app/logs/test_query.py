@@ -53,6 +53,24 @@ def test_hits_are_those_of_re(pattern: str, kind: str) -> None:
     assert found(Query(pattern).find, chunk) == expected(pattern, chunk)
 
 
+@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize("few", [1, 10_000])
+def test_escapes_may_stand_anywhere(pattern: str, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuidock.app.logs.query._FEW", few)
+    rng = random.Random(pattern)
+    escapes = [b"\x1b[1;31m", b"\x1b[0m", b"\x1b]0;timeout\x07", b"\x1b(B", b"\x1b", b"\x1b[K", b"\r", b"\x1b[?25l"]
+    records = []
+    for line in random_log(rng, 200).splitlines():
+        head, tag, text = line.partition(b" F ")
+        if tag and text.isascii():
+            for _ in range(rng.randrange(4)):
+                at = rng.randrange(len(text) + 1)
+                text = text[:at] + rng.choice(escapes) + text[at:]
+            records.append(head + tag + text + b"\n")
+    chunk = b"".join(records)
+    assert found(Query(pattern).find, chunk) == expected(pattern, chunk)
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.binary(max_size=30).map(lambda raw: raw.replace(b"\n", b"")), max_size=20),

@@ -118,7 +118,8 @@ def test_lines_cut_by_rotations_are_found_once(write: Write, block: int, seed: i
     for _ in range(40):
         for _ in range(rng.randrange(1, 9)):
             tag = rng.choice("FPPP")
-            piece = record(rng.choice([b"time", b"out", b"x", b"y" * 300]), number, rng.choice(["stdout"] * 5 + ["stderr"]), tag)
+            stream = rng.choice(["stdout"] * 5 + ["stderr"])
+            piece = record(rng.choice([b"time", b"out", b"x", b"y" * 300]), number, stream, tag)
             write(number, piece)
             everything += piece
         number += rng.random() < 0.6

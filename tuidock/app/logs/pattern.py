@@ -16,6 +16,8 @@ from re import _constants as codes  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any, Final, Literal
 
+from tuidock.app.logs.ansi import ESCAPES
+
 #: What `^` becomes: the start of the text that is searched alone, nothing because one stands there, or no match.
 Caret = Literal["text", "here", "never"]
 Ranges = list[tuple[int, int]]
@@ -63,11 +65,16 @@ class Pattern:
                 tree = _parser.parse(text, flags)
             self._flags = flags | tree.state.flags
             self._tree = tree
+            self._between = ""
             #: Whether a `^` stands where only a look at each text alone can tell what it means.
             self.by_text = False
             self.alone = self._write(tree, self._flags, "text")
             self.here = self._write(tree, self._flags, "here")
             self.elsewhere = self._write(tree, self._flags, "never")
+            # The same for text that still has its escapes and CRs: finds every hit, and some that are none.
+            self._between = f"(?:{ESCAPES.pattern.decode()})*"
+            self.loose_here = self._write(tree, self._flags, "here")
+            self.loose_elsewhere = self._write(tree, self._flags, "never")
         except (re.error, OverflowError, RecursionError) as error:
             raise QueryError(f"{text!r} is no regular expression: {error}") from None
 
@@ -92,13 +99,13 @@ class Pattern:
         if code in _REFUSED:
             raise QueryError(f"{self.text!r} cannot be searched for: {_REFUSED[code]} are not supported")
         if code is codes.LITERAL:
-            return _written(_cases([(value, value)], flags))
+            return _written(_cases([(value, value)], flags)) + self._between
         if code is codes.NOT_LITERAL:
-            return _written(_complement(_cases([(value, value)], flags)))
+            return _written(_complement(_cases([(value, value)], flags))) + self._between
         if code is codes.ANY:
-            return CHARACTER
+            return CHARACTER + self._between
         if code is codes.IN:
-            return _written(_members(value, flags))
+            return _written(_members(value, flags)) + self._between
         if code is codes.BRANCH:
             return "(?:" + "|".join(self._write(one, flags, caret) for one in value[1]) + ")"
         if code is codes.SUBPATTERN:
@@ -112,7 +119,7 @@ class Pattern:
             count = _SIGNS.get((low, most), f"{{{low},{most}}}")
             return f"(?:{self._write(inner, flags, caret)}){count}{'?' * (code is codes.MIN_REPEAT)}"
         if code is codes.AT:
-            return _at(value, caret)
+            return _at(value, caret, self._between)
         if code is codes.FAILURE:
             return NEVER
         raise QueryError(f"{self.text!r} cannot be searched for: {code} is not supported")
@@ -121,12 +128,14 @@ class Pattern:
 _SIGNS: Final[dict[tuple[int, str], str]] = {(0, ""): "*", (1, ""): "+", (0, "1"): "?"}
 
 
-def _at(code: Any, caret: Caret) -> str:
+def _at(code: Any, caret: Caret, between: str) -> str:
     if code in (codes.AT_BEGINNING, codes.AT_BEGINNING_STRING, codes.AT_BEGINNING_LINE):
-        return {"text": r"\A", "here": "", "never": NEVER}[caret]
+        return {"text": r"\A", "here": between, "never": NEVER}[caret]
     if code in (codes.AT_BOUNDARY, codes.AT_NON_BOUNDARY):
+        if between:
+            return ""
         return r"\b" if code is codes.AT_BOUNDARY else r"\B"
-    return "(?m:$)"
+    return f"{between}\\r?{between}(?m:$)" if between else "(?m:$)"
 
 
 def _has_caret(tree: Any) -> bool:

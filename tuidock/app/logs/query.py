@@ -5,7 +5,7 @@ head of the record) matches; of a line in many records the first LINE_LIMIT byte
 
 RE2 (google-re2) and not `re`: it is an automaton, so that no expression runs away (`re` keeps the interpreter's lock
 for as long as it runs and froze the app); it gives the lock away while it runs, so that keys are answered; and it takes
-500 MB/s for nearly every pattern, where `re` took 50 to 600. Heads, gaps and the ends of lines are part of the
+300-450 MB/s with nearly every pattern, where `re` took 20 to 480. Heads, gaps and the ends of lines are part of the
 automaton: one call goes over any number of lines up to the next hit, one more over all hits that follow each other.
 What is no plain record (a part, a torn write, a foreign file) ends such a call and is looked at alone. A thread that
 scans this way was as fast as a child process (357 and 420 MB/s; 346 and 273 with dense hits), and keys took as long.
@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from tuidock.app.logs.ansi import ESCAPES, visible
 from tuidock.app.logs.pattern import CHARACTER, NEVER, Pattern, QueryError
-from tuidock.app.logs.records import KEPT, continues, tag_at
+from tuidock.app.logs.records import HEADER_LENGTH, KEPT, continues, tag_at
 from tuidock.app.logs.runs import Found, Matcher, Runs, rest
 
 __all__ = ["LINE_LIMIT", "Automaton", "Query", "QueryError", "every_line", "inverted", "lines"]
@@ -30,6 +30,8 @@ LINE_LIMIT: Final = KEPT
 _MARKS: Final = 200
 #: For RE2's program and its table of states; too little makes it slow, never wrong.
 _MEMORY: Final = 8 << 20
+#: So many lines of a chunk are looked at one by one before all of them are.
+_FEW: Final = 32
 _PARTS: Final = (b"Z stdout P ", b"Z stderr P ")
 _HEAD: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{9}Z std(?:out|err) F "
 _TEXT: Final = f"{CHARACTER}*"
@@ -67,16 +69,17 @@ class Query:
         self.pattern = pattern
         parsed = Pattern(pattern)
         self.ignores_case = parsed.ignores_case
-        hit = f"{_TEXT}?(?:{parsed.elsewhere})"
-        if parsed.here != parsed.elsewhere:
-            hit = f"(?:{parsed.here}|{hit})"
         try:
             self._alone = Automaton(parsed.alone)
             self._text = Automaton(f"{_TEXT}?(?:{parsed.alone})")
-            self._lines = _LineFinder(NEVER if parsed.by_text else hit)
+            self._lines = _LineFinder(NEVER if parsed.by_text else _hit(parsed.here, parsed.elsewhere))
         except ValueError as error:
             raise QueryError(f"{pattern!r} cannot be searched for: {error}") from None
         self._by_text = parsed.by_text
+        try:
+            self._loose: Automaton | None = _gap(_hit(parsed.loose_here, parsed.loose_elsewhere))
+        except ValueError:
+            self._loose = None  # too large with escapes between all its characters
 
     def matches(self, text: bytes) -> bool:
         """Whether visible text is a hit."""
@@ -105,14 +108,37 @@ class Query:
 
     def find(self, chunk: bytes) -> Found:
         """The lines that match. The chunk has whole lines only and begins with one."""
+        if not chunk:
+            return Found([], [])
         if not chunk.endswith(b"\n"):
             chunk += b"\n"
         if self._by_text:
             return self._each(chunk)
+        if (b"\x1b" in chunk or b"\r" in chunk) and (few := self._sparse(chunk)) is not None:
+            return few
         plain = ESCAPES.sub(b"", chunk) if b"\x1b" in chunk else chunk
         if b"\r" in plain:
             plain = plain.replace(b"\r\n", b"\n")
         return self._lines.find(_valid(plain), chunk, self.matches_line)
+
+    def _sparse(self, chunk: bytes) -> Found | None:
+        """The hits in a chunk with escapes or CRs, which take longer to remove than to pass over; None: too many."""
+        if self._loose is None or not _is_valid(chunk):
+            return None
+        hits: Runs = []
+        at, number, size = 0, 0, len(chunk)
+        for _ in range(_FEW):
+            stop = self._loose.start(chunk, at, size)[0][1]
+            if stop == size:
+                return Found(hits, [])
+            if stop < 0:
+                break  # not a plain record
+            number += chunk.count(b"\n", at, stop) + 1
+            start = max(at, chunk.rfind(b"\n", at, stop) + 1)
+            at = chunk.find(b"\n", stop) + 1
+            if self.matches_line(chunk[start + HEADER_LENGTH : at - 1]):
+                hits.append((number - 1, number))
+        return None
 
     def _each(self, chunk: bytes) -> Found:
         found = Found([], [])
@@ -124,11 +150,22 @@ class Query:
         return found
 
 
+def _hit(here: str, elsewhere: str) -> str:
+    """What follows the head of a record that is a hit."""
+    hit = f"{_TEXT}?(?:{elsewhere})"
+    return hit if here == elsewhere else f"(?:{here}|{hit})"
+
+
+def _gap(hit: str) -> Automaton:
+    """Goes over plain records to the next hit, or to the end."""
+    return Automaton(f"(?:{_HEAD}{_TEXT}\\n)*?(?:{_HEAD}{hit}|\\z)")
+
+
 class _LineFinder:
     """Finds lines with a hit in them; `hit` is what may follow the head of a record."""
 
     def __init__(self, hit: str) -> None:
-        self._gap = Automaton(f"(?:{_HEAD}{_TEXT}\\n)*?(?:{_HEAD}{hit}|\\z)")
+        self._gap = _gap(hit)
         self._run = Automaton(f"{_TEXT}\\n(?:{_HEAD}{hit}{_TEXT}\\n)*", longest=True)
 
     def find(self, plain: bytes, chunk: bytes, matches: Callable[[bytes], bool]) -> Found:
@@ -202,6 +239,16 @@ def _valid(text: bytes) -> bytes:
     if text.isascii():
         return text
     return text.decode("utf-8", "replace").encode()
+
+
+def _is_valid(text: bytes) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def has_parts(chunk: bytes) -> bool:
