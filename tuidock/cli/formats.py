@@ -14,6 +14,30 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+def lines(
+    source: str,
+    values: Sequence[Any],
+    columns: Mapping[str, Callable[[Any], Any]],
+    headers: Mapping[str, str],
+    *,
+    quiet: bool = False,
+) -> list[str]:
+    """Every value through the format, as lines ready to be shown."""
+    if source == "json":
+        source = "{{json .}}"
+    is_table = source.startswith("table ") or source == "table"
+    source = source[5:].strip() if is_table else source
+    source = source.replace("\\t", "\t").replace("\\n", "\n")
+    template = Template(source)
+    texts = [template.render(Row(value, columns)) for value in values]
+    if not is_table:
+        return [output.shown(text) for text in texts]
+    if not quiet:
+        head: dict[str, Any] = {**headers, "Label": _label_header}
+        texts.insert(0, Template(source, header_functions()).render(Row(head, {k: _take(k) for k in head})))
+    return output.table_lines([line.split("\t") for text in texts for line in text.split("\n")])
+
+
 def write(
     source: str,
     values: Sequence[Any],
@@ -23,20 +47,7 @@ def write(
     quiet: bool = False,
 ) -> None:
     """Writes every value through the format."""
-    if source == "json":
-        source = "{{json .}}"
-    is_table = source.startswith("table ") or source == "table"
-    source = source[5:].strip() if is_table else source
-    source = source.replace("\\t", "\t").replace("\\n", "\n")
-    template = Template(source)
-    texts = [template.render(Row(value, columns)) for value in values]
-    if not is_table:
-        sys.stdout.write("".join([output.shown(text) + "\n" for text in texts]))
-        return
-    if not quiet:
-        head: dict[str, Any] = {**headers, "Label": _label_header}
-        texts.insert(0, Template(source, header_functions()).render(Row(head, {k: _take(k) for k in head})))
-    output.table([line.split("\t") for text in texts for line in text.split("\n")])
+    sys.stdout.write("".join([line + "\n" for line in lines(source, values, columns, headers, quiet=quiet)]))
 
 
 def _take(key: str) -> Callable[[Any], Any]:

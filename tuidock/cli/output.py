@@ -75,11 +75,15 @@ def columns(rows: Sequence[Sequence[str]], least: int = 10) -> list[str]:
     return lines
 
 
-def table(rows: Sequence[Sequence[str]], least: int = 10) -> None:
-    """A table; cells are cleaned before they are measured."""
+def table_lines(rows: Sequence[Sequence[str]], least: int = 10) -> list[str]:
+    """The lines of a table; cells are cleaned before they are measured."""
     if is_terminal():
         rows = [[clean(cell) for cell in row] for row in rows]
-    sys.stdout.write("".join([text + "\n" for text in columns(rows, least)]))
+    return columns(rows, least)
+
+
+def table(rows: Sequence[Sequence[str]], least: int = 10) -> None:
+    sys.stdout.write("".join([text + "\n" for text in table_lines(rows, least)]))
 
 
 def ellipsis(text: str, width: int) -> str:

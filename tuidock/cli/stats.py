@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
@@ -49,8 +50,9 @@ class Use(Named):
 
 def run(context: Context, values: Values, arguments: list[str]) -> int:
     follow = not values.on("no-stream")
-    show = _shower(values["format"], values.on("no-trunc"))
+    lines = _liner(values["format"], values.on("no-trunc"))
     live = follow and output.is_terminal()
+    screen = Screen()
     before = {stats.id: stats for stats in _sample(context, values, arguments)[1]}
     time.sleep(_FIRST)
     try:
@@ -58,16 +60,50 @@ def run(context: Context, values: Values, arguments: list[str]) -> int:
             containers, samples = _sample(context, values, arguments)
             now = {stats.id: stats for stats in samples}
             uses = [Use(c, now.get(c.id), _cpu(before.get(c.id), now.get(c.id))) for c in containers]
-            if live:
-                sys.stdout.write("\x1b[H\x1b[J")
-            show(uses)
+            found = lines(uses)
+            sys.stdout.write(screen.update(found) if live else "".join([line + "\n" for line in found]))
             sys.stdout.flush()
             if not follow:
                 return 0
             before = now
             time.sleep(_EVERY)
     except KeyboardInterrupt:
+        if live:
+            sys.stdout.write(screen.leave())
         return 0 if live else 130
+
+
+class Screen:
+    """A picture on the terminal of which only the lines that changed are written again; over SSH every byte counts."""
+
+    def __init__(self) -> None:
+        self._shown: list[str] = []
+        self._size: tuple[int, int] | None = None
+
+    def update(self, lines: Sequence[str]) -> str:
+        """What to write to have these lines on the screen."""
+        try:
+            size = tuple(os.get_terminal_size(1))
+        except OSError:
+            size = (80, 24)
+        parts: list[str] = []
+        if size != self._size:
+            self._size, self._shown = (size[0], size[1]), []
+            parts.append("\x1b[H\x1b[J")
+        # one row stays for the cursor, and a line that wrapped would move the others
+        rows = [row for line in lines for row in line.split("\n")]
+        lines = [row[: size[0]] for row in rows[: max(1, size[1] - 1)]]
+        for row, line in enumerate(lines):
+            if row >= len(self._shown) or self._shown[row] != line:
+                parts.append(f"\x1b[{row + 1}H{line}\x1b[K")
+        if len(lines) < len(self._shown):
+            parts.append(f"\x1b[{len(lines) + 1}H\x1b[J")
+        self._shown = lines
+        return "".join(parts) + (f"\x1b[{len(lines) + 1}H" if parts else "")
+
+    def leave(self) -> str:
+        """The cursor below the picture."""
+        return f"\x1b[{len(self._shown) + 1}H"
 
 
 def _sample(context: Context, values: Values, names: Sequence[str]) -> tuple[list[Container], list[Stats]]:
@@ -91,22 +127,20 @@ def _cpu(before: Stats | None, now: Stats | None) -> float:
     return max(0.0, (now.cpu_ns - before.cpu_ns) / (now.time - before.time) * 100)
 
 
-def _shower(template: str, full: bool) -> Callable[[list[Use]], None]:
+def _liner(template: str, full: bool) -> Callable[[list[Use]], list[str]]:
     columns = _columns(full)
     if template and template != "table":
         from tuidock.cli import formats
 
-        return lambda uses: formats.write(template, uses, columns, _FIELD_HEADERS)
+        return lambda uses: formats.lines(template, uses, columns, _FIELD_HEADERS)
     order = list(_FIELD_HEADERS)[1:]
     head = [_FIELD_HEADERS[name] for name in order]
-    return lambda uses: output.table([head, *([str(columns[name](use)) for name in order] for use in uses)])
+    return lambda uses: output.table_lines([head, *([str(columns[name](use)) for name in order] for use in uses)])
 
 
 def _memory_limit(stats: Stats) -> int:
     if stats.memory_limit:
         return stats.memory_limit
-    import os
-
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 

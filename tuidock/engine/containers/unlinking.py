@@ -37,9 +37,8 @@ def unlink(instance: Instance, reference: str) -> None:
 
 def _forget(directory: str, alias: str) -> None:
     """The line `ADDRESS ALIAS ...` goes; what somebody else wrote stays."""
-    try:
-        text = files.host_file(directory + "/hosts")
-    except OSError:
+    text = files.host_file(directory + "/hosts")
+    if not text:
         return  # never started
     lines = [line for line in text.splitlines(keepends=True) if line.split()[1:2] != [alias]]
     files.write(directory, "hosts", "".join(lines))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from tuidock.engine.containers import rows
 from tuidock.engine.doors.base import LIVING, Door
+from tuidock.engine.errors import Unsupported
 from tuidock.engine.types import Container, LogLine, PortBinding, ProcessTable, Stats, Step
 
 TYPE_CHECKING = False
@@ -79,7 +80,7 @@ class Looking(Door):
         container_id = self._id(reference)
         paths = self.instance.paths
         return read_logs(
-            self.log_directory(container_id), paths.journal,
+            self._kept_log(container_id), paths.journal,
             lambda: read_status(paths, container_id).status in LIVING,
             follow=follow, tail=tail, since=since, until=until, stop=stop,
         )  # fmt: skip
@@ -90,7 +91,19 @@ class Looking(Door):
         """Writes the log up to now to two descriptors, raw and fast; -1 drops a stream."""
         from tuidock.engine.runtime.logs import copy_logs
 
-        copy_logs(self.log_directory(reference), out, err, tail=tail, timestamps=timestamps)
+        copy_logs(self._kept_log(self._id(reference)), out, err, tail=tail, timestamps=timestamps)
+
+    def _kept_log(self, container_id: str) -> str:
+        """Its directory. Raises Unsupported when the container was asked to keep no log."""
+        from tuidock.engine.containers.inspecting import request_of
+        from tuidock.engine.runtime.logs import segments
+
+        directory = self.log_directory(container_id)
+        if not segments(directory):
+            log = request_of(self.instance, container_id)[1].get("LogConfig") or {}
+            if log.get("Type") == "none":
+                raise Unsupported("configured logging driver does not support reading: the container keeps no log")
+        return directory
 
     def log_directory(self, reference: str) -> str:
         """Where the segments of its log lie."""
