@@ -35,6 +35,8 @@ static int overlay_by_context(const struct record *record)
     cleanup_close int context = fsopen_("overlay");
     int rc = context;
 
+    if (rc >= 0)                         /* what df and mount show inside, instead of none */
+        rc = fsconfig_(context, FSCONFIG_SET_STRING, "source", "overlay", 0);
     for (size_t i = 0; rc >= 0 && i < record->lower.count; i++)
         rc = set_path(context, "lowerdir+", record->lower.item[i]);
     if (rc >= 0 && *record->upper) {
