@@ -23,7 +23,11 @@ def key_table() -> str:
     parts = []
     for group in dict.fromkeys(action.group for action in ACTIONS):
         rows = [
-            (show_keys(action.keys), action.help, f":{action.command} {action.arguments}".rstrip() if action.command else "")
+            (
+                show_keys(action.keys),
+                action.help,
+                f":{action.command} {action.arguments}".rstrip() if action.command else "",
+            )
             for action in ACTIONS
             if action.group == group
         ]
