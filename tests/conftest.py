@@ -86,12 +86,15 @@ def archive() -> bytes:
 
 def leaks(engine: Engine) -> list[str]:
     """What of an instance is left in the kernel; links that go with a dying namespace are waited for."""
-    identity = engine.instance.id
     deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and any(
-        name.startswith(f"t{identity[:4]}") for name in os.listdir("/sys/class/net")
-    ):
+    while any(leak.startswith("link ") for leak in present(engine)) and time.monotonic() < deadline:
         time.sleep(0.01)
+    return present(engine)
+
+
+def present(engine: Engine) -> list[str]:
+    """What of an instance is in the kernel now."""
+    identity = engine.instance.id
     found = [f"link {name}" for name in os.listdir("/sys/class/net") if name.startswith(f"t{identity[:4]}")]
     found = [leak for leak in found if _exists(leak.removeprefix("link "))]
     with open("/proc/self/mounts", encoding="utf-8") as mounts:

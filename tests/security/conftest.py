@@ -93,7 +93,7 @@ def load(engine: Engine, run: Run) -> Iterator[Callable[[bytes], None]]:
     yield loaded
     known = {container.id for container in engine.containers()}
     engine.remove_many([made for made in run.made if made in known], force=True, volumes=True)
-    if any("hostile:latest" in found.tags for found in engine.images()):
+    if any("hostile:latest" in found.references for found in engine.images()):
         engine.remove_image("hostile", force=True)
 
 

@@ -7,6 +7,8 @@ either nothing or blobs and layers that the next collection removes.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from contextlib import ExitStack
 
@@ -21,7 +23,7 @@ from tuidock.engine.paths import Paths
 from tuidock.engine.state import State
 from tuidock.engine.store import images
 from tuidock.engine.store.ahead import Ahead
-from tuidock.engine.store.compression import SNIFF, kind_of
+from tuidock.engine.store.compression import SNIFF, inflate, kind_of
 from tuidock.engine.store.content import ContentStore, Ingest
 from tuidock.engine.store.images import Layer
 from tuidock.engine.store.layers import Unpacking
@@ -83,6 +85,8 @@ class Assembly:
                 raise BadContent(f"layer {subject} is {blob.digest}, not what the image config promises")
             chain_id = chain_ids([*self.diff_ids, diff_id])[-1] if diff_id else ""
             if chain_id and self._snapshots.has(chain_id):
+                if kind and not self._is_known(blob.digest, diff_id):
+                    self._check(fd, diff_id, subject)
                 yield Progress(subject, "exists", blob.size, blob.size)
                 root = os.open(self._snapshots.path(chain_id), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
                 self._undo.callback(os.close, root)
@@ -99,6 +103,20 @@ class Assembly:
         self._blobs.append(blob)
         kind_suffix = media_type or descriptor.OCI_LAYER + _SUFFIX[kind]
         self._layers.append(Layer(diff_id, chain_id, blob.digest, blob.size, kind_suffix))
+
+    def _is_known(self, digest: str, diff_id: str) -> bool:
+        """Whether an image has this very blob as this layer, so that it was unpacked and compared once."""
+        rows = self._state.read().execute("SELECT layers FROM images WHERE instr(layers, ?)", (digest,)).fetchall()
+        layers = [layer for row in rows for layer in json.loads(row[0])]
+        return any(layer["digest"] == digest and layer["diff_id"] == diff_id for layer in layers)
+
+    def _check(self, fd: int, diff_id: str, subject: str) -> None:
+        """A layer that is there already is not unpacked again; its blob could be anything and be pushed or saved later."""
+        found = hashlib.sha256()
+        for chunk in inflate(lambda size: os.read(fd, size)):
+            found.update(chunk)
+        if "sha256:" + found.hexdigest() != diff_id:
+            raise BadContent(f"layer {subject} is sha256:{found.hexdigest()}, not what the image config promises")
 
     def _unpack(
         self, fd: int, blob: Ingest, kind: str, diff_id: str, ahead: Ahead | None
