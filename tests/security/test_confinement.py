@@ -179,3 +179,14 @@ def test_the_files_of_the_engine_are_only_roots(engine: Engine, run: Run) -> Non
         text=True,
     )
     assert done.stdout == "" and done.stderr.count("denied") == 5, done
+
+
+def test_a_data_root_of_another_user_is_refused(tmp_path: Path) -> None:
+    from tuidock.engine.errors import SystemFailure
+
+    theirs = tmp_path / "root"
+    theirs.mkdir()
+    os.chown(theirs, 12345, 12345)
+    with pytest.raises(SystemFailure, match="another user"):
+        Engine(str(theirs))
+    assert not list(theirs.iterdir())
