@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from tests.conftest import leaks
+from tests.conftest import present
 from tuidock.engine import Engine
 from tuidock.engine.files import is_locked, process_start_time
 from tuidock.engine.runtime.status import PidRecord, read_pid
@@ -117,8 +117,10 @@ def processes(root: str) -> list[str]:
         if not entry.isdigit() or int(entry) == os.getpid():
             continue
         try:
-            words = Path(f"/proc/{entry}/cmdline").read_bytes().split(b"\0")
             name = Path(f"/proc/{entry}/comm").read_text().strip()
+            if not name.startswith(("tuidock", "python", "strace")):
+                continue
+            words = Path(f"/proc/{entry}/cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
         if any(word == root.encode() or word.startswith(root.encode() + b"/") for word in words):
@@ -142,7 +144,7 @@ def left_over(engine: Engine) -> list[str]:
     containers = engine.containers()
     living = [c for c in containers if c.status in LIVING]
     marks = [c.id for c in living] + [engine.instance.veth(c.id)[:-1] for c in living]
-    found = [leak for leak in leaks(engine) if not any(mark in leak for mark in marks)]
+    found = [leak for leak in present(engine) if not any(mark in leak for mark in marks)]
     published = sum(1 for c in living for port in c.ports if port.host_ip in ("", "0.0.0.0"))
     if len(elements(engine)) != published:
         found.append(f"{elements(engine)} in nftables, {published} published")
@@ -174,12 +176,17 @@ def settled(engine: Engine) -> None:
         time.sleep(0.01)
 
 
-def empty(engine: Engine) -> None:
-    """Removes all containers, and nothing may be left of them."""
+def clear(engine: Engine) -> None:
+    """Removes all containers."""
     for _, error in engine.remove_many([c.id for c in engine.containers()], force=True, volumes=True):
         assert error is None, error
-    settled(engine)
     assert engine.containers() == []
+
+
+def empty(engine: Engine) -> None:
+    """Removes all containers, and nothing may be left of them."""
+    clear(engine)
+    settled(engine)
 
 
 def killed_at(root: str, call: str, number: int, *words: str) -> bool:

@@ -38,11 +38,18 @@ def run(context: Context, values: Values, arguments: list[str]) -> int:
     if plain and not output.is_terminal(1) and (container.tty or not output.is_terminal(2)):
         sys.stdout.flush()
         context.engine.copy_logs(container.id, 1, 2, tail=tail, timestamps=values.on("timestamps"))
+        _lost(container.log_dropped)
         return 0
     batches = context.engine.logs(container.id, follow=values.on("follow"), tail=tail, since=since, until=until)
     details = ",".join(f"{key}={container.labels[key]}" for key in sorted(container.labels))
     _write(batches, values.on("timestamps"), details + " " if values.on("details") and details else "")
+    _lost(container.log_dropped)
     return 0
+
+
+def _lost(count: int) -> None:
+    if count:
+        output.note(f"... {units.human_size(count)} of its output were not written to the log: the disk was full ...")
 
 
 def _tail(raw: str) -> int | None:

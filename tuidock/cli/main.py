@@ -167,6 +167,25 @@ def _run(command: Command, found: verbs.Found, context: Context) -> int:
         if isinstance(error, BadOptions) or (isinstance(error, InvalidArgument) and command.failure == 125):
             output.note(f"\nSee 'tuidock {found.path} --help'.")
         return _code(error, command)
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        sentence = _unforeseen(error)
+        if not sentence or context.debug:
+            raise
+        output.error(sentence)
+        return command.failure
+
+
+def _unforeseen(error: Exception) -> str:
+    """The sentence for what the kernel or SQLite refused where no door has turned it into one, "" for a bug of ours."""
+    if isinstance(error, OSError) and error.errno:
+        from tuidock.engine.files import refuse
+
+        return str(refuse(error, f"do that with {error.filename}" if error.filename else "do that"))
+    if type(error).__module__ == "sqlite3":
+        return f"cannot use the database of the data root: {error}; see `tuidock system check`"
+    return ""
 
 
 def _code(error: EngineError, command: Command) -> int:

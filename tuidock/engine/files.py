@@ -275,6 +275,7 @@ def refuse(error: OSError, tried: str) -> SystemFailure:
     """The sentence for a refused system call: what was tried, and why it failed."""
     advice = {
         errno.ENOSPC: "; free some space (tuidock system df) and try again",
+        errno.EROFS: "; mount it writable",
         errno.EACCES: "; run as root",
         errno.EPERM: "; run as root",
     }.get(error.errno or 0, "")

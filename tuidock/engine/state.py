@@ -10,10 +10,12 @@ short command has.
 
 from __future__ import annotations
 
+import errno
 import os
 from _thread import _local
 
 from tuidock.engine.errors import Conflict, InvalidArgument, SystemFailure, Unsupported
+from tuidock.engine.files import refuse
 from tuidock.engine.paths import Paths
 
 TYPE_CHECKING = False
@@ -23,6 +25,9 @@ else:
     import _sqlite3 as sqlite3  # the package around it brings datetime and adapters that nothing here uses
 
 SCHEMA_VERSION = 1
+
+#: SQLite's primary result codes; the module _sqlite3 has no names for them.
+_READ_ONLY, _IO_ERROR, _CORRUPT, _FULL, _CANNOT_OPEN, _NO_DATABASE = 8, 10, 11, 13, 14, 26
 
 SCHEMA = """
 CREATE TABLE images(
@@ -57,6 +62,29 @@ CREATE TABLE volume_uses(
     volume TEXT NOT NULL, container_id TEXT NOT NULL, PRIMARY KEY(volume, container_id)) WITHOUT ROWID;
 CREATE INDEX volume_uses_by_container ON volume_uses(container_id);
 """
+
+
+def refusal(error: sqlite3.Error, tried: str, path: str) -> SystemFailure:
+    """The sentence for what SQLite refused: what was tried, why it failed, what to do."""
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    reason, advice = str(error), ""
+    if code == _FULL:
+        return refuse(OSError(errno.ENOSPC, ""), tried)
+    if code in (_READ_ONLY, _CANNOT_OPEN, _IO_ERROR):
+        reason, advice = _why(path, reason)
+    elif code in (_CORRUPT, _NO_DATABASE):
+        advice = "; `tuidock system rebuild` makes it anew from the containers' own files"
+    return SystemFailure(f"cannot {tried}: {reason}{advice}")
+
+
+def _why(path: str, reason: str) -> tuple[str, str]:
+    try:
+        state = os.statvfs(os.path.dirname(path))
+    except OSError:
+        return reason, ""
+    if state.f_flag & os.ST_RDONLY:
+        return "its file system is read-only", "; mount it writable"
+    return (reason, "; free some space (tuidock system df) and try again") if not state.f_bavail else (reason, "")
 
 
 class State:
@@ -122,9 +150,7 @@ class State:
             elif version < SCHEMA_VERSION:
                 self._create(connection)
         except sqlite3.Error as error:
-            raise SystemFailure(
-                f"cannot open {path}: {error}; `tuidock system rebuild` makes it anew from the containers' own files"
-            ) from error
+            raise refusal(error, f"open {path}", path) from error
         return connection
 
     def _lost(self, how: str) -> SystemFailure:
@@ -158,19 +184,21 @@ class Transaction:
                 self._connection.execute("PRAGMA synchronous=NORMAL")
             self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
-            raise SystemFailure(f"cannot change {self._path}: {error}") from error
+            raise refusal(error, f"change {self._path}", self._path) from error
         return self._connection
 
-    def __exit__(self, kind: object, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
         try:
-            if kind is not None:
+            if error is not None:
                 self._roll_back()
+                if isinstance(error, sqlite3.Error):
+                    raise refusal(error, f"change {self._path}", self._path) from error
                 return
             try:
                 self._connection.execute("COMMIT")
-            except sqlite3.Error as error:
+            except sqlite3.Error as refused:
                 self._roll_back()
-                raise SystemFailure(f"cannot commit to {self._path}: {error}") from error
+                raise refusal(refused, f"commit to {self._path}", self._path) from refused
         finally:
             if not self._durable:
                 self._connection.execute("PRAGMA synchronous=FULL")

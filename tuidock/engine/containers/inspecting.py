@@ -73,6 +73,7 @@ def inspect(instance: Instance, container_id: str, *, size: bool = False) -> dic
         "Mounts": [_mount(point) for point in row.mounts],
         "Config": config,
         "NetworkSettings": _network(row, host_config, str(config.get("MacAddress") or "")),
+        "LogDropped": row.log_dropped,
         "Timeline": [{"Name": step.name, "DurationNs": step.duration_ns} for step in timeline(instance, row.id)],
     }
     if size:

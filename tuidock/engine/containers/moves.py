@@ -6,6 +6,7 @@ The shim takes the same lock before a policy restart and obeys the intent, so `s
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import time
@@ -62,10 +63,28 @@ class move_lock:
 
 def write_intent(instance: Instance, container_id: str, intent: str) -> None:
     """`run G`, `stop 0` or `remove 0`; call it with the lock held. The shim restarts only what is to run."""
+    path = instance.paths.container(container_id) + "/intent"
     try:
-        write_atomic(instance.paths.container(container_id) + "/intent", intent + "\n", 0o600, durable=False)
+        write_atomic(path, intent + "\n", 0o600, durable=False)
     except FileNotFoundError:
         pass  # a container whose directory has gone has nothing to restart; a sweep deletes its row
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or intent.startswith("run"):
+            raise refuse(error, f"write {path}") from error
+        _overwrite(path, intent + "\n")
+
+
+def _overwrite(path: str, text: str) -> None:
+    """In place, for a full disk: the file has its block since the start. One that was never started has none to stop."""
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        os.pwrite(fd, text.encode(), 0)
+        os.ftruncate(fd, len(text))
+    finally:
+        os.close(fd)
 
 
 def read_intent(instance: Instance, container_id: str) -> str:

@@ -49,7 +49,7 @@ def remove_many(
         )
     gone = [pair for pair in doomed if pair[0] not in failures]
     trash = [_bury(instance, container_id) for container_id, _ in gone]
-    anonymous = _forget(instance, [container_id for container_id, _ in gone]) if gone else []
+    anonymous = _forget(instance, [container_id for container_id, _ in gone], trash) if gone else []
     for container_id, name in gone:
         append(instance.paths.journal, "container", "destroy", container_id, name)
     if volumes and drop_volumes is not None and anonymous:
@@ -103,8 +103,20 @@ def _bury(instance: Instance, container_id: str) -> str:
     return grave
 
 
-def _forget(instance: Instance, ids: Sequence[str]) -> list[str]:
-    """Deletes the rows; returns the anonymous volumes that nobody else uses."""
+def _forget(instance: Instance, ids: Sequence[str], trash: Sequence[str]) -> list[str]:
+    """Deletes the rows; returns the anonymous volumes that nobody else uses.
+
+    On a full disk the database has no room for saying that something has gone: then the trash goes first.
+    """
+    try:
+        return _delete(instance, ids)
+    except SystemFailure:
+        for path in trash:
+            remove_tree(path)
+        return _delete(instance, ids)
+
+
+def _delete(instance: Instance, ids: Sequence[str]) -> list[str]:
     marks = ",".join("?" * len(ids))
     with instance.state.write(durable=False) as db:
         names = [
