@@ -71,7 +71,8 @@ class Instance:
             os.makedirs(paths.root, mode=0o710, exist_ok=True)
             if os.stat(paths.root).st_uid not in (0, os.geteuid()):
                 raise SystemFailure(
-                    f"{paths.root} belongs to another user, who could exchange what lies in it; choose another with --root DIR"
+                    f"{paths.root} belongs to another user, who could exchange what lies in it; choose another with "
+                    "--root DIR"
                 )
             os.chmod(paths.root, 0o710)
             for directory in (
