@@ -186,7 +186,7 @@ def _values(context: Context, flag: Flag, current: str, lead: str) -> Candidates
     if flag.name in _WORDS:
         found = [(word, "") for word in _WORDS[flag.name].split(" ")]
     elif flag.name == "network":
-        found = [*_names(context, "network"), ("none", ""), ("host", "")]
+        found = [*_names(context, "network"), ("bridge", ""), ("host", ""), ("none", "")]
     elif flag.name in ("link", "volumes-from"):
         found = _names(context, "container")
     elif flag.name in ("signal", "stop-signal"):
