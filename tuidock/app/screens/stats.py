@@ -22,7 +22,7 @@ class StatsView(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Static("", classes="stats-note", markup=False)
-        yield Chart("CPU % of one core", unit=lambda value: f"{value:.1f}%", id="chart-cpu")
+        yield Chart("CPU % of one core", unit=lambda value: f"{value:.1f}%", least=1.0, id="chart-cpu")
         yield Chart("memory", unit=lambda value: shown.size(int(value)), id="chart-memory")
         yield Chart("network ↓ ↑", unit=shown.rate, series=2, id="chart-network")
         yield Chart("disk read write", unit=shown.rate, series=2, id="chart-disk")

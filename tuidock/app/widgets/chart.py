@@ -86,6 +86,7 @@ class Chart(Widget):
         *,
         names: Sequence[str] = (),
         binary: bool = False,
+        least: float = 0.0,
         ascii: bool = False,
         name: str | None = None,
         id: str | None = None,
@@ -94,6 +95,7 @@ class Chart(Widget):
         super().__init__(name=name, id=id, classes=classes)
         self._title, self._unit, self._maximum = title, unit, maximum
         self._names, self._base, self._ascii = tuple(names), 2 if binary else 10, ascii
+        self._least = least  # the scale ends no lower: what its words round to nothing is no news
         self._series = [deque[float](maxlen=_KEPT) for _ in range(series)]
 
     def push(self, *values: float) -> None:
@@ -125,7 +127,7 @@ class Chart(Widget):
         highest = max(shown, default=0.0)
         if self._maximum is not None:
             return max(self._maximum, highest)
-        return nice_ceiling(highest, self._base)
+        return nice_ceiling(max(highest, self._least), self._base)
 
     def render_lines(self, crop: object) -> list[Strip]:
         self._plot()
