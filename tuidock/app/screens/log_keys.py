@@ -53,7 +53,7 @@ class LogKeys(GuardedScreen):
         try:
             view.search(text)
         except ValueError as error:
-            self.tuidock.say(f"{text} is not a regular expression: {error}", "warning")
+            self.tuidock.say(clean(str(error)), "warning")
 
     def _filter_log(self, text: str) -> None:
         view = self.log_view
@@ -63,7 +63,7 @@ class LogKeys(GuardedScreen):
             view.set_filter(text)
             self._log_filter = text
         except ValueError as error:
-            self.tuidock.say(f"{text} is not a regular expression: {error}", "warning")
+            self.tuidock.say(clean(str(error)), "warning")
 
     def on_log_view_copy_requested(self, event: Any) -> None:
         self.tuidock.copy(str(event.text), "the text")
