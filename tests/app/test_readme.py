@@ -76,6 +76,16 @@ def test_every_setting_theme_and_keymap_is_named() -> None:
     assert config.DEFAULT_PORTS == (49000, 49900) and "49000-49900" in text
 
 
+def test_its_configuration_is_right() -> None:
+    """The example can be copied as it stands."""
+    import yaml
+
+    example = re.findall(r"```yaml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)[0]
+    found = config.check(yaml.safe_load(example))
+    assert found.problems == () and found.theme in {file.stem for file in theme.shipped_directory().glob("*.yaml")}
+    assert found.keys == {"container.restart": "ctrl+e"}
+
+
 def test_what_it_points_to_is_there() -> None:
     for target in re.findall(r"\]\((?!https?:|#)([^)]+)\)", README.read_text(encoding="utf-8")):
         assert (README.parent / target).exists(), target
