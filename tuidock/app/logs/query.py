@@ -5,10 +5,11 @@ head of the record) matches; of a line in many records the first LINE_LIMIT byte
 
 RE2 (google-re2) and not `re`: it is an automaton, so that no expression runs away (`re` keeps the interpreter's lock
 for as long as it runs and froze the app); it gives the lock away while it runs, so that keys are answered; and it takes
-300-450 MB/s with nearly every pattern (110 where every third line is a hit), where `re` took 20 to 480. Heads, gaps and the ends of lines are part of the
-automaton: one call goes over any number of lines up to the next hit, one more over all hits that follow each other.
-What is no plain record (a part, a torn write, a foreign file) ends such a call and is looked at alone. A thread that
-scans this way was as fast as a child process (357 and 420 MB/s; 346 and 273 with dense hits), and keys took no longer.
+260-450 MB/s with nearly every pattern (110 where every third line is a hit), where `re` took 20 to 480. Heads, gaps and
+the ends of lines are part of the automaton: one call goes over any number of lines up to the next hit, one more over
+all hits that follow each other. What is no plain record (a part, a torn write, a foreign file) ends such a call and is
+looked at alone. A thread that scans this way was as fast as a child process (357 and 420 MB/s; 346 and 273 with dense
+hits), and keys took no longer.
 """
 
 from __future__ import annotations
