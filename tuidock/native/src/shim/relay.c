@@ -22,7 +22,7 @@ enum { PIECE = 64 * 1024, ROUNDS = 16 };
 #define PAUSE_NS 100000000ull
 
 /* side[0] is the one who connected, side[1] the container; each side's pipe holds what came from it. */
-struct side { struct watch watch; int pipe[2]; size_t held; bool ended, passed_on; struct connection *connection; };
+struct side { struct watch watch; int pipe[2]; size_t held; bool ended, passed_on, hung; struct connection *connection; };
 struct connection { struct side side[2]; bool connecting; struct connection *next, **previous; };
 
 int relay_address(const char *text, uint16_t port, struct sockaddr_storage *address, socklen_t *size)
@@ -215,7 +215,7 @@ static int move_once(struct side *from, struct side *to)
 
 static void side_watch(struct monitor *monitor, struct side *side, const struct side *other)
 {
-    uint32_t events = EPOLLERR;
+    uint32_t events = side->hung ? 0 : EPOLLERR;   /* one that hung up would be told again and again */
     if (!side->ended && !side->held)
         events |= EPOLLIN;
     if (other->held)
@@ -230,6 +230,9 @@ static void side_ready(struct monitor *monitor, struct watch *watch, uint32_t ev
     int forth = 0, back = 0;
     bool moved = false;
 
+    /* both its directions are shut: what came from it before may still have to wait for a slow reader at the other end */
+    if (events & EPOLLHUP)
+        container_of(watch, struct side, watch)->hung = true;
     if (connection->connecting) {
         int error = 0;
         socklen_t size = sizeof error;
@@ -247,7 +250,7 @@ static void side_ready(struct monitor *monitor, struct watch *watch, uint32_t ev
             break;
     }
     bool done = client->passed_on && container->passed_on;
-    bool broken = forth < 0 || back < 0 || ((events & (EPOLLERR | EPOLLHUP)) && !moved);
+    bool broken = forth < 0 || back < 0 || ((events & EPOLLERR) && !moved);
     if (done || broken) {
         connection_close(monitor, connection, !done);
         return;
