@@ -55,12 +55,17 @@ def typed(kind: str, document: dict[str, Any]) -> dict[str, Any]:
     filled = dict(document)
     for section, fields in _OMITTED.get(kind, {}).items():
         if not section:
-            filled = {**fields, **filled}
+            filled = _with(filled, fields)
         elif isinstance(filled.get(section), dict):
-            filled[section] = {**fields, **filled[section]}
+            filled[section] = _with(filled[section], fields)
     if "Id" in filled and kind in ("container", "image", "network"):
         filled["ID"] = filled["Id"]
     return {key: _typed(key, value) for key, value in filled.items()}
+
+
+def _with(known: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+    """The omitted ones behind, as they stand last in docker's structs."""
+    return {**known, **{name: value for name, value in fields.items() if name not in known}}
 
 
 def _typed(key: str, value: Any) -> Any:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 FLAGS = (
-    switch("details", "", "Show labels of the container before each line"),
+    switch("details", "", "Show what --log-opt labels and env chose before each line"),
     switch("follow", "f", "Wait for further lines"),
     text("since", "", "Show lines since a time (2026-11-24T08:00:00Z) or from a while ago on (42m)"),
     text("tail", "n", "Number of lines to show from the end", default="all"),
@@ -41,10 +41,34 @@ def run(context: Context, values: Values, arguments: list[str]) -> int:
         _lost(container.log_dropped)
         return 0
     batches = context.engine.logs(container.id, follow=values.on("follow"), tail=tail, since=since, until=until)
-    details = ",".join(f"{key}={container.labels[key]}" for key in sorted(container.labels))
-    _write(batches, values.on("timestamps"), details + " " if values.on("details") and details else "")
+    _write(batches, values.on("timestamps"), _details(context, container.id) if values.on("details") else "")
     _lost(container.log_dropped)
     return 0
+
+
+def _details(context: Context, container_id: str) -> str:
+    """The labels and variables that --log-opt chose, and a blank, which stands alone when it chose none."""
+    document = context.engine.inspect_container(container_id)
+    config, options = document["Config"], document["HostConfig"]["LogConfig"]["Config"]
+    chosen: dict[str, str] = {}
+    for option, known in (
+        ("labels", dict(config.get("Labels") or {})),
+        ("env", {key: value for key, _, value in (item.partition("=") for item in config.get("Env") or ())}),
+    ):
+        names = str(options.get(option, "")).split(",")
+        if pattern := options.get(f"{option}-regex"):
+            names += [name for name in known if _matches(pattern, name)]
+        chosen.update({name: known[name] for name in names if name in known})
+    return ",".join(f"{name}={chosen[name]}" for name in sorted(chosen)) + " "
+
+
+def _matches(pattern: str, name: str) -> bool:
+    import re
+
+    try:
+        return re.search(pattern, name) is not None
+    except re.error as error:
+        raise InvalidArgument(f"the container's log option {pattern!r} is no regular expression: {error}") from None
 
 
 def _lost(count: int) -> None:

@@ -54,7 +54,7 @@ def run(context: Context, values: Values, _: list[str]) -> int:
         sys.stdout.write("".join([(c.id if full else c.short_id) + "\n" for c in containers]))
         return 0
     # a template shows sizes only when it names them: measuring walks through every container's layer
-    sized = values.on("size") or ".Size" in template
+    sized = values.on("size") or ".Size" in template or "{{json .}}" in template
     sizes = context.engine.container_sizes([c.id for c in containers]) if sized else {}
     if template and template != "table":
         from tuidock.cli import formats
