@@ -23,7 +23,8 @@ def make_app(engine: Engine, **values: Any) -> Any:
     from tuidock.app.workers import Workers
 
     load = HostLoad(14.0, 2_100_000_000, 7_800_000_000, 31_000_000_000)
-    workers_module.host_load = lambda before: (load, before)
+    workers_module.host_load = lambda before, root="/": (load, before)
+    workers_module.host_name = lambda: "web-01"
     workers = Workers(lambda: engine)  # type: ignore[arg-type, return-value]
     workers.open()
     assert workers.wait_open(10)

@@ -1,10 +1,16 @@
 """The full-screen app over `tuidock.engine`.
 
-Importing this package must stay cheap, because it happens on every start: Textual is imported by `run_app` only, and
-while that goes on a thread already opens the engine and reads the first rows.
+Importing this package must stay cheap, because it happens on every start: Textual is imported by `run_app` only, after
+the first rows are on the screen (see `first`).
 """
 
 from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tuidock.app.config import Config
+    from tuidock.app.first.terminal import Terminal
+    from tuidock.app.model import ViewModel
 
 #: Textual reads these when it is imported. Over SSH every frame is bytes: few frames, no animation, no pixel mouse.
 TERMINAL_DEFAULTS = {
@@ -28,7 +34,7 @@ def run_app(root: str = "", read_only: bool = False, mouse: bool = True) -> int:
     for name, value in TERMINAL_DEFAULTS.items():
         os.environ.setdefault(name, value)
     from tuidock.app import config
-    from tuidock.app.workers import Workers
+    from tuidock.app.workers import Workers, host_name
 
     settings = config.load()
 
@@ -42,31 +48,55 @@ def run_app(root: str = "", read_only: bool = False, mouse: bool = True) -> int:
 
     workers = Workers(make_engine)  # type: ignore[arg-type]
     workers.open()
-
-    from tuidock.app.app import TuidockApp
+    from tuidock.app.first.terminal import Terminal
     from tuidock.app.model import ViewModel
 
     model = ViewModel()
-    model.user = user_name()
-    if workers.wait_open(0.3):
-        if workers.open_failure:
-            print(f"tuidock: {workers.open_failure}", file=sys.stderr)
-            return 1
-        for kind, rows in workers.first_rows.items():
-            model.replace(kind, rows)
-    app = TuidockApp(workers, model, settings, root=root, read_only=read_only)
-    # Textual draws on stderr, whatever that is.
-    elsewhere = None if sys.stderr.isatty() else os.dup(2)
-    try:
-        if elsewhere is not None:
-            os.dup2(1, 2)
-        code = app.run(mouse=mouse and settings.mouse)
-    finally:
-        workers.stop()
-        if elsewhere is not None:
-            os.dup2(elsewhere, 2)
-            os.close(elsewhere)
+    with Terminal() as terminal:
+        if workers.wait_open(0.3):
+            if workers.open_failure:
+                print(f"tuidock: {workers.open_failure}", file=sys.stderr)
+                return 1
+            for kind, rows in workers.first_rows.items():
+                model.replace(kind, rows)
+            model.user, model.host_name, model.host = user_name(), host_name(), workers.host()
+            show_first_frame(terminal, model, settings, read_only)
+        from tuidock.app.app import TuidockApp
+
+        app = TuidockApp(workers, model, settings, root=root, read_only=read_only, terminal=terminal)
+        # Textual draws on stderr, whatever that is.
+        elsewhere = None if sys.stderr.isatty() else os.dup(2)
+        try:
+            if elsewhere is not None:
+                os.dup2(1, 2)
+            code = app.run(mouse=mouse and settings.mouse)
+        finally:
+            workers.stop()
+            if elsewhere is not None:
+                os.dup2(elsewhere, 2)
+                os.close(elsewhere)
     return code if isinstance(code, int) else app.return_code or 0
+
+
+def show_first_frame(terminal: Terminal, model: ViewModel, settings: Config, read_only: bool) -> None:
+    """Draws the rows with what is known already; without colours from an earlier session Textual does it later."""
+    import os
+
+    from tuidock.app.first import styles
+
+    width, height = os.get_terminal_size(1)
+    colours = styles.load(settings.theme, width)
+    if colours is None or height < 5 or os.environ.get("TEXTUAL_DRIVER"):
+        return
+    from tuidock.app.bindings import keymap_of
+    from tuidock.app.first.frame import Look, draw
+
+    keymap, _ = keymap_of(settings.preset, settings.keys)
+    try:
+        picture = draw(model, width, height, colours, Look(settings.ascii, read_only, keymap))
+    except KeyError:
+        return  # the colours are of another version
+    terminal.show(picture)
 
 
 def user_name() -> str:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from textual.dom import DOMNode
 
     from tuidock.app import messages
+    from tuidock.app.first.terminal import Terminal
     from tuidock.app.workers import Workers
 
 #: Seconds after which texts such as "up 3m" are drawn anew when nothing else happens.
@@ -47,15 +48,21 @@ class TuidockApp(App[int]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "ask_quit", "quit", show=False, priority=True)]
 
     def __init__(
-        self, workers: Workers, model: ViewModel, config: Config | None = None, *, root: str = "", read_only: bool = False
-    ) -> None:
+        self, workers: Workers, model: ViewModel, config: Config | None = None, *, root: str = "", read_only: bool = False,
+        terminal: Terminal | None = None,
+    ) -> None:  # fmt: skip
         from tuidock.app.commands import TuidockCommands
 
         self.COMMANDS = {TuidockCommands}  # type: ignore[misc]
         self.config = config or Config()
         self.problems = list(self.config.problems)
         self._choose_theme()
-        super().__init__()
+        driver = None
+        if terminal is not None and terminal.taken:
+            from tuidock.app.first.driver import driver_over
+
+            driver = driver_over(terminal)
+        super().__init__(driver_class=driver)
         dark = self.current_theme.dark
         self.update_classes({f"-theme-{self.theme}": True, "-dark-mode": dark, "-light-mode": not dark}, update=False)
         self.engine_workers, self.model = workers, model
@@ -140,6 +147,14 @@ class TuidockApp(App[int]):
             gc.freeze()
             gc.enable()
         self.engine_workers.start(self.post_message)
+        if not self.is_headless:
+            self.set_timer(1.0, self._keep_colours)
+
+    def _keep_colours(self) -> None:
+        """What the next start needs to draw before Textual is there."""
+        from tuidock.app.first import styles
+
+        styles.keep(self)
 
     def _leave_on_signals(self) -> None:
         """A terminated app restores the terminal, and one whose SSH session is gone does not stay behind."""

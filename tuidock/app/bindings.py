@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from tuidock.app.model import CONTAINERS, IMAGES, KINDS, VOLUMES, Row
+from tuidock.app.spans import Item
 from tuidock.engine.types import Container
 
 
@@ -246,6 +247,22 @@ def possible(action: Action, situation: Situation) -> bool | None:
     if action.when is not None and not action.when(situation):
         return None
     return True
+
+
+#: Keys that go first when the line at the foot is too short for all.
+RANKS = {"table.mark": 4, "container.restart": 3, "image.tag": 2, "container.run": 1}
+
+
+def list_items(situation: Situation, keymap: Mapping[str, str]) -> list[Item]:
+    """The keys at the foot while a list has the focus, by the state of the row under the cursor."""
+    items = []
+    for action in ACTIONS:
+        if not action.footer or (can := possible(action, situation)) is False:
+            continue
+        keys = show_keys(keys_of(action, keymap)).split(" ")[0]
+        if keys and (can or action.id == "container.toggle"):
+            items.append(Item(action.id, label_of(action, situation), keys, bool(can), RANKS.get(action.id, 0)))
+    return items
 
 
 def keymap_of(preset: str, own: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:

@@ -101,6 +101,13 @@ def plain_ascii(text: str) -> str:
     return text.replace("→", ">").replace("↓", "v").replace("↑", "^").replace("…", "~")
 
 
+def failed(container: Container) -> bool:
+    """Whether it ended in a way that somebody should look at; an end by a signal that was asked for is none."""
+    if container.status != "exited":
+        return False
+    return container.oom_killed or bool(container.exit_code and not (container.stopped and container.exit_code > 128))
+
+
 def state(container: Container, now_ns: int, ascii: bool = False) -> Cell:
     """Glyph and words: "● up 3h healthy", "✖ exit 1 2m ago"."""
 
@@ -122,6 +129,8 @@ def state(container: Container, now_ns: int, ascii: bool = False) -> Cell:
         ago = f" {since(container.finished)} ago" if since(container.finished) else ""
         if container.oom_killed:
             glyph_of, words, style = "failed", f"out of memory{ago}", "bad"
+        elif container.exit_code and not failed(container):
+            words = f"stopped{ago}"
         elif container.exit_code:
             glyph_of, words, style = "failed", f"exit {container.exit_code}{ago}", "bad"
         else:
@@ -187,7 +196,7 @@ def container_row(
         ),
         (
             container.name.casefold(),
-            _ORDER.get(container.status, 9) + (0.5 if container.exit_code else 0),
+            _ORDER.get(container.status, 9) - (0.5 if failed(container) else 0),
             values["cpu"],
             values["memory"],
             min((one.host_port for one in container.ports), default=None),

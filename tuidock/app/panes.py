@@ -50,8 +50,13 @@ _BESIDE = {"name": 10, "state": 17, "cpu": 6, "memory": 5, "ports": 9}
 _GROW = {"name": 2, "state": 1, "ports": 3, "image": 2}
 
 
-def columns(kind: str) -> Sequence[Column]:
-    return {
+#: Texts that should be read whole where there is room, and up to which width.
+_WHOLE = {"name": 30, "ports": 30, "users": 40}
+
+
+def columns(kind: str, lines: Sequence[Line] = ()) -> Sequence[Column]:
+    """The columns of a pane that shows these lines."""
+    found: Sequence[Column] = {
         CONTAINERS: tuple(
             column._replace(width=_BESIDE.get(column.key, column.width), grow=_GROW.get(column.key, column.grow))
             for column in shown.CONTAINER_COLUMNS
@@ -60,6 +65,11 @@ def columns(kind: str) -> Sequence[Column]:
         VOLUMES: shown.VOLUME_COLUMNS,
         NETWORKS: shown.NETWORK_COLUMNS,
     }[kind]
+    return tuple(
+        column._replace(want=min(_WHOLE[column.key], max((len(each.cell(at).text) for each in lines), default=0)))
+        if column.key in _WHOLE else column
+        for at, column in enumerate(found)
+    )
 
 
 def line(row: Row, model: ViewModel, ascii: bool) -> Line:
@@ -96,6 +106,11 @@ def fields(row: Row) -> Fields:
         named = {"name": row.name, "id": row.id, "driver": row.driver, "subnet": row.subnet, "user": members}
         text = f"{row.name} {row.driver} {row.subnet} {row.bridge} {members} {row.id[:12]}"
     return Fields(text, named, row.labels)
+
+
+def counted(kind: str, model: ViewModel) -> str:
+    """The name of a pane as a tab."""
+    return f"{DIGITS[kind]} {TITLES[kind]} {len(model.rows[kind])}"
 
 
 def title(kind: str, model: ViewModel, visible: int) -> str:

@@ -8,6 +8,7 @@ takes ten seconds to stop. They talk to the app by posting messages, which Textu
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -91,6 +92,14 @@ class Workers:
             self._open_failure = sentence(error)
         self._opened.set()
 
+    def host(self) -> HostLoad:
+        """How the machine is used now."""
+        return host_load(None, self._root)[0]
+
+    @property
+    def _root(self) -> str:
+        return str(getattr(self._engine, "root", "") or "/")
+
     def wait_open(self, timeout: float) -> bool:
         return self._opened.wait(timeout)
 
@@ -140,7 +149,7 @@ class Workers:
         for kind, rows in self.first_rows.items():
             self.post(RowsRead(kind, rows))
         try:
-            self.post(HostRead(str(engine.info().get("Name", "")), host_load(None)[0]))
+            self.post(HostRead(host_name(), self.host()))
         except Exception as error:
             self.post(EngineFailed(sentence(error)))
         delay = 1.0
@@ -227,7 +236,7 @@ class Workers:
                 return
             try:
                 samples = self._engine.stats(wanted)
-                load, times = host_load(times)
+                load, times = host_load(times, self._root)
                 self.post(StatsRead(samples, load))
                 failed = False
             except Exception as error:
@@ -385,10 +394,12 @@ class Workers:
         return argv
 
 
-def host_load(before: tuple[int, int] | None) -> tuple[HostLoad, tuple[int, int] | None]:
-    """How the machine is used, and the processor times to compare with the next time."""
-    import os
+def host_name() -> str:
+    return os.uname().nodename
 
+
+def host_load(before: tuple[int, int] | None, root: str = "/") -> tuple[HostLoad, tuple[int, int] | None]:
+    """How the machine and the disk under root are used, and the processor times to compare with the next time."""
     cpu, times = -1.0, None
     try:
         with open("/proc/stat", encoding="ascii") as file:
@@ -404,7 +415,7 @@ def host_load(before: tuple[int, int] | None) -> tuple[HostLoad, tuple[int, int]
                     memory[name] = int(value.split()[0]) * 1024
                 if len(memory) == 2:
                     break
-        disk = os.statvfs("/var/lib")
+        disk = os.statvfs(root)
         total = memory.get("MemTotal", -1)
         used = total - memory["MemAvailable"] if "MemAvailable" in memory else -1
         return HostLoad(cpu, used, total, disk.f_bavail * disk.f_frsize), times

@@ -93,6 +93,7 @@ class Container(Named):
     auto_remove: bool = False
     restart_policy: str = "no"
     log_dropped: int = 0
+    stopped: bool = False  # somebody asked for its last end: stop, kill or restart
 
     @property
     def short_id(self) -> str:

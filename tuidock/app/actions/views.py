@@ -79,7 +79,7 @@ class Views:
         self._share(-1)
 
     def _share(self, step: int) -> None:
-        from tuidock.app.screens.main import SHARES
+        from tuidock.app.layout import SHARES
 
         if self.screen.page == "detail":
             step = -step

@@ -13,12 +13,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Container as Box
 from textual.containers import Horizontal, Vertical
-from textual.css.query import NoMatches
 from textual.widget import Widget
 
 from tuidock.app import panes
 from tuidock.app.actions import Actions
-from tuidock.app.bindings import ACTIONS, BY_ID, Situation, keys_of, label_of, possible, show_keys
+from tuidock.app.bindings import ACTIONS, BY_ID, Situation, keys_of, list_items, show_keys
+from tuidock.app.layout import SHARE, SHARES, WIDE, pane_heights
 from tuidock.app.model import CONTAINERS, KINDS, VOLUMES, Row
 from tuidock.app.screens.detail import Detail
 from tuidock.app.screens.header import Header
@@ -32,14 +32,8 @@ from tuidock.engine.types import Container, Volume
 if TYPE_CHECKING:
     from tuidock.app.widgets.log_view import LogView
 
-#: From this width on the details stand beside the lists.
-WIDE = 100
-#: How much of the width the lists have; `+` and `_` step through.
-SHARES = (30, 38, 46, 56, 68)
 #: Samples after which texts such as "up 3m" are drawn anew.
 AGES_EVERY = 5
-#: Keys that go first when the line at the foot is too short for all.
-RANKS = {"table.mark": 4, "container.restart": 3, "image.tag": 2, "container.run": 1}
 
 
 def screen_bindings() -> list[Binding]:
@@ -63,42 +57,41 @@ class MainScreen(LogKeys):
         super().__init__(id="main")
         self.kind = CONTAINERS
         self.page = "list"
-        self.share = 2
+        self.share = SHARE
         self.full = False
         self._situation_seen: object = None
         self._ticks = 0
         self.actions = Actions(self)
+        app = self.tuidock
+        model, ascii, read_only = app.model, app.config.ascii, app.read_only
+        self.header = Header(model, read_only=read_only, ascii=ascii)
+        self._tabs = TabLine(id="pane-tabs")
+        self._lists = Vertical(id="lists")
+        self._panes = {kind: Pane(kind, model, ascii=ascii, read_only=read_only) for kind in KINDS}
+        self.detail = Detail(model, app.engine_workers, ascii=ascii)
+        self._keys = KeyLine(id="keys")
 
     # -- parts ------------------------------------------------------------------------------------------------
 
     def compose(self) -> ComposeResult:
-        app = self.tuidock
-        yield Header(app.model, read_only=app.read_only, ascii=app.config.ascii)
-        yield TabLine(id="pane-tabs")
+        # Rows and places before the first layout: whatever changed them later would be a second picture of everything.
+        for pane in self._panes.values():
+            pane.show_rows()
+        self._arrange()
+        self._keys.set_items(list_items(self.situation, self.tuidock.keymap))
+        yield self.header
+        yield self._tabs
         with Horizontal(id="body"):
-            with Vertical(id="lists"):
-                for kind in KINDS:
-                    yield Pane(kind, app.model, ascii=app.config.ascii, read_only=app.read_only)
-            yield Detail(app.model, app.engine_workers, ascii=app.config.ascii)
-        yield KeyLine(id="keys")
+            with self._lists:
+                yield from self._panes.values()
+            yield self.detail
+        yield self._keys
 
     def on_mount(self) -> None:
-        for kind in KINDS:
-            self.pane(kind).show_rows()
-        self._arrange()
         self.detail.follow(CONTAINERS, self.pane(CONTAINERS).cursor_key)
-        self.header.show()
 
     def pane(self, kind: str = "") -> Pane:
-        return self.query_one(f"#{kind or self.kind}", Pane)
-
-    @property
-    def detail(self) -> Detail:
-        return self.query_one(Detail)
-
-    @property
-    def header(self) -> Header:
-        return self.query_one(Header)
+        return self._panes[kind or self.kind]
 
     @property
     def log_view(self) -> LogView | None:
@@ -194,18 +187,13 @@ class MainScreen(LogKeys):
 
     def _arrange(self) -> None:
         """Heights of the lists and which page is seen: the list in use has what the others do not need."""
-        if not self.is_mounted:
-            return
-        try:
-            lists, detail = self.query_one("#lists", Vertical), self.detail
-        except NoMatches:
-            return
+        lists, detail = self._lists, self.detail
         one_page = self.narrow or self.full
         lists.display = not one_page or self.page == "list"
         detail.display = not one_page or self.page == "detail"
         lists.styles.width = "100%" if one_page else f"{SHARES[self.share]}%"
         detail.set_class(not one_page, "-beside")
-        self.query_one("#pane-tabs").display = self.narrow and self.page == "list"
+        self._tabs.display = self.narrow and self.page == "list"
         for kind in KINDS:
             pane = self.pane(kind)
             pane.display = not one_page or kind == self.kind
@@ -222,11 +210,10 @@ class MainScreen(LogKeys):
         self._draw_pane_tabs()
 
     def _draw_pane_tabs(self) -> None:
-        line = self.query_one("#pane-tabs", TabLine)
+        line = self._tabs
         if line.display:
             model = self.tuidock.model
-            line.set_items([Item(kind, f"{panes.DIGITS[kind]} {panes.TITLES[kind]} {len(model.rows[kind])}")
-                            for kind in KINDS])
+            line.set_items([Item(kind, panes.counted(kind, model)) for kind in KINDS])
             line.set_active(self.kind)
 
     def go(self, kind: str) -> None:
@@ -339,19 +326,8 @@ class MainScreen(LogKeys):
         if seen == self._situation_seen:
             return
         self._situation_seen = seen
-        items = self._detail_items() if situation.in_detail else self._list_items(situation)
-        self.query_one("#keys", KeyLine).set_items(items)
-
-    def _list_items(self, situation: Situation) -> list[Item]:
-        items = []
-        keymap = self.tuidock.keymap
-        for action in ACTIONS:
-            if not action.footer or (can := possible(action, situation)) is False:
-                continue
-            keys = show_keys(keys_of(action, keymap)).split(" ")[0]
-            if keys and (can or action.id == "container.toggle"):
-                items.append(Item(action.id, label_of(action, situation), keys, bool(can), RANKS.get(action.id, 0)))
-        return items
+        items = self._detail_items() if situation.in_detail else list_items(situation, self.tuidock.keymap)
+        self._keys.set_items(items)
 
     def _detail_items(self) -> list[Item]:
         from tuidock.app.bindings import DETAIL_KEYS
@@ -378,17 +354,3 @@ class MainScreen(LogKeys):
 
     def body(self) -> Box:
         return cast(Box, self.query_one("#body"))
-
-
-def pane_heights(room: int, rows: dict[str, int], focused: str) -> dict[str, int]:
-    """Lines for each list: one for the title, a few rows for those not in use, the rest for the one in use."""
-    others = [kind for kind in rows if kind != focused]
-    few = 2 if room < 24 else 3 if room < 34 else 5
-    heights = {kind: 1 + max(1, min(rows[kind], few)) for kind in others}
-    if CONTAINERS in heights:
-        heights[CONTAINERS] = 2 + max(1, min(rows[CONTAINERS], few + 3))
-    while room - sum(heights.values()) < 6 and any(height > 2 for height in heights.values()):
-        tallest = max(heights, key=lambda kind: heights[kind])
-        heights[tallest] -= 1
-    heights[focused] = max(3, room - sum(heights.values()))
-    return {kind: heights[kind] for kind in rows}

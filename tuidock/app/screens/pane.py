@@ -45,7 +45,11 @@ class Pane(LineTable):
 
     def show_rows(self) -> None:
         """All rows of the model anew."""
-        self.set_rows([panes.line(row, self.model, self._ascii) for row in self._chosen()])
+        lines = [panes.line(row, self.model, self._ascii) for row in self._chosen()]
+        columns = panes.columns(self.kind, lines)
+        if columns != self._columns:
+            self.set_columns(columns)
+        self.set_rows(lines)
         if self._sought and self.move_cursor(self._sought):
             self._sought = ""
         self._after()
@@ -56,8 +60,15 @@ class Pane(LineTable):
 
     def show_changed(self, rows: Iterable[Row]) -> None:
         """Rows that are known already and show something else now."""
-        for row in rows:
-            self.update_row(panes.line(row, self.model, self._ascii))
+        lines = [panes.line(row, self.model, self._ascii) for row in rows]
+        wider = [
+            column._replace(want=max(column.want, new.want)) if new.want else column
+            for column, new in zip(self._columns, panes.columns(self.kind, lines), strict=True)
+        ]
+        if tuple(wider) != self._columns:
+            self.set_columns(wider)
+        for line in lines:
+            self.update_row(line)
         self._after()
 
     def show_samples(self, ids: Iterable[str]) -> None:
@@ -136,12 +147,12 @@ class Pane(LineTable):
         self._hidden = frozenset(keys)
         self._layout_columns()
 
-    def _layout_columns(self) -> None:
-        super()._layout_columns()
+    def _place(self) -> None:
+        super()._place()
         if self._hidden:
             # Cells are found by the number of their column among all, so numbers stay those of the full set.
             kept = [(number, column) for number, column in enumerate(self._columns) if column.key not in self._hidden]
-            placed = place([column for _, column in kept], self.size.width)
+            placed = place([column for _, column in kept], self._line_width)
             self._placed = [each._replace(number=kept[each.number][0]) for each in placed]
 
     # -- drawing ----------------------------------------------------------------------------------------------

@@ -66,6 +66,7 @@ class LineTable(TableActions, TableDrawing, TableMessages, ScrollView, can_focus
         self._range_from: str | None = None
         self._highlight = ""
         self._placed: list[Placed] = []
+        self._placed_for = -1
         self._strips: dict[tuple[str, bool], Strip] = {}
         self._styles: dict[str, Style] = {}
         self._told_visible: tuple[str, ...] = ()
@@ -238,7 +239,7 @@ class LineTable(TableActions, TableDrawing, TableMessages, ScrollView, can_focus
         offset = before - self.scroll_offset.y
         change()
         self._strips.clear()
-        self.virtual_size = Size(self.size.width, len(self._rows.shown) + self._header)
+        self.virtual_size = Size(self._line_width, len(self._rows.shown) + self._header)
         gone = {key for key in self._marks if key not in self._rows}
         if gone:
             self._set_marks(self._marks - gone)
@@ -288,6 +289,11 @@ class LineTable(TableActions, TableDrawing, TableMessages, ScrollView, can_focus
             self.app.cursor_position = self.content_region.offset + Offset(GUTTER, self._header + row)
 
     @property
+    def _line_width(self) -> int:
+        """Cells of a line; `size` has those below the scroll bar, too."""
+        return self.scrollable_content_region.width
+
+    @property
     def _page(self) -> int:
         return max(0, self.size.height - self._header)
 
@@ -330,7 +336,7 @@ class LineTable(TableActions, TableDrawing, TableMessages, ScrollView, can_focus
     def _refresh_row(self, key: str) -> None:
         self._strips.pop((key, True), None)
         self._strips.pop((key, False), None)
-        self._refresh_part(key, 0, self.size.width)
+        self._refresh_part(key, 0, self._line_width)
 
     def _refresh_part(self, key: str, x: int, width: int) -> None:
         y = self._rows.position(key) - self.scroll_offset.y + self._header
@@ -350,9 +356,14 @@ class LineTable(TableActions, TableDrawing, TableMessages, ScrollView, can_focus
         first, last = changed[0], changed[-1]
         self._refresh_part(key, first.x, last.x + last.width - first.x)
 
+    def _place(self) -> None:
+        self._placed_for = self._line_width
+        self._placed = place(self._columns, self._line_width)
+        self._strips.clear()
+
     def _layout_columns(self) -> None:
-        self._placed = place(self._columns, self.size.width)
-        self.virtual_size = Size(self.size.width, len(self._rows.shown) + self._header)
+        self._place()
+        self.virtual_size = Size(self._line_width, len(self._rows.shown) + self._header)
         self._redraw()
 
     # Events

@@ -17,6 +17,8 @@ Align = Literal["left", "right"]
 #: Names that a cell or row may carry as its style; a theme gives them colours.
 STYLES = ("", "muted", "good", "warn", "bad", "accent", "busy")
 GUTTER = 2
+#: Columns of this priority are nice to have: they go before a more important one is cut short.
+EXTRA = 5
 
 
 class Cell(NamedTuple):
@@ -27,7 +29,8 @@ class Cell(NamedTuple):
 
 
 class Column(NamedTuple):
-    """priority 0 is never dropped, the highest number goes first; grow is the share of width left over."""
+    """priority 0 is never dropped, the highest number goes first; want is the width that its texts need, which comes
+    before columns of a priority of EXTRA and more; grow is the share of width left over."""
 
     key: str
     title: str
@@ -36,6 +39,7 @@ class Column(NamedTuple):
     priority: int = 0
     grow: int = 0
     sortable: bool = True
+    want: int = 0
 
 
 class Row(NamedTuple):
@@ -74,25 +78,38 @@ def place(columns: Sequence[Column], width: int, gutter: int = GUTTER) -> list[P
     shown = list(range(len(columns)))
     room = max(1, width - gutter)
 
-    def need() -> int:
-        return sum(columns[i].width for i in shown) + max(0, len(shown) - 1)
+    wanted = {i: max(column.width, column.want) for i, column in enumerate(columns)}
 
-    while len(shown) > 1 and need() > room:
-        least = max(shown, key=lambda i: (columns[i].priority, i))
-        if columns[least].priority == 0:
-            break
-        shown.remove(least)
-    spare = room - need()
+    def need(widths: dict[int, int]) -> int:
+        return sum(widths[i] for i in shown) + max(0, len(shown) - 1)
+
+    def drop(widths: dict[int, int], down_to: int) -> None:
+        while len(shown) > 1 and need(widths) > room:
+            least = max(shown, key=lambda i: (columns[i].priority, i))
+            if columns[least].priority < down_to:
+                return
+            shown.remove(least)
+
+    drop(wanted, EXTRA)
+    given = {i: column.width for i, column in enumerate(columns)}
+    drop(given, 1)
+    spare = room - need(given)
+    for i in shown:
+        more = max(0, min(wanted[i] - given[i], spare))
+        given[i] += more
+        spare -= more
     growing = [i for i in shown if columns[i].grow]
-    extra = dict.fromkeys(shown, 0)
     if spare > 0 and growing:
         shares = sum(columns[i].grow for i in growing)
+        left = spare
         for i in growing:
-            extra[i] = spare * columns[i].grow // shares
-        extra[growing[0]] += spare - sum(extra.values())
+            more = spare * columns[i].grow // shares
+            given[i] += more
+            left -= more
+        given[growing[0]] += left
     placed, x = [], gutter
     for i in shown:
-        cells = min(columns[i].width + extra[i], max(0, width - x))
+        cells = min(given[i], max(0, width - x))
         if cells <= 0:
             break
         placed.append(Placed(i, columns[i], x, cells))

@@ -32,6 +32,7 @@ class TableDrawing:
     _up: str
     _down: str
     _placed: list[Placed]
+    _placed_for: int
     _strips: dict[tuple[str, bool], Strip]
     _styles: dict[str, Style]
 
@@ -48,7 +49,9 @@ class TableDrawing:
         self._strips.clear()
 
     def render_line(self: LineTable, y: int) -> Strip:  # type: ignore[misc]
-        width, base = self.size.width, self.rich_style
+        width, base = self._line_width, self.rich_style
+        if width != self._placed_for:
+            self._place()  # drawn before the event that tells the size
         if y < self._header:
             return self._header_strip(base).crop_extend(0, width, base)
         shown, index = self._rows.shown, self.scroll_offset.y + y - self._header

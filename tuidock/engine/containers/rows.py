@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tuidock.engine import fastjson
 from tuidock.engine.errors import AmbiguousId, InvalidArgument, NotFound
-from tuidock.engine.files import every_file
+from tuidock.engine.files import every_file, read_text
 from tuidock.engine.instance import Instance
 from tuidock.engine.network.ipv4 import dotted, mac
 from tuidock.engine.runtime.status import Status, read_status
@@ -131,7 +131,13 @@ def _container(
         exposed=tuple(str(exposed).split()), networks=tuple(endpoints.get(identity, ())),
         mounts=unpack_mounts(str(mounts)), labels=unpack(str(labels)), tty=bool(tty), open_stdin=bool(stdin),
         auto_remove=bool(auto_remove), restart_policy=str(policy), log_dropped=_dropped(instance, identity),
+        stopped=status == "exited" and bool(exit_code) and _was_stopped(instance, identity),
     )  # fmt: skip
+
+
+def _was_stopped(instance: Instance, container_id: str) -> bool:
+    """Whether the last move was a stop or a kill; read for failures only, which are few."""
+    return (read_text(instance.paths.container(container_id) + "/intent") or "").startswith("stop")
 
 
 def _dropped(instance: Instance, container_id: str) -> int:

@@ -1,0 +1,30 @@
+"""Textual's driver for Linux, over a terminal that shows the first frame already."""
+
+from __future__ import annotations
+
+from textual.drivers.linux_driver import LinuxDriver
+
+from tuidock.app.first.terminal import Terminal
+
+_OTHER_SCREEN = "\x1b[?1049h"
+
+
+def driver_over(terminal: Terminal) -> type[LinuxDriver]:
+    """A driver that takes over from that terminal once; later, after a shell for example, it is Textual's own."""
+
+    class Driver(LinuxDriver):
+        def write(self, data: str) -> None:
+            # A terminal that is told twice clears the screen in between.
+            if not (data == _OTHER_SCREEN and terminal.taken):
+                super().write(data)
+
+        def start_application_mode(self) -> None:
+            super().start_application_mode()  # type: ignore[no-untyped-call]
+            if terminal.taken:
+                self.attrs_before = terminal.attributes
+
+        def stop_application_mode(self) -> None:
+            super().stop_application_mode()
+            terminal.taken = False
+
+    return Driver
