@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
 
 def main() -> int:
-    from tuidock import quick
-
-    bundle = quick.install()
+    # what an import makes is there to stay: looking through it for garbage again and again takes 2 ms of a short command
+    gc.set_threshold(50_000, 20, 50)
     from tuidock.cli.main import main as run
 
     code = run(sys.argv[1:], open_app)
     sys.stdout.flush()
     sys.stderr.flush()
-    if bundle is not None:
-        bundle.save()
     # everything is written and closed: taking the interpreter apart piece by piece would only take time
     os._exit(code)
 
