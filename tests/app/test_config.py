@@ -24,10 +24,14 @@ def test_no_file(tmp_path: Path) -> None:
 
 
 def test_everything(tmp_path: Path) -> None:
-    found = read(tmp_path, "theme: nord\nconfirm: never\nmouse: false\nascii: true\nports: 50000-50100\n"
-                           "keymap:\n  preset: vim\n  container.kill: [ctrl+x, K]\n  pane.images: 7\n")
-    assert found == config.Config("nord", "never", False, True, (50000, 50100), "vim",
-                                  {"container.kill": "ctrl+x,K", "pane.images": "7"}, ())
+    found = read(
+        tmp_path,
+        "theme: nord\nconfirm: never\nmouse: false\nascii: true\nports: 50000-50100\n"
+        "keymap:\n  preset: vim\n  container.kill: [ctrl+x, K]\n  pane.images: 7\n",
+    )
+    assert found == config.Config(
+        "nord", "never", False, True, (50000, 50100), "vim", {"container.kill": "ctrl+x,K", "pane.images": "7"}, ()
+    )
 
 
 @pytest.mark.parametrize(
@@ -45,7 +49,7 @@ def test_everything(tmp_path: Path) -> None:
         ("keymap: {preset: emacs}", "keymap.preset must be one of default, vim, k9s, lazydocker"),
         ("keymap: {container.stpo: x}", "did you mean 'container.stop'?"),
         ("keymap: {container.stop: true}", "keymap.container.stop must be keys"),
-        ("theme: \"\\x01", "not valid YAML"),
+        ('theme: "\\x01', "not valid YAML"),
     ],
 )
 def test_mistakes_are_sentences(tmp_path: Path, text: str, sentence: str) -> None:
@@ -68,8 +72,6 @@ def test_read_once_then_from_the_cache(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.undo()
     cache.write_text(json.dumps({"stamp": 1}))
     assert config.load(str(path), str(cache)).theme == "nord"
-
-
 
 
 async def test_problems_are_toasts() -> None:

@@ -64,7 +64,9 @@ def visible(cell: tuple[str, str]) -> tuple[str, str]:
 
 @pytest.mark.parametrize("look", ["", "tuidock-light", "terminal-dark", "nocolor"])
 @pytest.mark.parametrize("size", [(80, 24), (120, 32), (160, 48)], ids=lambda size: f"{size[0]}x{size[1]}")
-async def test_textual_takes_over_without_a_jump(size: tuple[int, int], look: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_textual_takes_over_without_a_jump(
+    size: tuple[int, int], look: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if look == "nocolor":
         monkeypatch.setenv("NO_COLOR", "1")
     config = Config(theme="" if look == "nocolor" else look)
@@ -82,7 +84,9 @@ async def test_textual_takes_over_without_a_jump(size: tuple[int, int], look: st
         picture = draw(ui.app.model, *size, styles.names(ui.app), Look(False, False, keymap_of("default", {})[0]))
         expected, got = shown(ui.app), drawn(picture, *size)
         wrong = [
-            (x, y, got[y][x], expected[y][x]) for y in range(size[1]) for x in range(size[0])
+            (x, y, got[y][x], expected[y][x])
+            for y in range(size[1])
+            for x in range(size[0])
             if visible(got[y][x]) != visible(expected[y][x])
         ]
         assert not wrong, (len(wrong), wrong[:6])

@@ -38,8 +38,16 @@ def test_ages_are_short() -> None:
     [
         ({}, Cell("● up 3h", "good"), "* up 3h"),
         ({"health": "unhealthy"}, Cell("● up 3h unhealthy", "bad"), "* up 3h unhealthy"),
-        ({"status": "exited", "exit_code": 0, "finished": NOW - HOUR}, Cell("○ exited 1h ago", "muted"), "o exited 1h ago"),
-        ({"status": "exited", "exit_code": 1, "finished": NOW - HOUR}, Cell("✖ exit 1 1h ago", "bad"), "! exit 1 1h ago"),
+        (
+            {"status": "exited", "exit_code": 0, "finished": NOW - HOUR},
+            Cell("○ exited 1h ago", "muted"),
+            "o exited 1h ago",
+        ),
+        (
+            {"status": "exited", "exit_code": 1, "finished": NOW - HOUR},
+            Cell("✖ exit 1 1h ago", "bad"),
+            "! exit 1 1h ago",
+        ),
         ({"status": "exited", "exit_code": 137, "oom_killed": True}, Cell("✖ out of memory", "bad"), "! out of memory"),
         ({"status": "restarting", "restarts": 3}, Cell("↻ 3 restarts", "warn"), "~ 3 restarts"),
         ({"status": "paused"}, Cell("◐ paused", "warn"), "= paused"),
@@ -67,7 +75,10 @@ def test_rows_have_a_cell_and_a_sort_key_for_each_column() -> None:
     for row, columns in (
         (shown.container_row(container(), stats, NOW, previous=before), shown.CONTAINER_COLUMNS),
         (shown.image_row(image, NOW), shown.IMAGE_COLUMNS),
-        (shown.volume_row(Volume("pgdata", "local", "/x", NOW, users=("db",), size=640 << 20), NOW), shown.VOLUME_COLUMNS),
+        (
+            shown.volume_row(Volume("pgdata", "local", "/x", NOW, users=("db",), size=640 << 20), NOW),
+            shown.VOLUME_COLUMNS,
+        ),
         (shown.network_row(network, NOW), shown.NETWORK_COLUMNS),
     ):
         assert len(row.cells) == len(row.sort_keys) == len(columns)

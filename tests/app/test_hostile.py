@@ -22,17 +22,33 @@ def hostile_engine() -> Engine:
     engine = Engine(empty=True)
     place = Endpoint(EVIL, identity(90), EVIL, 16, EVIL, EVIL, (EVIL,))
     row = Container(
-        identity(1), EVIL, EVIL, EVIL, EVIL, 1, "running", 7, health=EVIL, ports=(PortBinding(80, "tcp", EVIL, 8080),),
-        exposed=(EVIL,), networks=(place,), mounts=(MountPoint("volume", EVIL, EVIL, EVIL),), labels={EVIL: EVIL},
+        identity(1),
+        EVIL,
+        EVIL,
+        EVIL,
+        EVIL,
+        1,
+        "running",
+        7,
+        health=EVIL,
+        ports=(PortBinding(80, "tcp", EVIL, 8080),),
+        exposed=(EVIL,),
+        networks=(place,),
+        mounts=(MountPoint("volume", EVIL, EVIL, EVIL),),
+        labels={EVIL: EVIL},
         error=EVIL,
     )
     engine.rows = {row.id: row, identity(2): row._replace(id=identity(2), status="exited", exit_code=1, finished=2)}
     engine.image_rows = [Image("sha256:" + identity(200), (EVIL,), (EVIL,), 1, 5, {EVIL: EVIL})]
     engine.volume_rows = [Volume(EVIL, EVIL, EVIL, 1, {EVIL: EVIL}, {}, False, (EVIL,))]
-    engine.network_rows = [Network(identity(90), EVIL, EVIL, EVIL, EVIL, EVIL, 1, labels={EVIL: EVIL},
-                                   members=((EVIL, EVIL),))]
-    evil = {EVIL: [EVIL, {EVIL: EVIL}], "Config": {"Env": [f"{EVIL}={EVIL}"], "Cmd": [EVIL], "Image": EVIL,
-                                                   "Labels": {EVIL: EVIL}}, "Timeline": [{"Name": EVIL, "DurationNs": 5}]}
+    engine.network_rows = [
+        Network(identity(90), EVIL, EVIL, EVIL, EVIL, EVIL, 1, labels={EVIL: EVIL}, members=((EVIL, EVIL),))
+    ]
+    evil = {
+        EVIL: [EVIL, {EVIL: EVIL}],
+        "Config": {"Env": [f"{EVIL}={EVIL}"], "Cmd": [EVIL], "Image": EVIL, "Labels": {EVIL: EVIL}},
+        "Timeline": [{"Name": EVIL, "DurationNs": 5}],
+    }
     engine.inspect_container = lambda ref, size=False: evil  # type: ignore[method-assign, assignment]
     engine.inspect_image = engine.inspect_volume = engine.inspect_network = lambda ref: evil  # type: ignore[assignment, method-assign]
     engine.history = lambda ref: [{"CreatedBy": EVIL, "Size": 1, "Created": 1}]  # type: ignore[method-assign]

@@ -84,7 +84,7 @@ async def test_wrong_options_are_told_inline() -> None:
 
 async def test_a_failed_start_stays_in_the_form() -> None:
     engine = Engine()
-    engine.fail["start"] = StartFailed("exec: \"nope\": executable file not found in $PATH", 127)
+    engine.fail["start"] = StartFailed('exec: "nope": executable file not found in $PATH', 127)
     async with running(engine) as ui:
         await ui.press("R")
         await fill(ui, image="nginx:1.27", command="nope")

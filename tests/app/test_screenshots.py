@@ -77,14 +77,17 @@ def test_main(snap_compare: Any, monkeypatch: pytest.MonkeyPatch, size: tuple[in
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_screens(snap_compare: Any, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], name: str,
-                 keys: list[str]) -> None:
+def test_screens(
+    snap_compare: Any, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], name: str, keys: list[str]
+) -> None:
     assert snap_compare(app_for("dark", monkeypatch), terminal_size=size, run_before=settled(*keys))
 
 
 @pytest.mark.parametrize("look", ["ansi", "nocolor"])
 @pytest.mark.parametrize("keys", [["d"], ["R"]], ids=["remove", "run"])
-def test_dialogs_without_colours(snap_compare: Any, monkeypatch: pytest.MonkeyPatch, look: str, keys: list[str]) -> None:
+def test_dialogs_without_colours(
+    snap_compare: Any, monkeypatch: pytest.MonkeyPatch, look: str, keys: list[str]
+) -> None:
     assert snap_compare(app_for(look, monkeypatch), terminal_size=(80, 24), run_before=settled(*keys))
 
 

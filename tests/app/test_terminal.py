@@ -111,7 +111,9 @@ def test_a_session(terminal: Terminal, engine: Engine, run: Run) -> None:
     terminal.press("Enter")
     terminal.until(lambda text: "it is 42" in text)
     assert engine.container(made).status == "running"
-    assert terminal.tmux("display-message", "-p", "-t", "t", "#{alternate_on}#{mouse_any_flag}#{cursor_flag}") == "001\n"
+    assert (
+        terminal.tmux("display-message", "-p", "-t", "t", "#{alternate_on}#{mouse_any_flag}#{cursor_flag}") == "001\n"
+    )
 
 
 def test_what_others_do_is_seen_at_once(terminal: Terminal, engine: Engine, run: Run) -> None:
@@ -147,7 +149,9 @@ def test_terminated_the_terminal_is_restored(terminal: Terminal, run: Run) -> No
     terminal.until(lambda text: "still" in text)
     os.kill(terminal.process(), signal.SIGTERM)
     terminal.until(lambda text: "prompt$" in text)
-    assert terminal.tmux("display-message", "-p", "-t", "t", "#{alternate_on}#{mouse_any_flag}#{cursor_flag}") == "001\n"
+    assert (
+        terminal.tmux("display-message", "-p", "-t", "t", "#{alternate_on}#{mouse_any_flag}#{cursor_flag}") == "001\n"
+    )
 
 
 def test_read_only(terminal: Terminal, run: Run) -> None:

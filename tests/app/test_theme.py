@@ -70,7 +70,14 @@ def test_ones_own_theme_wins_and_a_faulty_one_is_named(own_home: Path) -> None:
     themes, problems = load_themes(str(mine))
     assert next(theme for theme in themes if theme.name == "moss").background == "#000000"
     text = "\n".join(problems)
-    for part in ("unknown key 'shade'", "'#12' is no colour", "dark is true or false", "a;b", "accent is missing", "torn"):
+    for part in (
+        "unknown key 'shade'",
+        "'#12' is no colour",
+        "dark is true or false",
+        "a;b",
+        "accent is missing",
+        "torn",
+    ):
         assert part in text
     assert not {"broken", "torn"} & {theme.name for theme in themes}
 

@@ -27,11 +27,20 @@ def plan() -> Path:
 @functools.cache
 def shim() -> Path:
     """The program, compiled once per test run. The container's init process sees the plan only until it has pivoted."""
-    flags = ["-std=gnu17", "-O1", "-fno-strict-aliasing", "-static", "-finstrument-functions",
-             "-finstrument-functions-exclude-file-list=record.c,util.c,netlink.c,seccomp.c", f'-DPLAN="{plan()}"']
+    flags = [
+        "-std=gnu17",
+        "-O1",
+        "-fno-strict-aliasing",
+        "-static",
+        "-finstrument-functions",
+        "-finstrument-functions-exclude-file-list=record.c,util.c,netlink.c,seccomp.c",
+        f'-DPLAN="{plan()}"',
+    ]
     sources = sorted(str(path) for path in SOURCES.glob("*.c"))
     binary = directory() / "tuidock-shim"
-    subprocess.run(["gcc", *flags, "-o", str(binary), str(Path(__file__).with_name("failpoint.c")), *sources], check=True)
+    subprocess.run(
+        ["gcc", *flags, "-o", str(binary), str(Path(__file__).with_name("failpoint.c")), *sources], check=True
+    )
     return binary
 
 

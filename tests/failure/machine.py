@@ -191,7 +191,16 @@ def empty(engine: Engine) -> None:
 
 def killed_at(root: str, call: str, number: int, *words: str) -> bool:
     """Runs a command line that dies by SIGKILL at its number-th call of this one; False when it made fewer."""
-    inject = ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={number}"]
+    inject = [
+        "strace",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        f"trace={call}",
+        "-e",
+        f"inject={call}:signal=KILL:when={number}",
+    ]
     done = subprocess.run(
         [*inject, *argv(root, *words)], cwd=REPOSITORY, capture_output=True, stdin=subprocess.DEVNULL, timeout=60
     )

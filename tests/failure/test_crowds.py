@@ -81,7 +81,9 @@ def test_of_twenty_that_want_one_port_one_gets_it(engine: Engine, port: int) -> 
 
 
 def test_automatic_ports_of_a_crowd_are_all_different(engine: Engine) -> None:
-    outcomes = together(engine.root, *(["run", "-d", "-p", "80", "-p", "81", "busybox", "sleep", "100"] for _ in range(10)))
+    outcomes = together(
+        engine.root, *(["run", "-d", "-p", "80", "-p", "81", "busybox", "sleep", "100"] for _ in range(10))
+    )
     assert [outcome for outcome in outcomes if outcome[0]] == []
     ports = [port.host_port for c in engine.containers() for port in c.ports]
     assert len(ports) == len(set(ports)) == 20
@@ -115,7 +117,9 @@ def test_two_starts_of_one_container_give_one_process(run: Run) -> None:
         run.made.append(container)
         outcomes = together(run.engine.root, *(["start", container] for _ in range(3)))
         assert [code for code, _, _ in outcomes] == [0, 0, 0], outcomes
-        starts = [e for b in run.engine.events(since=1, follow=False) for e in b if e.id == container and e.action == "start"]
+        starts = [
+            e for b in run.engine.events(since=1, follow=False) for e in b if e.id == container and e.action == "start"
+        ]
         assert len(starts) == 1
         assert run.engine.container(container).status == "running"
     settled(run.engine)
@@ -137,7 +141,9 @@ def test_start_against_remove_ends_with_no_container(engine: Engine) -> None:
 def test_stop_against_start_ends_in_one_of_the_two_states(run: Run) -> None:
     container = run.start(["sleep", "100"], name="torn", PortBindings={"80/tcp": [{}]})
     for _ in range(6):
-        outcomes = together(run.engine.root, ["stop", "-t", "0", "torn"], ["start", "torn"], ["restart", "-t", "0", "torn"])
+        outcomes = together(
+            run.engine.root, ["stop", "-t", "0", "torn"], ["start", "torn"], ["restart", "-t", "0", "torn"]
+        )
         assert [code for code, _, _ in outcomes] == [0, 0, 0], outcomes
         assert run.engine.container(container).status in ("running", "exited")
         settled(run.engine)

@@ -122,7 +122,10 @@ def test_a_load_that_fills_the_disk_is_refused_and_leaves_what_was_there(
     refused(small.root, "import", str(big), "big:1")
     settled(small)
     assert free - disk.available() < 1 << 20, "the refused import left something"
-    assert sorted(reference for image in small.images() for reference in image.references) == ["busybox:latest", "kept:1"]
+    assert sorted(reference for image in small.images() for reference in image.references) == [
+        "busybox:latest",
+        "kept:1",
+    ]
     assert cli(small.root, "run", "--rm", "kept:1", "echo", "usable").stdout == "usable\n"
 
 
@@ -191,7 +194,10 @@ def test_a_read_only_data_root_can_be_looked_at_and_says_why_it_cannot_be_change
     try:
         for verb in (["ps", "-a"], ["images"], ["inspect", "there"]):
             done = cli(small.root, *verb)
-            assert done.returncode == 0 or "its file system is read-only; mount it writable" in done.stderr, (verb, done)
+            assert done.returncode == 0 or "its file system is read-only; mount it writable" in done.stderr, (
+                verb,
+                done,
+            )
         for verb in (["start", "there"], ["create", "busybox", "true"], ["rm", "there"], ["volume", "create", "more"]):
             done = cli(small.root, *verb)
             assert done.returncode != 0

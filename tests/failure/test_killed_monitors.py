@@ -19,6 +19,7 @@ from tests.failure.machine import clear, eventually, kill, left_over, monitors, 
 from tuidock import native
 from tuidock.engine import Engine
 from tuidock.engine.errors import EngineError
+from tuidock.engine.stream import STDIN, frame
 
 PUBLISHED = {"80/tcp": [{"HostIp": "", "HostPort": ""}]}
 
@@ -94,7 +95,7 @@ def test_a_restart_survives_the_death_of_anybody_at_any_step(
     step, deaths, died = 3, 0, True
     while died:
         policy = {"Name": "on-failure", "MaximumRetryCount": 1}
-        script = 'if [ -e /again ]; then exit 4; fi; touch /again; until [ -e /go ]; do sleep 0.01; done; exit 3'
+        script = "if [ -e /again ]; then exit 4; fi; touch /again; until [ -e /go ]; do sleep 0.01; done; exit 3"
         container = engine.create(request(["sh", "-c", script], RestartPolicy=policy, PortBindings=PUBLISHED))
         engine.start(container)
         failpoint.arm(role, step)
@@ -114,22 +115,29 @@ def test_a_restart_survives_the_death_of_anybody_at_any_step(
 
 def test_a_flood_of_log_lines_survives_kills_at_random_moments(run: Run) -> None:
     engine, chance = run.engine, random.Random(4)
-    container = run.start(["sh", "-c", "seq 1 400000; exit 6"], LogConfig={"Type": "json-file", "Config": {"max-size": "-1"}})
-    while engine.container(container).status == "running":
-        try:
-            record = monitors(engine, container)
-        except AssertionError:
-            break  # it has ended between the two looks
-        kill(record.shim)
+    container = run.start(
+        ["sh", "-c", "seq 1 400000; read line; seq 400001 500000; exit 6"],
+        config={"OpenStdin": True},
+        LogConfig={"Type": "json-file", "Config": {"max-size": "-1"}},
+    )
+    for _ in range(6):  # after some more, a recorder starts adopters ever more rarely
+        former = monitors(engine, container).shim
+        kill(former)
+        eventually(lambda f=former: monitors(engine, container).shim != f, "a new shim")  # type: ignore[misc]
         time.sleep(chance.random() * 0.05)  # the moment is the point
+    client = engine.attach(container)
+    client.sendall(frame(STDIN, b"\n"))
     assert engine.wait(container) == 6
+    client.close()
     ended(engine, container)
     settled(engine)
     numbers = [int(line.text) for batch in engine.logs(container) for line in batch]
-    assert numbers == list(range(1, 400001))
+    assert numbers == list(range(1, 500001))
 
 
-@pytest.mark.parametrize("victims", [("shim",), ("recorder",), ("shim", "recorder"), ("recorder", "init"), ("shim", "init")])
+@pytest.mark.parametrize(
+    "victims", [("shim",), ("recorder",), ("shim", "recorder"), ("recorder", "init"), ("shim", "init")]
+)
 def test_whoever_of_the_monitors_dies_the_container_can_be_stopped(run: Run, victims: tuple[str, ...]) -> None:
     engine = run.engine
     container = run.start(["sh", "-c", "trap 'exit 9' TERM; echo ready; while :; do sleep 0.02; done"])

@@ -48,35 +48,79 @@ def container(number: int, name: str, image: str, status: str, **values: Any) ->
     if status in ALIVE:
         values.setdefault("pid", 1000 + number)
         values.setdefault("started", NOW - number * 1800 * SECOND)
-    return Container(identity(number), name, image, "sha256:" + identity(200), values.pop("command", "/bin/app"),
-                     values.pop("created"), status, **values)
+    return Container(
+        identity(number),
+        name,
+        image,
+        "sha256:" + identity(200),
+        values.pop("command", "/bin/app"),
+        values.pop("created"),
+        status,
+        **values,
+    )
 
 
 def sample_containers() -> list[Container]:
     bridge = Endpoint("bridge", identity(90), "10.88.0.7", 16, "10.88.0.1", "02:42:0a:58:00:07")
     return [
-        container(1, "web", "nginx:1.27", "running", ports=(PortBinding(80, "tcp", "", 8080),), networks=(bridge,),
-                  labels={"app": "shop", "tier": "front"}, command="nginx -g daemon off;"),
-        container(2, "db", "postgres:16", "running", health="healthy", networks=(bridge._replace(address="10.88.0.3"),),
-                  ports=(PortBinding(5432, "tcp", "127.0.0.1", 5432), PortBinding(5433, "tcp", "", 5433)),
-                  mounts=(MountPoint("volume", "pgdata", "/v/pgdata", "/var/lib/postgresql/data"),),
-                  labels={"app": "shop", "tier": "back"}),
+        container(
+            1,
+            "web",
+            "nginx:1.27",
+            "running",
+            ports=(PortBinding(80, "tcp", "", 8080),),
+            networks=(bridge,),
+            labels={"app": "shop", "tier": "front"},
+            command="nginx -g daemon off;",
+        ),
+        container(
+            2,
+            "db",
+            "postgres:16",
+            "running",
+            health="healthy",
+            networks=(bridge._replace(address="10.88.0.3"),),
+            ports=(PortBinding(5432, "tcp", "127.0.0.1", 5432), PortBinding(5433, "tcp", "", 5433)),
+            mounts=(MountPoint("volume", "pgdata", "/v/pgdata", "/var/lib/postgresql/data"),),
+            labels={"app": "shop", "tier": "back"},
+        ),
         container(3, "worker-1", "app:dev", "running", labels={"app": "shop"}),
         container(4, "worker-2", "app:dev", "restarting", restarts=3, exit_code=137, oom_killed=True),
-        container(5, "migrate", "app:dev", "exited", exit_code=1, started=NOW - 130 * SECOND,
-                  finished=NOW - 120 * SECOND),
+        container(
+            5, "migrate", "app:dev", "exited", exit_code=1, started=NOW - 130 * SECOND, finished=NOW - 120 * SECOND
+        ),
         container(6, "cache", "redis:7", "paused", ports=(PortBinding(6379, "tcp", "", 6379),)),
-        container(7, "done", "busybox:latest", "exited", exit_code=0, started=NOW - 7300 * SECOND,
-                  finished=NOW - 7200 * SECOND),
+        container(
+            7,
+            "done",
+            "busybox:latest",
+            "exited",
+            exit_code=0,
+            started=NOW - 7300 * SECOND,
+            finished=NOW - 7200 * SECOND,
+        ),
     ]
 
 
 def sample_images() -> list[Image]:
-    rows = [("nginx:1.27", 187, 1), ("postgres:16", 432, 1), ("app:dev", 243, 3), ("redis:7", 117, 1),
-            ("busybox:latest", 4, 1), ("", 88, 0)]
+    rows = [
+        ("nginx:1.27", 187, 1),
+        ("postgres:16", 432, 1),
+        ("app:dev", 243, 3),
+        ("redis:7", 117, 1),
+        ("busybox:latest", 4, 1),
+        ("", 88, 0),
+    ]
     return [
-        Image("sha256:" + identity(200 + at), (name,) if name else (), (), NOW - (at + 2) * 86400 * SECOND,
-              size * 1_000_000, {}, users)
+        Image(
+            "sha256:" + identity(200 + at),
+            (name,) if name else (),
+            (),
+            NOW - (at + 2) * 86400 * SECOND,
+            size * 1_000_000,
+            {},
+            users,
+        )
         for at, (name, size, users) in enumerate(rows)
     ]
 
@@ -91,13 +135,25 @@ class Engine:
         self.before: dict[str, Callable[[], None]] = {}
         self.rows = {} if empty else {row.id: row for row in sample_containers()}
         self.image_rows = [] if empty else sample_images()
-        self.volume_rows = [] if empty else [
-            Volume("pgdata", "local", "/v/pgdata", NOW - 9 * 86400 * SECOND, users=("db",), size=640_000_000),
-            Volume("shared", "local", "/v/shared", NOW - 2 * 86400 * SECOND, size=172_000_000),
-        ]
+        self.volume_rows = (
+            []
+            if empty
+            else [
+                Volume("pgdata", "local", "/v/pgdata", NOW - 9 * 86400 * SECOND, users=("db",), size=640_000_000),
+                Volume("shared", "local", "/v/shared", NOW - 2 * 86400 * SECOND, size=172_000_000),
+            ]
+        )
         self.network_rows = [
-            Network(identity(90), "bridge", "bridge", "10.88.0.0/16", "10.88.0.1", "tuidock0", NOW - 86400 * SECOND,
-                    members=() if empty else (("web", "10.88.0.7"), ("db", "10.88.0.3"))),
+            Network(
+                identity(90),
+                "bridge",
+                "bridge",
+                "10.88.0.0/16",
+                "10.88.0.1",
+                "tuidock0",
+                NOW - 86400 * SECOND,
+                members=() if empty else (("web", "10.88.0.7"), ("db", "10.88.0.3")),
+            ),
             Network(identity(91), "host", "host", "", "", "", NOW - 86400 * SECOND),
             Network(identity(92), "none", "null", "", "", "", NOW - 86400 * SECOND),
         ]
@@ -170,8 +226,9 @@ class Engine:
                     raise PortTaken(f"Port {host} is taken by container {taken[0]}; choose another one.")
                 ports.append(PortBinding(int(port), protocol, binding.get("HostIp", ""), host))
         image = request.config.get("Image", "")
-        row = container(number, request.name or f"quiet_otter{number}", image, "created", ports=tuple(ports),
-                        created=NOW)
+        row = container(
+            number, request.name or f"quiet_otter{number}", image, "created", ports=tuple(ports), created=NOW
+        )
         self.put(row, "create")
         return row.id
 
@@ -214,13 +271,27 @@ class Engine:
     def inspect_container(self, ref: str, size: bool = False) -> dict[str, Any]:
         self._enter("inspect_container", ref)
         row = self._find(ref)
-        steps = [("image", 300_000), ("container", 600_000), ("layer", 900_000), ("bridge", 1_800_000),
-                 ("address", 100_000), ("process", 2_400_000)]
+        steps = [
+            ("image", 300_000),
+            ("container", 600_000),
+            ("layer", 900_000),
+            ("bridge", 1_800_000),
+            ("address", 100_000),
+            ("process", 2_400_000),
+        ]
         return {
-            "Id": row.id, "Name": "/" + row.name, "Created": "2026-11-24T07:00:00Z",
+            "Id": row.id,
+            "Name": "/" + row.name,
+            "Created": "2026-11-24T07:00:00Z",
             "State": {"Status": row.status, "Pid": row.pid, "ExitCode": row.exit_code or 0},
-            "Config": {"Image": row.image, "Env": ["PATH=/usr/bin:/bin", "MODE=prod"], "Cmd": ["nginx"],
-                       "Labels": dict(row.labels), "User": "", "WorkingDir": "/"},
+            "Config": {
+                "Image": row.image,
+                "Env": ["PATH=/usr/bin:/bin", "MODE=prod"],
+                "Cmd": ["nginx"],
+                "Labels": dict(row.labels),
+                "User": "",
+                "WorkingDir": "/",
+            },
             "HostConfig": {"Memory": 0, "RestartPolicy": {"Name": row.restart_policy}},
             "Timeline": [{"Name": name, "DurationNs": duration} for name, duration in steps],
         }
@@ -228,9 +299,13 @@ class Engine:
     def top(self, ref: str, ps_args: Sequence[str] = ()) -> ProcessTable:
         self._enter("top", ref)
         self._find(ref)
-        return ProcessTable(("UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"),
-                            (("root", "1001", "1", "0", "07:30", "?", "00:00:01", "nginx: master"),
-                             ("33", "1017", "1001", "0", "07:30", "?", "00:00:00", "nginx: worker")))
+        return ProcessTable(
+            ("UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"),
+            (
+                ("root", "1001", "1", "0", "07:30", "?", "00:00:01", "nginx: master"),
+                ("33", "1017", "1001", "0", "07:30", "?", "00:00:00", "nginx: worker"),
+            ),
+        )
 
     def log_directory(self, ref: str) -> str:
         self._enter("log_directory", ref)
@@ -254,8 +329,22 @@ class Engine:
             if row is not None and row.status in ("running", "paused"):
                 number = row.id[0:2]
                 value = int(number, 16)
-                found.append(Stats(row.id, NOW, value * 1.3, 0, value * 12_000_000, 0, value, 0, value * 1000,
-                                   value * 500, value * 100, 0))
+                found.append(
+                    Stats(
+                        row.id,
+                        NOW,
+                        value * 1.3,
+                        0,
+                        value * 12_000_000,
+                        0,
+                        value,
+                        0,
+                        value * 1000,
+                        value * 500,
+                        value * 100,
+                        0,
+                    )
+                )
         return found
 
     def prune_containers(self, *args: Any, **values: Any) -> tuple[list[str], int]:
@@ -287,9 +376,14 @@ class Engine:
         self._enter("history", ref)
         row = self.image(ref)
         return [
-            {"Id": row.id, "Created": row.created // SECOND, "CreatedBy": "CMD [\"app\"]", "Size": 0, "Comment": ""},
-            {"Id": "<missing>", "Created": row.created // SECOND, "CreatedBy": "ADD rootfs.tar /", "Size": row.size,
-             "Comment": ""},
+            {"Id": row.id, "Created": row.created // SECOND, "CreatedBy": 'CMD ["app"]', "Size": 0, "Comment": ""},
+            {
+                "Id": "<missing>",
+                "Created": row.created // SECOND,
+                "CreatedBy": "ADD rootfs.tar /",
+                "Size": row.size,
+                "Comment": "",
+            },
         ]
 
     def pull(self, ref: str) -> Iterator[Progress]:
@@ -357,8 +451,9 @@ class Engine:
 
     # -- system -----------------------------------------------------------------------------------------------
 
-    def events(self, *, since: int = 0, until: int = 0, follow: bool = True,
-               stop: threading.Event | None = None) -> Iterator[list[Event]]:
+    def events(
+        self, *, since: int = 0, until: int = 0, follow: bool = True, stop: threading.Event | None = None
+    ) -> Iterator[list[Event]]:
         seen = 0
         while not (stop is not None and stop.is_set()):
             with self._condition:

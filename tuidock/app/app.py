@@ -115,8 +115,11 @@ class TuidockApp(App[int]):
         """Colours that the app uses beside those of Textual."""
         theme = self.current_theme
         if theme.ansi or "ansi" in f"{theme.foreground}{theme.background}":
-            return {"tuidock-muted": "ansi_bright_black", "tuidock-faint": "ansi_bright_black",
-                    "tuidock-rule": "ansi_bright_black"}
+            return {
+                "tuidock-muted": "ansi_bright_black",
+                "tuidock-faint": "ansi_bright_black",
+                "tuidock-rule": "ansi_bright_black",
+            }
         foreground = Color.parse(theme.foreground or ("#e0e0e0" if theme.dark else "#1f1f1f"))
         background = Color.parse(theme.background or ("#121212" if theme.dark else "#e0e0e0"))
         return {
@@ -181,11 +184,18 @@ class TuidockApp(App[int]):
             self.leave()
             return
         titles = [clean(job.title) for job in self.model.jobs.values()]
-        self.confirm("Quit while this goes on?", [*titles, "It would be given up. Containers go on."], "quit", self.leave)
+        self.confirm(
+            "Quit while this goes on?", [*titles, "It would be given up. Containers go on."], "quit", self.leave
+        )
 
     def leave(self) -> None:
         self.engine_workers.stop()
         self.exit(0)
+
+    async def on_event(self, event: events.Event) -> None:
+        if event.__class__.__name__ in ("Key", "Click", "MouseScrollDown", "MouseScrollUp"):
+            self.engine_workers.touched()
+        await super().on_event(event)
 
     async def _on_key(self, event: events.Key) -> None:
         """The line at the foot gets what was typed behind the key that opened it."""
@@ -328,7 +338,9 @@ class TuidockApp(App[int]):
         switch = getattr(driver, "_enable_mouse_support" if self._mouse_on else "_disable_mouse_support", None)
         if switch is not None:
             switch()
-        self.say("The mouse belongs to tuidock." if self._mouse_on else "The mouse belongs to the terminal: select as usual.")
+        self.say(
+            "The mouse belongs to tuidock." if self._mouse_on else "The mouse belongs to the terminal: select as usual."
+        )
 
     def use_keymap(self, preset: str) -> None:
         for problem in self._set_keymap(preset):

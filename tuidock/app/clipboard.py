@@ -15,7 +15,10 @@ def sequence(text: str, environ: Mapping[str, str]) -> tuple[str, str]:
     if not text:
         return "", "There is nothing to copy."
     if len(encoded) > MOST:
-        return "", f"{len(encoded)} bytes are too many for a terminal's clipboard (at most {MOST}); save to a file instead."
+        return (
+            "",
+            f"{len(encoded)} bytes are too many for a terminal's clipboard (at most {MOST}); save to a file instead.",
+        )
     plain = f"\x1b]52;c;{encoded}\x07"
     if environ.get("TMUX"):
         return "\x1bPtmux;" + plain.replace("\x1b", "\x1b\x1b") + "\x1b\\", ""

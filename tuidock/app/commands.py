@@ -24,10 +24,29 @@ if TYPE_CHECKING:
 
 #: Other words for the same command.
 SYNONYMS = {
-    "ps": "containers", "c": "containers", "container": "containers", "i": "images", "image": "images",
-    "v": "volumes", "volume": "volumes", "net": "networks", "network": "networks", "q": "quit", "q!": "quit",
-    "exit": "quit", "rmi": "rm", "remove": "rm", "delete": "rm", "sh": "exec", "shell": "exec", "log": "logs", "?": "help",
-    "h": "help", "keymap": "keys", "r": "refresh", "f": "filter",
+    "ps": "containers",
+    "c": "containers",
+    "container": "containers",
+    "i": "images",
+    "image": "images",
+    "v": "volumes",
+    "volume": "volumes",
+    "net": "networks",
+    "network": "networks",
+    "q": "quit",
+    "q!": "quit",
+    "exit": "quit",
+    "rmi": "rm",
+    "remove": "rm",
+    "delete": "rm",
+    "sh": "exec",
+    "shell": "exec",
+    "log": "logs",
+    "?": "help",
+    "h": "help",
+    "keymap": "keys",
+    "r": "refresh",
+    "f": "filter",
 }
 
 
@@ -75,7 +94,9 @@ def execute(screen: MainScreen, text: str) -> None:
         import difflib
 
         near = difflib.get_close_matches(word, [*BY_COMMAND, *SYNONYMS], 1)
-        app.say(f"There is no command {word}" + (f"; did you mean {near[0]}?" if near else "; ? lists them."), "warning")
+        app.say(
+            f"There is no command {word}" + (f"; did you mean {near[0]}?" if near else "; ? lists them."), "warning"
+        )
         return
     if action.changes and app.read_only:
         app.say("This session is read-only, so nothing may be changed.", "warning")
@@ -171,7 +192,9 @@ def _theme(screen: MainScreen, arguments: list[str]) -> None:
     if arguments[0] in app.available_themes:
         app.theme = arguments[0]
     else:
-        app.say(f"There is no theme {clean(arguments[0])}; there are {', '.join(sorted(app.available_themes))}.", "warning")
+        app.say(
+            f"There is no theme {clean(arguments[0])}; there are {', '.join(sorted(app.available_themes))}.", "warning"
+        )
 
 
 def _keys(screen: MainScreen, arguments: list[str]) -> None:

@@ -29,8 +29,15 @@ EMPTY = {
 EMPTY_READ_ONLY = {kind: text.split(".")[0] + "." for kind, text in EMPTY.items()}
 
 TABS: dict[str, tuple[tuple[str, str], ...]] = {
-    CONTAINERS: (("logs", "Logs"), ("stats", "Stats"), ("ports", "Ports"), ("inspect", "Inspect"), ("env", "Env"),
-                 ("top", "Top"), ("timeline", "Timeline")),
+    CONTAINERS: (
+        ("logs", "Logs"),
+        ("stats", "Stats"),
+        ("ports", "Ports"),
+        ("inspect", "Inspect"),
+        ("env", "Env"),
+        ("top", "Top"),
+        ("timeline", "Timeline"),
+    ),
     IMAGES: (("layers", "Layers"), ("inspect", "Inspect")),
     VOLUMES: (("users", "Users"), ("inspect", "Inspect")),
     NETWORKS: (("users", "Members"), ("inspect", "Inspect")),
@@ -67,7 +74,8 @@ def columns(kind: str, lines: Sequence[Line] = ()) -> Sequence[Column]:
     }[kind]
     return tuple(
         column._replace(want=min(_WHOLE[column.key], max((len(each.cell(at).text) for each in lines), default=0)))
-        if column.key in _WHOLE else column
+        if column.key in _WHOLE
+        else column
         for at, column in enumerate(found)
     )
 
@@ -88,8 +96,14 @@ def fields(row: Row) -> Fields:
     if isinstance(row, Container):
         ports = " ".join(str(port) for port in row.ports)
         named = {
-            "name": row.name, "id": row.id, "image": row.image, "state": row.status, "health": row.health,
-            "port": ports, "command": row.command, "network": " ".join(each.network for each in row.networks),
+            "name": row.name,
+            "id": row.id,
+            "image": row.image,
+            "state": row.status,
+            "health": row.health,
+            "port": ports,
+            "command": row.command,
+            "network": " ".join(each.network for each in row.networks),
             "volume": " ".join(each.name or each.source for each in row.mounts),
         }
         text = f"{row.name} {row.image} {row.status} {row.health} {ports} {row.id[:12]}"
@@ -120,7 +134,8 @@ def title(kind: str, model: ViewModel, visible: int) -> str:
     text = f"{DIGITS[kind]} {TITLES[kind]} {count}"
     if kind in (IMAGES, VOLUMES):
         sizes = [
-            size for row in rows.values()
+            size
+            for row in rows.values()
             if (size := model.volume_size(row) if isinstance(row, Volume) else getattr(row, "size", -1)) >= 0
         ]
         if sizes:

@@ -67,8 +67,11 @@ def _left(model: ViewModel, ascii: bool) -> Spans:
     counts = model.counts()
     if counts:
         failed = sum(1 for row in model.containers().values() if shown.failed(row))
-        words = [f"{counts[status]} {shown.GLYPHS[status][ascii]}" for status in ("running", "paused", "restarting")
-                 if counts.get(status)]
+        words = [
+            f"{counts[status]} {shown.GLYPHS[status][ascii]}"
+            for status in ("running", "paused", "restarting")
+            if counts.get(status)
+        ]
         idle = sum(counts.get(status, 0) for status in ("exited", "created", "dead")) - failed
         if idle:
             words.append(f"{idle} {shown.GLYPHS['exited'][ascii]}")
@@ -134,8 +137,10 @@ def keys(items: Sequence[Item], width: int) -> tuple[Spans, Places]:
     places: Places = []
     x = 0
     for item in kept:
-        spans += [(item.hint, "accent" if item.enabled else "faint"),
-                  (f" {item.text}  ", "muted" if item.enabled else "faint")]
+        spans += [
+            (item.hint, "accent" if item.enabled else "faint"),
+            (f" {item.text}  ", "muted" if item.enabled else "faint"),
+        ]
         places.append((x, x + length(item) - 2, item.key))
         x += length(item)
     return spans, places

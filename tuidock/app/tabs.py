@@ -23,12 +23,19 @@ LAYER_COLUMNS = (
     Column("size", "SIZE", 6, "right"),
     Column("by", "CREATED BY", 20, grow=1),
 )
-USER_COLUMNS = (Column("name", "CONTAINER", 14, grow=1), Column("state", "STATE", 18, priority=1),
-                Column("where", "WHERE", 18, grow=2))
+USER_COLUMNS = (
+    Column("name", "CONTAINER", 14, grow=1),
+    Column("state", "STATE", 18, priority=1),
+    Column("where", "WHERE", 18, grow=2),
+)
 
 STEP_WORDS = {
-    "image": "image found", "container": "container recorded", "layer": "writable layer", "bridge": "bridge interface",
-    "process": "process started", "network": "network",
+    "image": "image found",
+    "container": "container recorded",
+    "layer": "writable layer",
+    "bridge": "bridge interface",
+    "process": "process started",
+    "network": "network",
 }
 
 
@@ -70,11 +77,22 @@ def port_rows(row: Container) -> list[Line]:
     lines = []
     for each in row.ports:
         host = f"{each.host_ip or 'all addresses'}:{each.host_port or '(when it starts)'}"
-        lines.append(Line(str(each), (host, f"{each.container_port}/{each.protocol}",
-                                      Cell(url(each.host_ip, each.host_port) if each.host_port else "", "accent"))))
+        lines.append(
+            Line(
+                str(each),
+                (
+                    host,
+                    f"{each.container_port}/{each.protocol}",
+                    Cell(url(each.host_ip, each.host_port) if each.host_port else "", "accent"),
+                ),
+            )
+        )
     published = {f"{each.container_port}/{each.protocol}" for each in row.ports}
-    lines += [Line(f"exposed {name}", (Cell("not published", "muted"), name, "")) for name in row.exposed
-              if name not in published]
+    lines += [
+        Line(f"exposed {name}", (Cell("not published", "muted"), name, ""))
+        for name in row.exposed
+        if name not in published
+    ]
     return lines
 
 
@@ -127,8 +145,16 @@ def top_table(table: ProcessTable) -> tuple[Sequence[Column], list[Line]]:
         width = max([len(name), *(min(len(row[at]), 20) for row in table.rows if at < len(row))])
         number = all(row[at].replace(".", "").isdigit() for row in table.rows if at < len(row)) and bool(table.rows)
         wanted = name in ("PID", "UID", "USER")
-        columns.append(Column(name or str(at), name, 16 if last else width, "right" if number and not last else "left",
-                              priority=0 if last or wanted else at + 1, grow=int(last)))
+        columns.append(
+            Column(
+                name or str(at),
+                name,
+                16 if last else width,
+                "right" if number and not last else "left",
+                priority=0 if last or wanted else at + 1,
+                grow=int(last),
+            )
+        )
     pid = titles.index("PID") if "PID" in titles else 0
     rows = [Line(f"{row[pid]} {at}", tuple(row)) for at, row in enumerate(table.rows)]
     return tuple(columns), rows
@@ -164,9 +190,17 @@ def layer_rows(history: Sequence[Mapping[str, Any]], now_ns: int) -> list[Line]:
         size = int(entry.get("Size") or 0)
         created = int(entry.get("Created") or 0)
         by = str(entry.get("CreatedBy") or entry.get("Comment") or "")
-        rows.append(Line(str(at), (Cell(shown.age(now_ns - created * 1_000_000_000) if created else "", "muted"),
-                                   Cell(shown.size(size), "" if size else "muted"), " ".join(by.split())),
-                         (-created, size, by)))
+        rows.append(
+            Line(
+                str(at),
+                (
+                    Cell(shown.age(now_ns - created * 1_000_000_000) if created else "", "muted"),
+                    Cell(shown.size(size), "" if size else "muted"),
+                    " ".join(by.split()),
+                ),
+                (-created, size, by),
+            )
+        )
     return rows
 
 
@@ -177,8 +211,11 @@ def user_table(row: Row, model: ViewModel) -> tuple[Sequence[Column], list[Line]
     if isinstance(row, Volume):
         for name in row.users:
             user = by_name.get(name)
-            places = [f"{mount.destination}{' (read-only)' if mount.read_only else ''}"
-                      for mount in (user.mounts if user else ()) if mount.name == row.name]
+            places = [
+                f"{mount.destination}{' (read-only)' if mount.read_only else ''}"
+                for mount in (user.mounts if user else ())
+                if mount.name == row.name
+            ]
             lines.append(Line(name, (name, _state(user, model), " ".join(places))))
     elif isinstance(row, Network):
         for name, address in row.members:

@@ -99,9 +99,7 @@ def _variables(values: object, name: str) -> tuple[dict[str, str], list[str]]:
     return {str(key): str(value) for key, value in values.items()}, wrong
 
 
-def load_themes(
-    extra_directory: str = "", environ: Mapping[str, str] = os.environ
-) -> tuple[list[Theme], list[str]]:
+def load_themes(extra_directory: str = "", environ: Mapping[str, str] = os.environ) -> tuple[list[Theme], list[str]]:
     """Shipped themes, then one's own (which win by name), and a sentence for each fault."""
     directories = [shipped_directory(), Path(extra_directory) if extra_directory else user_directory(environ)]
     files = [file for directory in directories for file in sorted(directory.glob("*.yaml"))]

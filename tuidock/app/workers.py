@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 SINGLE_READS = 12
 #: Actions on many objects that run at the same time.
 PARALLEL = 8
+#: Seconds without a key after which figures are sampled every two seconds only.
+REST_AFTER = 8.0
 _NO_NEWS = ("exec_", "top", "attach", "detach", "resize", "copy", "export", "archive-path", "extract-to-dir")
 
 
@@ -72,6 +74,8 @@ class Workers:
         self._sampling = threading.Condition()
         self._wanted: tuple[str, ...] = ()
         self._awake = True
+        self._touched = time.monotonic()
+        self.charts = False  # somebody looks at curves, which want a sample each second
         self._job_number = 0
         self._cancelled_jobs: set[int] = set()
         self._began = time.time_ns()
@@ -220,6 +224,10 @@ class Workers:
             self._awake = awake
             self._sampling.notify()
 
+    def touched(self) -> None:
+        """A key was pressed: somebody is there."""
+        self._touched = time.monotonic()
+
     def _sample(self) -> None:
         from tuidock.app.messages import EngineFailed, StatsRead
 
@@ -243,7 +251,8 @@ class Workers:
                 if not failed:
                     self.post(EngineFailed(sentence(error)))
                 failed = True
-            self.stopping.wait(1.0)
+            rests = not self.charts and time.monotonic() - self._touched > REST_AFTER
+            self.stopping.wait(2.0 if rests else 1.0)
 
     # -- questions of the screens -------------------------------------------------------------------------------
 
@@ -315,13 +324,15 @@ class Workers:
             each.join()
         self.post(MovesEnded(verb, done, failed))
 
-    def run(self, request: Any, start: bool, then: Callable[[Container | None], None],
-            failed: Callable[[str], None]) -> None:
+    def run(
+        self, request: Any, start: bool, then: Callable[[Container | None], None], failed: Callable[[str], None]
+    ) -> None:
         """Creates a container and starts it; a missing image is pulled first, as `tuidock run` does."""
         self._thread("tuidock-run", self._run, request, start, then, failed)
 
-    def _run(self, request: Any, start: bool, then: Callable[[Container | None], None],
-             failed: Callable[[str], None]) -> None:
+    def _run(
+        self, request: Any, start: bool, then: Callable[[Container | None], None], failed: Callable[[str], None]
+    ) -> None:
         from tuidock.app.messages import Answered
         from tuidock.engine.errors import NotFound
 

@@ -41,7 +41,9 @@ def walk(sequence: Merged, forwards: bool) -> list[Line]:
 def test_merging_is_sorting_by_time(tmp_path: Path) -> None:
     rng = random.Random(1)
     contents = [
-        b"".join(record(b"%d" % i, second, nano=i) for i, second in enumerate(sorted(rng.randrange(900) for _ in range(200))))
+        b"".join(
+            record(b"%d" % i, second, nano=i) for i, second in enumerate(sorted(rng.randrange(900) for _ in range(200)))
+        )
         for _ in range(4)
     ]
     sequence, notes = merged(tmp_path, contents)

@@ -66,7 +66,9 @@ def test_forwards_backwards_and_whole_agree(write: Write, block: int, seed: int)
     _, reader = opened(write)
     everything = b"".join(segment.read(0, segment.end) for segment in reader.directory.segments)
     # a line may be cut by a rotation anywhere
-    assert [(line.start, line.text) for line in forwards(reader)] == [(starts_of[at], text) for at, text in lines(everything)]
+    assert [(line.start, line.text) for line in forwards(reader)] == [
+        (starts_of[at], text) for at, text in lines(everything)
+    ]
     assert backwards(reader) == forwards(reader)
 
 
@@ -90,7 +92,9 @@ def test_a_scan_counts_and_finds_every_hit(write: Write, block: int, seed: int, 
             scan.step()
     while scan.step():
         pass
-    hits: list[Position] = [(n, start) for n, content in contents.items() for start in starts(content, matcher(content).hits)]
+    hits: list[Position] = [
+        (n, start) for n, content in contents.items() for start in starts(content, matcher(content).hits)
+    ]
     assert scan.total == len(hits)
     found, position = [], reader.first()
     while (hit := scan.at_or_after(position)) is not None:

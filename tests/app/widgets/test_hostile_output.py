@@ -15,7 +15,9 @@ from pathlib import Path
 
 #: What Textual itself sends: CSI of its own kinds, and nothing of OSC, DCS or single control bytes.
 ALLOWED = re.compile(rb"\x1b\[[?>=<]?[0-9;:]*\$?[A-Za-z@`]|\x1b[=>78M]|\r\n|\r")
-OPENING = re.compile(rb"\x1b\]22;[a-z-]+\x07|\x1b\][0-9]+;\?(?:\x07|\x1b\\)|\x1bP\+q[0-9a-f]*\x1b\\|\x1b_G[^\x1b]*\x1b\\")
+OPENING = re.compile(
+    rb"\x1b\]22;[a-z-]+\x07|\x1b\][0-9]+;\?(?:\x07|\x1b\\)|\x1bP\+q[0-9a-f]*\x1b\\|\x1b_G[^\x1b]*\x1b\\"
+)
 
 
 def run_on_a_pty(directory: Path) -> bytes:

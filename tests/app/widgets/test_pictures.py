@@ -48,10 +48,12 @@ class PictureApp(App[None]):
     def fill_table(self) -> None:
         table = self.query_one(LineTable)
         styles = ("good", "warn", "bad", "muted", "accent")
-        table.set_rows([
-            Row(f"web-{i}", (f"web-{i}", Cell(f"{i * 7}.5%", styles[i % 5]), "nginx"), (f"web-{i:02}", i, "nginx"))
-            for i in range(30)
-        ])
+        table.set_rows(
+            [
+                Row(f"web-{i}", (f"web-{i}", Cell(f"{i * 7}.5%", styles[i % 5]), "nginx"), (f"web-{i:02}", i, "nginx"))
+                for i in range(30)
+            ]
+        )
         table.set_filter("-1", hide=False)
         table.move_cursor("web-4")
         table.toggle_mark("web-2")
@@ -138,5 +140,7 @@ async def test_lines_that_are_selected_are_reversed_without_colours(picture: Cal
         await pilot.press("escape", "v", "k")
         view = app.query_one(LogView)
         rows = [view.render_line(y) for y in range(24)]
-        reversed_rows = [row for row in rows if any(one.style and one.style.reverse and one.text.strip() for one in row)]
+        reversed_rows = [
+            row for row in rows if any(one.style and one.style.reverse and one.text.strip() for one in row)
+        ]
         assert len(reversed_rows) >= 2

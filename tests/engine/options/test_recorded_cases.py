@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engine.options.recorded import case_parameters, load_cases
 
+from tests.engine.options.recorded import case_parameters, load_cases
 from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.options import devices, env_file, flags, mounts, networks, ports, run, values, volumes
 from tuidock.engine.options.run_flags import RUN_FLAGS

@@ -38,7 +38,9 @@ class Actions(Changes, Views, Terminal):
         situation = self.screen.situation
         if rows is not None:
             row = rows[0] if len(rows) == 1 else None
-            situation = situation._replace(kind=kind or situation.kind, row=row, marked=len(rows) if len(rows) > 1 else 0)
+            situation = situation._replace(
+                kind=kind or situation.kind, row=row, marked=len(rows) if len(rows) > 1 else 0
+            )
         if action.changes and self.app.read_only:
             self.app.say("This session is read-only, so nothing may be changed.", "warning")
             return

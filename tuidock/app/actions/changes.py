@@ -67,12 +67,22 @@ class Changes:
 
     def container_stop(self, rows: list[Row]) -> None:
         alive = with_status(rows, *ALIVE)
-        self._ask_then("stop", f"Stop {named(alive, CONTAINERS)}?", alive, "stop",
-                       lambda: self._move("stopped", alive, lambda engine, ref: engine.stop(ref)))
+        self._ask_then(
+            "stop",
+            f"Stop {named(alive, CONTAINERS)}?",
+            alive,
+            "stop",
+            lambda: self._move("stopped", alive, lambda engine, ref: engine.stop(ref)),
+        )
 
     def container_restart(self, rows: list[Row]) -> None:
-        self._ask_then("restart", f"Restart {named(rows, CONTAINERS)}?", rows, "restart",
-                       lambda: self._move("restarted", rows, lambda engine, ref: engine.restart(ref)))
+        self._ask_then(
+            "restart",
+            f"Restart {named(rows, CONTAINERS)}?",
+            rows,
+            "restart",
+            lambda: self._move("restarted", rows, lambda engine, ref: engine.restart(ref)),
+        )
 
     def container_pause(self, rows: list[Row]) -> None:
         running = with_status(rows, "running")
@@ -93,9 +103,12 @@ class Changes:
         if self.app.config.confirm == "never":
             call()
             return
-        self.app.confirm(f"Kill {named(alive, CONTAINERS)}?",
-                         [*(listed(alive) if len(alive) > 1 else []), "SIGKILL leaves no time to write anything."],
-                         "kill", call)
+        self.app.confirm(
+            f"Kill {named(alive, CONTAINERS)}?",
+            [*(listed(alive) if len(alive) > 1 else []), "SIGKILL leaves no time to write anything."],
+            "kill",
+            call,
+        )
 
     def container_rename(self, rows: list[Row]) -> None:
         from tuidock.app.screens.ask import AskScreen, Question
@@ -106,8 +119,10 @@ class Changes:
             if values:
                 self.rename(row, values[0])
 
-        self.app.push_screen(AskScreen(f"Rename {clean(row_name(row))}", [Question("New name", clean(row_name(row)))],
-                                       yes="rename"), renamed)
+        self.app.push_screen(
+            AskScreen(f"Rename {clean(row_name(row))}", [Question("New name", clean(row_name(row)))], yes="rename"),
+            renamed,
+        )
 
     def rename(self, row: Row, name: str) -> None:
         self._move("renamed", [row], lambda engine, ref: engine.rename(ref, name))
@@ -136,8 +151,10 @@ class Changes:
                 lines.append(f"It is {rows[0].status}; its writable layer and its logs go with it.")
             elif alive:
                 lines.append(f"{len(alive)} of them still run.")
-            choices = [Choice("f", "force: stop what runs (SIGKILL)", force),
-                       Choice("v", "remove its anonymous volumes, too")]
+            choices = [
+                Choice("f", "force: stop what runs (SIGKILL)", force),
+                Choice("v", "remove its anonymous volumes, too"),
+            ]
         elif kind == IMAGES:
             used = [row for row in rows if isinstance(row, Image) and row.containers]
             if used:
@@ -151,7 +168,11 @@ class Changes:
 
         def refuse(ticked: frozenset[str]) -> str:
             if kind == CONTAINERS and alive and "f" not in ticked:
-                who = f"{clean(row_name(alive[0]))} is {alive[0].status}" if len(alive) == 1 else f"{len(alive)} still run"  # type: ignore[union-attr]
+                who = (
+                    f"{clean(row_name(alive[0]))} is {alive[0].status}"
+                    if len(alive) == 1
+                    else f"{len(alive)} still run"
+                )  # type: ignore[union-attr]
                 return f"{who}: press f to remove by force, or stop it first."
             return ""
 
@@ -170,8 +191,16 @@ class Changes:
         verb = "Force remove" if force else "Remove"
         noun = NOUNS[kind] if len(rows) == 1 else ""
         self.app.push_screen(
-            ConfirmScreen(f"{verb} {noun} {named(rows, kind)}?".replace("  ", " "), lines, yes="remove", choices=choices,
-                          expect=expect, refuse=refuse), removed)
+            ConfirmScreen(
+                f"{verb} {noun} {named(rows, kind)}?".replace("  ", " "),
+                lines,
+                yes="remove",
+                choices=choices,
+                expect=expect,
+                refuse=refuse,
+            ),
+            removed,
+        )
 
     @staticmethod
     def _removal_targets(kind: str, rows: list[Row], force: bool) -> list[tuple[str, str]]:
@@ -195,9 +224,14 @@ class Changes:
                 self.pull(values[0])
 
         self.app.push_screen(
-            AskScreen("Pull an image", [Question("Reference", "host/base", known=("host/base",))], yes="pull",
-                      note="host/base is a small image made from this machine's own programs, without any network."),
-            chosen)
+            AskScreen(
+                "Pull an image",
+                [Question("Reference", "host/base", known=("host/base",))],
+                yes="pull",
+                note="host/base is a small image made from this machine's own programs, without any network.",
+            ),
+            chosen,
+        )
 
     def pull(self, reference: str) -> None:
         self.app.engine_workers.job(f"pull {reference}", lambda engine: engine.pull(reference))
@@ -211,8 +245,9 @@ class Changes:
             if values:
                 self.tag(row_id(row), values[0])
 
-        self.app.push_screen(AskScreen(f"Tag {clean(row_name(row))}", [Question("New name", "", "name:tag")], yes="tag"),
-                             chosen)
+        self.app.push_screen(
+            AskScreen(f"Tag {clean(row_name(row))}", [Question("New name", "", "name:tag")], yes="tag"), chosen
+        )
 
     def tag(self, source: str, target: str) -> None:
         self.app.engine_workers.move("tagged", [(source, clean(target))], lambda engine, ref: engine.tag(ref, target))
@@ -225,14 +260,16 @@ class Changes:
                 if values is not None:
                     self.create_volume(values[0])
 
-            self.app.push_screen(AskScreen("Create a volume", [Question("Name", "", "empty: a random one", False)],
-                                           yes="create"), chosen)
+            self.app.push_screen(
+                AskScreen("Create a volume", [Question("Name", "", "empty: a random one", False)], yes="create"), chosen
+            )
         else:
             self.container_run()
 
     def create_volume(self, name: str) -> None:
-        self.app.engine_workers.move("created", [(name, clean(name) or "a volume")],
-                              lambda engine, ref: engine.create_volume(ref))
+        self.app.engine_workers.move(
+            "created", [(name, clean(name) or "a volume")], lambda engine, ref: engine.create_volume(ref)
+        )
 
     def container_run(self, image: str = "") -> None:
         from tuidock.app.screens.run_form import RunForm
@@ -248,8 +285,12 @@ class Changes:
         from tuidock.engine.options.run import parse_run
 
         command = parse_run(argv, verb="run" if start else "create")
-        self.app.engine_workers.run(command.request, start, lambda row: self.app.said("started" if start else "created", row),
-                             lambda text: self.app.say(text, "error"))
+        self.app.engine_workers.run(
+            command.request,
+            start,
+            lambda row: self.app.said("started" if start else "created", row),
+            lambda text: self.app.say(text, "error"),
+        )
 
     # -- many at once ---------------------------------------------------------------------------------------------
 
@@ -262,9 +303,13 @@ class Changes:
         model = self.app.model
         choices: list[Choice] = []
         if marked and kind == CONTAINERS:
-            for label, verb in (("start", self.container_start), ("stop", self.container_stop),
-                                ("restart", self.container_restart), ("pause", self.container_pause),
-                                ("kill", self.container_kill)):
+            for label, verb in (
+                ("start", self.container_start),
+                ("stop", self.container_stop),
+                ("restart", self.container_restart),
+                ("pause", self.container_pause),
+                ("kill", self.container_kill),
+            ):
                 choices.append(Choice(f"{label} the {len(marked)} marked", (verb, marked)))
         if marked and kind != NETWORKS:
             choices.append(Choice(f"remove the {len(marked)} marked", (self.row_remove, marked)))
@@ -280,7 +325,9 @@ class Changes:
             choices.append(Choice(f"remove {len(unused)} unused", (self.row_remove, unused), "no container has them"))
         elif kind == VOLUMES:
             free = [row for row in rows if isinstance(row, Volume) and not row.users]
-            choices.append(Choice(f"remove {len(free)} without users", (self.row_remove, free), "their content is lost"))
+            choices.append(
+                Choice(f"remove {len(free)} without users", (self.row_remove, free), "their content is lost")
+            )
         choices = [choice for choice in choices if choice.value[1]]
         if not choices:
             self.app.say("There is nothing to act on: space marks rows.", "warning")

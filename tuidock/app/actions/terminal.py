@@ -56,9 +56,17 @@ class Terminal:
 
         assert isinstance(row, Container)
         self.app.push_screen(
-            AskScreen(f"Execute in {clean(row.name)}",
-                      [Question("Command", "sh"), Question("User", "", "the container's own", False),
-                       Question("Directory", "", "the container's own", False)], yes="execute"), chosen)
+            AskScreen(
+                f"Execute in {clean(row.name)}",
+                [
+                    Question("Command", "sh"),
+                    Question("User", "", "the container's own", False),
+                    Question("Directory", "", "the container's own", False),
+                ],
+                yes="execute",
+            ),
+            chosen,
+        )
 
     def container_attach(self, rows: list[Row]) -> None:
         row = rows[0]

@@ -100,9 +100,17 @@ class Views:
         def cancelled() -> None:
             pane.set_filter_text(before)
 
-        screen.open_prompt(PromptLine("/", lambda text: self.set_filter(text), value=before, cancelled=cancelled,
-                                      changed=pane.set_filter_text, past=self.app.filters,
-                                      note=f"re !re -f fuzzy -l label=v {names}"))
+        screen.open_prompt(
+            PromptLine(
+                "/",
+                lambda text: self.set_filter(text),
+                value=before,
+                cancelled=cancelled,
+                changed=pane.set_filter_text,
+                past=self.app.filters,
+                note=f"re !re -f fuzzy -l label=v {names}",
+            )
+        )
 
     def set_filter(self, text: str) -> None:
         note = self.screen.pane().set_filter_text(text)
@@ -174,8 +182,12 @@ class Views:
 
             self.app.push_screen(LogsScreen(list(zip(chosen, directories, strict=True))))
 
-        self.app.engine_workers.ask("logs", lambda engine: [engine.log_directory(row.id) for row in chosen], show,
-                             lambda text: self.app.say(text, "error"))
+        self.app.engine_workers.ask(
+            "logs",
+            lambda engine: [engine.log_directory(row.id) for row in chosen],
+            show,
+            lambda text: self.app.say(text, "error"),
+        )
 
     def detail_selected(self, table: LineTable, key: str) -> None:
         """Enter on a line of a table in the details."""
@@ -203,8 +215,9 @@ class Views:
         if len(rows) > 1:
             choices = [Choice("names", " ".join(row_name(row) for row in rows), f"{len(rows)} marked")]
         else:
-            choices = [Choice(what, text, text if len(text) < 60 else text[:59] + "…")
-                       for what, text in panes.copies(rows[0])]
+            choices = [
+                Choice(what, text, text if len(text) < 60 else text[:59] + "…") for what, text in panes.copies(rows[0])
+            ]
 
         def chosen(text: Any) -> None:
             if text is not None:
@@ -230,9 +243,12 @@ class Views:
         elif len(ports) == 1:
             self.open_port(ports[0])
         else:
-            choices = [Choice(panes.url(port.host_ip, port.host_port), port, f"→ {port.container_port}") for port in ports]
-            self.app.push_screen(PickerScreen("Which port?", choices),
-                                 lambda port: self.open_port(port) if port is not None else None)
+            choices = [
+                Choice(panes.url(port.host_ip, port.host_port), port, f"→ {port.container_port}") for port in ports
+            ]
+            self.app.push_screen(
+                PickerScreen("Which port?", choices), lambda port: self.open_port(port) if port is not None else None
+            )
 
     def open_port(self, port: PortBinding) -> None:
         """Opens the address where there is a browser; over SSH copies the line that brings the port to one."""
@@ -258,9 +274,15 @@ class Views:
         from tuidock.app.commands import complete, execute
         from tuidock.app.screens.prompt import PromptLine
 
-        self.screen.open_prompt(PromptLine(":", lambda text: execute(self.screen, text), past=self.app.commands_typed,
-                                           completer=lambda text: complete(self.app.model, text),
-                                           note="tab completes"))
+        self.screen.open_prompt(
+            PromptLine(
+                ":",
+                lambda text: execute(self.screen, text),
+                past=self.app.commands_typed,
+                completer=lambda text: complete(self.app.model, text),
+                note="tab completes",
+            )
+        )
 
     def app_palette(self) -> None:
         self.app.action_command_palette()
@@ -279,15 +301,21 @@ class Views:
             if name:
                 self.app.theme = name
 
-        self.app.push_screen(PickerScreen("Theme", [Choice(name, name, "now" if name == self.app.theme else "")
-                                                    for name in names], narrow=True), chosen)
+        self.app.push_screen(
+            PickerScreen(
+                "Theme", [Choice(name, name, "now" if name == self.app.theme else "") for name in names], narrow=True
+            ),
+            chosen,
+        )
 
     def app_keys(self) -> None:
         from tuidock.app.bindings import PRESETS
         from tuidock.app.screens.picker import Choice, PickerScreen
 
-        self.app.push_screen(PickerScreen("Keymap", [Choice(name, name) for name in PRESETS]),
-                             lambda name: self.app.use_keymap(name) if name else None)
+        self.app.push_screen(
+            PickerScreen("Keymap", [Choice(name, name) for name in PRESETS]),
+            lambda name: self.app.use_keymap(name) if name else None,
+        )
 
     def app_jobs(self) -> None:
         from tuidock.app.screens.picker import Choice, PickerScreen

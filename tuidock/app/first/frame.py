@@ -67,8 +67,9 @@ def draw(model: ViewModel, width: int, height: int, colours: Colours, look: Look
         current = kind == CONTAINERS
         line, name = ("━", "current") if current else ("─", "other")
         title = f" {panes.title(kind, model, len(model.rows[kind]))} "
-        canvas.put(0, y, [(line, f"{name}-rule"), (title, f"{name}-title"),
-                          (line * (left - 1 - len(title)), f"{name}-rule")])
+        canvas.put(
+            0, y, [(line, f"{name}-rule"), (title, f"{name}-title"), (line * (left - 1 - len(title)), f"{name}-rule")]
+        )
         _list(canvas, model, kind, look, 0, y + 1, left - 1, heights[kind] - 1, header=current)
         y += heights[kind]
     for y in range(1, height - 1):
@@ -118,9 +119,7 @@ def _scroll_bar(canvas: Canvas, x: int, y: int, height: int, length: int) -> Non
             canvas.put(x, y + at, [(" ", "track")])
 
 
-def _row(
-    line: Row, look: Look, placed: list[Placed], width: int, cursor: bool, ellipsis: str
-) -> list[tuple[str, str]]:
+def _row(line: Row, look: Look, placed: list[Placed], width: int, cursor: bool, ellipsis: str) -> list[tuple[str, str]]:
     over = "cursor" if cursor else ""
     bar = (">" if look.ascii else "▌") if cursor else " "
     pieces = [(f"{bar} ", f"gutter-{over}/{line.style}")]
@@ -131,5 +130,3 @@ def _row(
         if each.x + each.width < width:
             pieces.append((" ", f"row-{over}/{line.style}/"))
     return pieces
-
-

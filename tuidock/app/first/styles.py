@@ -62,8 +62,9 @@ def load(theme: str, width: int, environ: Mapping[str, str] = os.environ) -> dic
         return None
 
 
-def save(theme: str, width: int, colours: Mapping[str, str], files: list[str],
-         environ: Mapping[str, str] = os.environ) -> None:
+def save(
+    theme: str, width: int, colours: Mapping[str, str], files: list[str], environ: Mapping[str, str] = os.environ
+) -> None:
     """Keeps the colours for the next start; nothing is written when they are kept already."""
     path = cache_path(environ)
     value: dict[str, Any] = {

@@ -130,7 +130,7 @@ class Session:
         return inverted(query) if inverse else query.find
 
     def set_filter(self, text: str) -> None:
-        """"" shows everything, "re" what matches, "!re" what does not. Raises QueryError."""
+        """ "" shows everything, "re" what matches, "!re" what does not. Raises QueryError."""
         inverse = text.startswith("!")
         wanted = text[1:] if inverse else text
         self._filter = (Query(wanted), inverse) if wanted else None

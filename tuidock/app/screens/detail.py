@@ -55,6 +55,7 @@ class Detail(Vertical):
         self._delay: Timer | None = None
         self._row_seen: Row | None = None
         self._ticks = 0
+        self._note = ""
         self.log_state = ""
         self.value: Any = None  # what the inspect tab shows, to copy from
 
@@ -116,7 +117,9 @@ class Detail(Vertical):
         line.set_items([Item(name, label) for name, label in panes.TABS[self.kind]])
         row = self.row
         name = clean(row_name(row)) if row is not None else ""
-        line.set_active(self.tab, f"{name} · {self.log_state}" if name and self.tab == "logs" and self.log_state else name)
+        line.set_active(
+            self.tab, f"{name} · {self.log_state}" if name and self.tab == "logs" and self.log_state else name
+        )
 
     def on_log_view_state_changed(self, event: Any) -> None:
         """Beside the tabs: whether the log is followed, and how long it is."""
@@ -168,9 +171,12 @@ class Detail(Vertical):
 
     def say(self, text: str) -> None:
         """A sentence in the place of the view."""
-        note = self.query_one("#detail-note", Static)
-        note.update(text)
-        note.display = bool(text)
+        if text != self._note:
+            # Setting it lays out the whole screen again, even when it says nothing as before.
+            self._note = text
+            note = self.query_one("#detail-note", Static)
+            note.update(text)
+            note.display = bool(text)
         if text and (view := self.view) is not None:
             view.display = False
 
@@ -257,12 +263,17 @@ class Detail(Vertical):
 
     def _fill_ports(self, row: Row) -> None:
         assert isinstance(row, Container)
-        self._table(tabs.PORT_COLUMNS, tabs.port_rows(row),
-                    "No published ports; `-p 8080:80` when it is created publishes one.")
+        self._table(
+            tabs.PORT_COLUMNS, tabs.port_rows(row), "No published ports; `-p 8080:80` when it is created publishes one."
+        )
 
     def _fill_inspect(self, row: Row) -> None:
-        method = {"containers": "inspect_container", "images": "inspect_image", "volumes": "inspect_volume",
-                  "networks": "inspect_network"}[self.kind]
+        method = {
+            "containers": "inspect_container",
+            "images": "inspect_image",
+            "volumes": "inspect_volume",
+            "networks": "inspect_network",
+        }[self.kind]
         identity = row_id(row)
 
         def show(value: Any) -> None:
@@ -277,8 +288,10 @@ class Detail(Vertical):
 
     def _fill_env(self, row: Row) -> None:
         identity = row_id(row)
-        self._ask(lambda engine: engine.inspect_container(identity),
-                  lambda value: self._table(tabs.CONFIG_COLUMNS, tabs.config_rows(value), "Nothing is set."))
+        self._ask(
+            lambda engine: engine.inspect_container(identity),
+            lambda value: self._table(tabs.CONFIG_COLUMNS, tabs.config_rows(value), "Nothing is set."),
+        )
 
     def _fill_top(self, row: Row) -> None:
         assert isinstance(row, Container)
@@ -286,8 +299,7 @@ class Detail(Vertical):
             self._shown = (self.kind, self.identity, "top")
             self._table((), (), "It does not run, so it has no processes.")
             return
-        self._ask(lambda engine: engine.top(row.id),
-                  lambda value: self._table(*tabs.top_table(value), "No processes."))
+        self._ask(lambda engine: engine.top(row.id), lambda value: self._table(*tabs.top_table(value), "No processes."))
 
     def _fill_timeline(self, row: Row) -> None:
         assert isinstance(row, Container)
@@ -307,8 +319,10 @@ class Detail(Vertical):
     def _fill_layers(self, row: Row) -> None:
         identity = row_id(row)
         clock = self.model.clock
-        self._ask(lambda engine: engine.history(identity),
-                  lambda value: self._table(tabs.LAYER_COLUMNS, tabs.layer_rows(value, clock()), "No layers."))
+        self._ask(
+            lambda engine: engine.history(identity),
+            lambda value: self._table(tabs.LAYER_COLUMNS, tabs.layer_rows(value, clock()), "No layers."),
+        )
 
     def _fill_users(self, row: Row) -> None:
         columns, rows = tabs.user_table(row, self.model)

@@ -25,11 +25,21 @@ COLUMNS = (
 )
 
 LOG_KEYS = (
-    ("s", "Follow on or off; End follows again"), ("w", "Wrap long lines"), ("t", "Time stamps: off, local, UTC, relative"),
-    ("0-6", "Since: everything, head, 1 m, 5 m, 15 m, 30 m, 1 h"), ("/ n N", "Search the whole log; next and previous hit"),
-    ("&", "Keep only the lines that fit; !re drops them"), ("m", "Draw a mark under the last line"),
-    ("C", "Clear: hide what is before now"), ("v", "Select lines"), ("c", "Copy"), ("ctrl+s", "Save to a file"),
-    ("enter", "Unfold JSON"), ("← →", "Scroll sideways"), ("g G", "To the beginning, to the end"), ("esc", "Back"),
+    ("s", "Follow on or off; End follows again"),
+    ("w", "Wrap long lines"),
+    ("t", "Time stamps: off, local, UTC, relative"),
+    ("0-6", "Since: everything, head, 1 m, 5 m, 15 m, 30 m, 1 h"),
+    ("/ n N", "Search the whole log; next and previous hit"),
+    ("&", "Keep only the lines that fit; !re drops them"),
+    ("m", "Draw a mark under the last line"),
+    ("C", "Clear: hide what is before now"),
+    ("v", "Select lines"),
+    ("c", "Copy"),
+    ("ctrl+s", "Save to a file"),
+    ("enter", "Unfold JSON"),
+    ("← →", "Scroll sideways"),
+    ("g G", "To the beginning, to the end"),
+    ("esc", "Back"),
 )
 
 
@@ -45,8 +55,9 @@ class HelpScreen(ModalScreen[None]):
             yield Static("Keys and commands", classes="dialog-title", markup=False)
             yield StillInput(placeholder="type to search")
             yield LineTable(COLUMNS, header=False, empty="Nothing fits.")
-            yield Static("esc closes · ids are for keymap: in ~/.config/tuidock/config.yaml",
-                         classes="dialog-text", markup=False)
+            yield Static(
+                "esc closes · ids are for keymap: in ~/.config/tuidock/config.yaml", classes="dialog-text", markup=False
+            )
 
     def on_mount(self) -> None:
         self._show("")
@@ -68,11 +79,16 @@ class HelpScreen(ModalScreen[None]):
                 groups.setdefault(action.group, []).append(entry)
         sections = [(f"Now, in {TITLES[self._situation.kind].lower()}", here), *groups.items()]
         logs = ("Logs", [(keys, text, "", "") for keys, text in LOG_KEYS])
-        filters = ("Filter", [
-            ("re", "rows whose text fits the regular expression", "", ""), ("!re", "rows whose text does not fit", "", ""),
-            ("-f abc", "fuzzy: these letters in this order", "", ""), ("-l app=shop", "rows with this label", "", ""),
-            ("state:running", "a field: name, image, state, port, network, volume ...", "", ""),
-        ])
+        filters = (
+            "Filter",
+            [
+                ("re", "rows whose text fits the regular expression", "", ""),
+                ("!re", "rows whose text does not fit", "", ""),
+                ("-f abc", "fuzzy: these letters in this order", "", ""),
+                ("-l app=shop", "rows with this label", "", ""),
+                ("state:running", "a field: name, image, state, port, network, volume ...", "", ""),
+            ],
+        )
         return [logs, *sections, filters] if self._first == "Logs" else [*sections, logs, filters]
 
     def _show(self, text: str) -> None:
@@ -85,8 +101,13 @@ class HelpScreen(ModalScreen[None]):
             if lines:
                 lines.append(Line(f"blank {title}", ()))
             lines.append(Line(f"title {title}", ("", Cell(title.upper(), "muted"))))
-            lines += [Line(f"{title} {at} {each[3]}", (Cell(each[0], "accent"), each[1], Cell(each[2], "muted"),
-                                                       Cell(each[3], "muted"))) for at, each in enumerate(fitting)]
+            lines += [
+                Line(
+                    f"{title} {at} {each[3]}",
+                    (Cell(each[0], "accent"), each[1], Cell(each[2], "muted"), Cell(each[3], "muted")),
+                )
+                for at, each in enumerate(fitting)
+            ]
         self.query_one(LineTable).set_rows(lines)
 
     @on(Input.Changed)

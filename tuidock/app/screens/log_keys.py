@@ -31,11 +31,21 @@ class LogKeys(GuardedScreen):
             return
         sign = str(getattr(event, "mode", None) or getattr(event, "kind", "/"))
         if sign == "&":
-            self.open_prompt(PromptLine("&", self._filter_log, value=self._log_filter, past=self.tuidock.log_filters,
-                                        note="keep lines that fit; !re drops them; empty shows all"))
+            self.open_prompt(
+                PromptLine(
+                    "&",
+                    self._filter_log,
+                    value=self._log_filter,
+                    past=self.tuidock.log_filters,
+                    note="keep lines that fit; !re drops them; empty shows all",
+                )
+            )
         else:
-            self.open_prompt(PromptLine("/", self._search_log, past=self.tuidock.log_searches,
-                                        note="regular expression, over the whole log"))
+            self.open_prompt(
+                PromptLine(
+                    "/", self._search_log, past=self.tuidock.log_searches, note="regular expression, over the whole log"
+                )
+            )
 
     def open_prompt(self, prompt: PromptLine) -> None:
         """One line at a time."""
@@ -91,8 +101,12 @@ class LogKeys(GuardedScreen):
             def write(engine: Any) -> int:
                 return view.save(path)
 
-            app.engine_workers.ask("save", write, lambda size: app.say(f"Saved {size} bytes to {clean(path)}."),
-                            lambda text: app.say(text, "error"))
+            app.engine_workers.ask(
+                "save",
+                write,
+                lambda size: app.say(f"Saved {size} bytes to {clean(path)}."),
+                lambda text: app.say(text, "error"),
+            )
 
         if os.path.exists(path):
             app.confirm(f"{path} exists", ["It will be written anew."], "overwrite", save)

@@ -23,9 +23,16 @@ if TYPE_CHECKING:
 
 #: Keys of the log view for the foot: (id of the binding, key, label).
 KEYS = (
-    ("log.search", "/", "search"), ("log.next_hit", "n/N", "next hit"), ("log.filter", "&", "filter"),
-    ("log.follow", "s", "follow"), ("log.wrap", "w", "wrap"), ("log.timestamps", "t", "time"),
-    ("log.since", "0-6", "since"), ("log.mark", "m", "mark"), ("log.copy", "c", "copy"), ("log.save", "ctrl+s", "save"),
+    ("log.search", "/", "search"),
+    ("log.next_hit", "n/N", "next hit"),
+    ("log.filter", "&", "filter"),
+    ("log.follow", "s", "follow"),
+    ("log.wrap", "w", "wrap"),
+    ("log.timestamps", "t", "time"),
+    ("log.since", "0-6", "since"),
+    ("log.mark", "m", "mark"),
+    ("log.copy", "c", "copy"),
+    ("log.save", "ctrl+s", "save"),
 )
 
 

@@ -110,8 +110,14 @@ class MainScreen(LogKeys):
     @property
     def situation(self) -> Situation:
         pane = self.pane()
-        return Situation(self.kind, pane.row_at_cursor, len(pane.marks), self.tuidock.read_only, self.in_detail,
-                         bool(pane.filter_text))
+        return Situation(
+            self.kind,
+            pane.row_at_cursor,
+            len(pane.marks),
+            self.tuidock.read_only,
+            self.in_detail,
+            bool(pane.filter_text),
+        )
 
     def acted_rows(self) -> list[Row]:
         return self.pane().acted_rows()
@@ -121,8 +127,11 @@ class MainScreen(LogKeys):
     def rows_changed(self, kind: str, changed: list[Row] | None = None) -> None:
         """Rows of this kind are different now; changed names them when no row came or went."""
         pane = self.pane(kind)
-        if changed is not None and all(pane.row(getattr(row, "id", "")) is not None for row in changed) \
-                and not pane.only_running:
+        if (
+            changed is not None
+            and all(pane.row(getattr(row, "id", "")) is not None for row in changed)
+            and not pane.only_running
+        ):
             pane.show_changed(changed)
         else:
             pane.show_rows()
@@ -159,9 +168,10 @@ class MainScreen(LogKeys):
             seen = list(pane.visible_keys)
         if self.detail.wants_samples and self.detail.identity is not None:
             seen.append(self.detail.identity)
-        app.engine_workers.want_samples(sorted({
-            each for each in seen if each in containers and containers[each].status == "running"
-        }))
+        app.engine_workers.charts = self.detail.wants_samples
+        app.engine_workers.want_samples(
+            sorted({each for each in seen if each in containers and containers[each].status == "running"})
+        )
 
     @on(LineTable.VisibleChanged)
     def _other_rows_seen(self) -> None:
@@ -240,7 +250,9 @@ class MainScreen(LogKeys):
 
         if names:
             app.engine_workers.ask(
-                "sizes", lambda engine: {name: engine.volume_size(name) for name in names}, measured,
+                "sizes",
+                lambda engine: {name: engine.volume_size(name) for name in names},
+                measured,
                 lambda text: app.say(text, "error"),
             )
 

@@ -84,8 +84,12 @@ def command_line(values: dict[str, str], ticks: dict[str, bool]) -> list[str]:
 
 def port_conflict(argv: list[str], model: ViewModel) -> str:
     """A sentence when a published port is taken by a container that runs, and the next free one."""
-    taken = {port.host_port: row.name for row in model.containers().values() for port in row.ports
-             if port.host_port and row.status in ("running", "paused", "restarting")}
+    taken = {
+        port.host_port: row.name
+        for row in model.containers().values()
+        for port in row.ports
+        if port.host_port and row.status in ("running", "paused", "restarting")
+    }
     for flag, spec in pairwise(argv):
         if flag != "-p":
             continue
@@ -135,8 +139,9 @@ class RunForm(ModalScreen[None]):
         known = self._known(field.key)
         suggester = CompleteFrom(lambda text, known=known: known) if known else None  # type: ignore[misc]
         value = self._image if field.key == "image" else ""
-        yield StillInput(value, placeholder=field.placeholder, id=f"field-{field.key}", suggester=suggester,
-                    select_on_focus=False)
+        yield StillInput(
+            value, placeholder=field.placeholder, id=f"field-{field.key}", suggester=suggester, select_on_focus=False
+        )
 
     def _known(self, key: str) -> list[str]:
         kind = {"image": IMAGES, "network": NETWORKS, "volumes": VOLUMES}.get(key)
@@ -149,10 +154,14 @@ class RunForm(ModalScreen[None]):
         return names + (["host/base"] if kind == IMAGES else [])
 
     def on_mount(self) -> None:
-        self.query_one("#dialog-keys", KeyLine).set_items([
-            Item("run", "run", "ctrl+r"), Item("create", "only create", "ctrl+n"), Item("copy", "copy the command", "ctrl+c"),
-            Item("back", "back", "esc"),
-        ])
+        self.query_one("#dialog-keys", KeyLine).set_items(
+            [
+                Item("run", "run", "ctrl+r"),
+                Item("create", "only create", "ctrl+n"),
+                Item("copy", "copy the command", "ctrl+c"),
+                Item("back", "back", "esc"),
+            ]
+        )
         first = "command" if self._image else "image"
         self.query_one(f"#field-{first}", Input).focus()
         self._draw()

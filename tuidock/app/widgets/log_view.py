@@ -186,7 +186,7 @@ class LogView(LogActions, LogNews, LogSearch, LogDrawing, Widget, can_focus=True
     # Search, filter, range
 
     def set_filter(self, text: str) -> None:
-        """"" shows all, "re" keeps, "!re" leaves out what matches. Raises QueryError."""
+        """ "" shows all, "re" keeps, "!re" leaves out what matches. Raises QueryError."""
         if self._session is not None:
             self._session.set_filter(text)
             self._after_rebuild()

@@ -46,15 +46,10 @@ def top(instance: Instance, container: Container, ps_args: Sequence[str]) -> Pro
     return ProcessTable(titles, tuple(rows))
 
 
-def sample(sampler: Sampler, containers: Sequence[Container]) -> list[Stats]:
-    """One Stats for each container that runs; cpu_percent is what was used since the sampler's last look at it."""
-    found = []
-    for container in containers:
-        if container.pid:
-            stats = sampler.sample(container.id, container.pid)
-            if stats is not None:
-                found.append(stats)
-    return found
+def sample(sampler: Sampler, running: Sequence[tuple[str, int]]) -> list[Stats]:
+    """One Stats for each (id, pid of its init); cpu_percent is what was used since the sampler's last look at it."""
+    samples = (sampler.sample(container_id, pid) for container_id, pid in running)
+    return [each for each in samples if each is not None]
 
 
 def exec_argv(instance: Instance, container_id: str, request: ExecRequest) -> list[str]:

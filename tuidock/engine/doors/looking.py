@@ -112,13 +112,18 @@ class Looking(Door):
     def stats(self, references: Sequence[str]) -> list[Stats]:
         """One sample of each that runs. The CPU share is of the time since this engine's last sample of it."""
         from tuidock.engine.containers.processes import sample
+        from tuidock.engine.runtime.status import read_pid
 
         if self._sampler is None:
             from tuidock.engine.runtime.cgroup import detect
             from tuidock.engine.runtime.stats import Sampler
 
             self._sampler = Sampler(detect(self.instance.id))
-        wanted = set(references)
-        known = [c for c in rows.list_containers(self.instance, all_=False) if c.id in wanted]
-        rest = [self.container(reference) for reference in references if len(reference) != 64]
-        return sample(self._sampler, known + rest)
+        found = []
+        for reference in references:
+            # whoever watches many asks by id, once a second: then the database and the locks are not asked again
+            container_id = reference if len(reference) == 64 else self._id(reference)
+            record = read_pid(self.instance.paths, container_id)
+            if record is not None and record.init[0]:
+                found.append((container_id, record.init[0]))
+        return sample(self._sampler, found)

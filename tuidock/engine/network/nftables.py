@@ -143,12 +143,14 @@ def listed(table: str) -> set[str]:
 
     if not exists(table):
         return set()
-    done = subprocess.run(["nft", "-j", "list", "table", "ip", table], capture_output=True, text=True, env=_environment())
+    done = subprocess.run(
+        ["nft", "-j", "list", "table", "ip", table], capture_output=True, text=True, env=_environment()
+    )
     found = set()
     for item in json.loads(done.stdout)["nftables"] if done.returncode == 0 else ():
         name = item.get("map", {}).get("name")
         if name in ("ports", "ports_ip"):
-            for (key, _) in item["map"].get("elem", ()):
+            for key, _ in item["map"].get("elem", ()):
                 found.add(f"{name} {{ {' . '.join(str(part) for part in key['concat'])} }}")
     return found
 

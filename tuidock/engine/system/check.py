@@ -122,7 +122,9 @@ def _kernel(instance: Instance, known: set[str]) -> Iterator[Problem]:
 def _those_that_stay(links: list[str]) -> list[str]:
     """Without those that the kernel is just taking away together with the namespace of a container that has ended."""
     deadline = time.monotonic() + _NAMESPACE_GOES
-    while (links := [link for link in links if os.path.exists(f"/sys/class/net/{link}")]) and time.monotonic() < deadline:
+    while (
+        links := [link for link in links if os.path.exists(f"/sys/class/net/{link}")]
+    ) and time.monotonic() < deadline:
         time.sleep(0.01)
     return links
 

@@ -99,17 +99,25 @@ static bool exit_by_pidfd(int pidfd, int *status)
     return true;
 }
 
+/* A dying recorder closes its files before it gives its children away: for a moment init is nobody's we could ask. */
 void init_ending(pid_t pid, int pidfd, struct ending *ending)
 {
+    const struct timespec pause = {0, 2000000};
     siginfo_t info = {0};
-    int status, result;
-    do
-        result = waitid(P_PID, (id_t)pid, &info, WEXITED);
-    while (result < 0 && errno == EINTR);
+    int status = 0, result;
+    bool told = false;
+    for (int patience = pidfd < 0 ? 0 : 250;; patience--) {
+        do
+            result = waitid(P_PID, (id_t)pid, &info, WEXITED);
+        while (result < 0 && errno == EINTR);
+        if (result == 0 || (told = exit_by_pidfd(pidfd, &status)) || patience <= 0)
+            break;
+        nanosleep(&pause, NULL);
+    }
     ending->finished = now_ns();
     if (result == 0) {
         ending_from_wait(ending, info.si_code, info.si_status);
-    } else if (exit_by_pidfd(pidfd, &status)) {
+    } else if (told) {
         ending_from_wait(ending, WIFSIGNALED(status) ? CLD_KILLED : CLD_EXITED,
                          WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     } else {
