@@ -88,10 +88,10 @@ def ports_text(ports: Iterable[PortBinding], exposed: Iterable[str] = ()) -> str
     for binding in published:
         for ip in (binding.host_ip,) if binding.host_ip else ("0.0.0.0", "::"):
             rows.append((binding.container_port, ip, binding.host_port, binding.protocol))
-    for port in exposed:
-        number, _, protocol = port.partition("/")
-        if number.isdecimal() and (int(number), protocol or "tcp") not in taken:
-            rows.append((int(number), "", 0, protocol or "tcp"))
+    for text in exposed:
+        port, _, protocol = text.partition("/")
+        if port.isdecimal() and (int(port), protocol or "tcp") not in taken:
+            rows.append((int(port), "", 0, protocol or "tcp"))
     groups: dict[tuple[str, str], tuple[int, int]] = {}
     done: list[str] = []
     mapped: list[str] = []
