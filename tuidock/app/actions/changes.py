@@ -168,11 +168,8 @@ class Changes:
 
         def refuse(ticked: frozenset[str]) -> str:
             if kind == CONTAINERS and alive and "f" not in ticked:
-                who = (
-                    f"{clean(row_name(alive[0]))} is {alive[0].status}"
-                    if len(alive) == 1
-                    else f"{len(alive)} still run"
-                )  # type: ignore[union-attr]
+                state = getattr(alive[0], "status", "running")
+                who = f"{clean(row_name(alive[0]))} is {state}" if len(alive) == 1 else f"{len(alive)} still run"
                 return f"{who}: press f to remove by force, or stop it first."
             return ""
 
