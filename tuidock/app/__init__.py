@@ -31,6 +31,8 @@ def run_app(root: str = "", read_only: bool = False, mouse: bool = True) -> int:
         return 1
     # Imports make nothing but what stays: collecting in between costs a seventh of the start. The app turns it on again.
     gc.disable()
+    # Threads that read keys and write frames wait for the interpreter at most this long while the app computes.
+    sys.setswitchinterval(0.001)
     for name, value in TERMINAL_DEFAULTS.items():
         os.environ.setdefault(name, value)
     from tuidock.app import config

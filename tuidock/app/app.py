@@ -76,6 +76,7 @@ class TuidockApp(App[int]):
         self.log_filters: list[str] = []
         self.errors: list[BaseException] = []
         self._mouse_on = True
+        self.key_pressed = False  # and what it has changed is not on the screen yet
 
     # -- start and end ------------------------------------------------------------------------------------------
 
@@ -195,6 +196,7 @@ class TuidockApp(App[int]):
     async def on_event(self, event: events.Event) -> None:
         if event.__class__.__name__ in ("Key", "Click", "MouseScrollDown", "MouseScrollUp"):
             self.engine_workers.touched()
+            self.key_pressed = True
         await super().on_event(event)
 
     async def _on_key(self, event: events.Key) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from textual import events
 from textual.message import Message
 from textual.screen import Screen
 
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
 
 class GuardedScreen(Screen[None]):
     """A screen whose handlers may fail without ending anything."""
+
+    async def _on_idle(self, event: events.Idle) -> None:
+        await super()._on_idle(event)
+        # Textual shows what has changed with the next frame, which at few frames a second is far away. What a key has
+        # changed is shown at once; all that streams keeps to the frames.
+        if self.tuidock.key_pressed and self._dirty_widgets and self.is_current:
+            self.tuidock.key_pressed = False
+            self._on_timer_update()
 
     async def _dispatch_message(self, message: Message) -> None:
         try:
