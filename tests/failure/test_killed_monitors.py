@@ -1,6 +1,6 @@
 """kill -9 of the shim, the recorder and the init process at any step of start, end and restart.
 
-The shim of these tests is compiled with a failpoint at every function (failpoint.c). Whatever dies, the client gets an
+The shim of the first tests is compiled with a failpoint at every function (failpoint.c). Whatever dies, the client gets an
 answer, the container runs or has ended with its code, and nothing is left.
 """
 
@@ -24,7 +24,7 @@ from tuidock.engine.stream import STDIN, frame
 PUBLISHED = {"80/tcp": [{"HostIp": "", "HostPort": ""}]}
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def mortal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     binary = str(failpoint.shim())
     monkeypatch.setattr(native, "shim_path", lambda: binary)
@@ -37,6 +37,7 @@ def ended(engine: Engine, container: str) -> None:
     eventually(lambda: engine.container(container).status == "exited", "it has ended")
 
 
+@pytest.mark.usefixtures("mortal")
 @pytest.mark.parametrize(("role", "stride", "least"), [("shim", 13, 7), ("recorder", 31, 5), ("init", 37, 3)])
 def test_a_start_survives_the_death_of_anybody_at_any_step(engine: Engine, role: str, stride: int, least: int) -> None:
     step, deaths, died = stride // 2, 0, True
@@ -62,6 +63,7 @@ def test_a_start_survives_the_death_of_anybody_at_any_step(engine: Engine, role:
     assert deaths >= least, "the failpoints do not work"
 
 
+@pytest.mark.usefixtures("mortal")
 @pytest.mark.parametrize(("role", "stride", "least"), [("shim", 17, 3), ("recorder", 9, 2)])
 def test_an_end_survives_the_death_of_anybody_at_any_step(engine: Engine, role: str, stride: int, least: int) -> None:
     step, deaths, died = 1, 0, True
@@ -88,6 +90,7 @@ def test_an_end_survives_the_death_of_anybody_at_any_step(engine: Engine, role: 
     assert deaths >= least, "the failpoints do not work"
 
 
+@pytest.mark.usefixtures("mortal")
 @pytest.mark.parametrize(("role", "stride", "least"), [("shim", 37, 4), ("recorder", 61, 2)])
 def test_a_restart_survives_the_death_of_anybody_at_any_step(
     engine: Engine, role: str, stride: int, least: int
@@ -127,8 +130,8 @@ def test_a_flood_of_log_lines_survives_kills_at_random_moments(run: Run) -> None
         time.sleep(chance.random() * 0.05)  # the moment is the point
     client = engine.attach(container)
     client.sendall(frame(STDIN, b"\n"))
-    assert engine.wait(container) == 6
     client.close()
+    assert engine.wait(container) == 6
     ended(engine, container)
     settled(engine)
     numbers = [int(line.text) for batch in engine.logs(container) for line in batch]
