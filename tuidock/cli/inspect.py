@@ -8,6 +8,7 @@ from typing import Any
 
 from tuidock.cli import output
 from tuidock.cli.command import Command, Context
+from tuidock.engine.clean import clean_json
 from tuidock.engine.errors import EngineError, InvalidArgument, NotFound
 from tuidock.engine.options.flags import Flag, Values, switch, text
 
@@ -75,17 +76,18 @@ def _write(found: list[Found], template: str) -> None:
     import json
 
     documents = [document for _, document in found]
-    if template == "json":
-        text = json.dumps(documents, ensure_ascii=False, separators=(",", ":")) + "\n"
-    elif template:
+    if template in ("", "json"):
+        indent, separators = (None, (",", ":")) if template else (4, None)
+        text = json.dumps(documents, ensure_ascii=False, indent=indent, separators=separators) + "\n"
+        sys.stdout.write(clean_json(text) if output.is_terminal() else text)
+    else:
         from tuidock.cli.inspect_types import typed
         from tuidock.cli.template_eval import Template
 
         parsed = Template(template.replace("\\t", "\t").replace("\\n", "\n"))
-        text = "".join([parsed.render(typed(kind, document)) + "\n" for kind, document in found])
-    else:
-        text = json.dumps(documents, ensure_ascii=False, indent=4) + "\n"
-    sys.stdout.write(output.shown(text))
+        sys.stdout.write(
+            output.shown("".join([parsed.render(typed(kind, document)) + "\n" for kind, document in found]))
+        )
     sys.stdout.flush()
 
 

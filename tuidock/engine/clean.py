@@ -35,6 +35,24 @@ def clean(text: str) -> str:
     return re.sub(_BAD, _visible, text)
 
 
+def clean_json(text: str) -> str:
+    """A JSON document as it may be shown: the same value, with what `clean` makes visible written as JSON escapes.
+
+    Line ends stay; in a document they stand between values only.
+    """
+    import re
+
+    return re.sub(f"(?!\n){_BAD}", _escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    if code > 0xFFFF:
+        code -= 0x10000
+        return f"\\u{0xD800 | code >> 10:04x}\\u{0xDC00 | code & 0x3FF:04x}"
+    return f"\\u{code:04x}"
+
+
 def clean_bytes(raw: bytes) -> str:
     """Bytes of unknown encoding as clean text; what is not UTF-8 becomes U+FFFD."""
     return clean(raw.decode("utf-8", "replace"))

@@ -10,17 +10,20 @@
 #include <sys/stat.h>
 #include <time.h>
 
-/* How many bytes at `c` are a control character: C0, DEL, C1 in UTF-8, or one that turns the direction of writing. */
-static size_t control(const unsigned char *c)
+/* How many bytes at `c` are a control character: C0, DEL, C1 in UTF-8, one that turns the direction of writing or is not
+ * seen at all. `inside`: bytes that the UTF-8 character before it still wants; a C1 byte that nobody wants is one too. */
+static size_t control(const unsigned char *c, unsigned inside)
 {
+    if (!inside && *c >= 0x80 && *c <= 0xbf)
+        return 1;
     if (*c < ' ' || *c == 127)
         return 1;
     if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f)
         return 2;
-    if (c[0] == 0xe2 && ((c[1] == 0x80 && ((c[2] >= 0x8e && c[2] <= 0x8f) || (c[2] >= 0xa8 && c[2] <= 0xae))) ||
+    if (c[0] == 0xe2 && ((c[1] == 0x80 && (c[2] == 0x8b || (c[2] >= 0x8e && c[2] <= 0x8f) || (c[2] >= 0xa8 && c[2] <= 0xae))) ||
                          (c[1] == 0x81 && c[2] >= 0xa0 && c[2] <= 0xaf)))
         return 3;
-    return 0;
+    return c[0] == 0xef && c[1] == 0xbb && c[2] == 0xbf ? 3 : 0;
 }
 
 int fail(struct failure *failure, const char *step, int negative_errno, const char *format, ...)
@@ -32,11 +35,15 @@ int fail(struct failure *failure, const char *step, int negative_errno, const ch
     va_start(arguments, format);
     vsnprintf(failure->text, sizeof failure->text, format, arguments);
     va_end(arguments);
+    unsigned inside = 0;
     for (char *c = failure->text; *c; c++) {    /* it becomes one line on a terminal, and names in it come from images */
-        size_t bad = control((unsigned char *)c);
+        size_t bad = control((unsigned char *)c, inside);
+        unsigned char first = (unsigned char)*c;
+        inside = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : first >= 0xc0 ? 1 : inside && first >= 0x80 ? inside - 1 : 0;
         if (bad) {
             memset(c, '?', bad);
             c += bad - 1;
+            inside = 0;
         }
     }
     return failure->error ? -failure->error : -EINVAL;
