@@ -32,6 +32,10 @@ class Context:
             self._engine = Engine(root=self.root, read_only=self.read_only)
         return self._engine
 
+    def notices(self) -> list[str]:
+        """What the engine has to say beside its result."""
+        return self._engine.notices() if self._engine is not None else []
+
     @property
     def publisher(self) -> Engine:
         """The engine with the configured range of ports, for verbs that start containers."""

@@ -153,7 +153,10 @@ def _run(command: Command, found: verbs.Found, context: Context) -> int:
             return command.run(context, Values(()), found.rest)
         values, arguments = parse(command.flags, found.rest, interspersed=not command.options_first)
         _count(command, arguments, found.path)
-        return command.run(context, values, arguments)
+        code = command.run(context, values, arguments)
+        for sentence in context.notices():
+            output.note(f"tuidock: {sentence}")
+        return code
     except HelpWanted:
         return _help(found.path.split(" "))
     except UsageError as error:

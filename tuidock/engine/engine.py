@@ -18,6 +18,11 @@ class Engine(System):
         self.instance = Instance(root, read_only=read_only)
         self.read_only = read_only
 
+    def notices(self) -> list[str]:
+        """What went on in another way than usual since the last call, a sentence each."""
+        found, self.instance.notices = self.instance.notices, []
+        return found
+
     def close(self) -> None:
         """Closes this thread's database connection."""
         self.instance.state.close()

@@ -25,6 +25,9 @@ class Instance:
         self.paths = Paths(root)
         self.read_only = read_only
         self.port_range = range(49000, 49901)  # for -P and -p without a host port; the configuration may say otherwise
+        self.notices: list[
+            str
+        ] = []  # sentences for people about what went on in another way than usual; they are taken off
         self.idmap = idmap.IDENTITY
         self.id = self._identify()
         self.state = State(self.paths, read_only=read_only, existing=True)

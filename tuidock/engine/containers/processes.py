@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
+import sys
 
 from tuidock.engine.errors import InvalidArgument, SystemFailure
 from tuidock.engine.instance import Instance
 from tuidock.engine.runtime import shim
 from tuidock.engine.runtime.cgroup import detect
+from tuidock.engine.runtime.cgroup_files import read
 from tuidock.engine.runtime.stats import Sampler
 from tuidock.engine.types import Container, ExecRequest, ProcessTable, Stats
 
@@ -44,6 +47,32 @@ def top(instance: Instance, container: Container, ps_args: Sequence[str]) -> Pro
         if len(fields) > column and fields[column].isdigit() and int(fields[column]) in pids:
             rows.append(fields)
     return ProcessTable(titles, tuple(rows))
+
+
+def listeners(pid: int) -> dict[str, tuple[str, ...]]:
+    """Who waits for connections in the network namespace of that process: "80/tcp" -> addresses, "" meaning every one.
+
+    Read from the kernel's tables, so that asking is no traffic.
+    """
+    found: dict[str, list[str]] = {}
+    for table in ("tcp", "tcp6", "udp", "udp6"):
+        protocol = table[:3]
+        for line in read(f"/proc/{pid}/net/{table}").splitlines()[1:]:
+            fields = line.split(None, 4)
+            if len(fields) > 3 and fields[3] == ("0A" if protocol == "tcp" else "07"):
+                address, _, port = fields[1].partition(":")
+                text = "" if not address.strip("0") else _address(address)
+                found.setdefault(f"{int(port, 16)}/{protocol}", []).append(text)
+    return {port: tuple(sorted(set(addresses))) for port, addresses in found.items()}
+
+
+def _address(kernel: str) -> str:
+    """An address as /proc writes it: words of four bytes, each in the order of the machine."""
+    words = [bytes.fromhex(kernel[at : at + 8]) for at in range(0, len(kernel), 8)]
+    raw = b"".join(word[::-1] if sys.byteorder == "little" else word for word in words)
+    if len(raw) == 16 and raw.startswith(bytes(10) + b"\xff\xff"):
+        raw = raw[12:]
+    return socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw)
 
 
 def sample(sampler: Sampler, running: Sequence[tuple[str, int]]) -> list[Stats]:

@@ -129,8 +129,8 @@ def _container(
         finished=state.finished, restarts=state.restarts, oom_killed=state.oom_killed, error=message,
         ports=tuple(claims.get(identity, ())) if running else (),
         exposed=tuple(str(exposed).split()), networks=tuple(endpoints.get(identity, ())),
-        mounts=unpack_mounts(str(mounts)), labels=unpack(str(labels)), tty=bool(tty), open_stdin=bool(stdin),
-        auto_remove=bool(auto_remove), restart_policy=str(policy), log_dropped=_dropped(instance, identity),
+        mounts=_placed(instance, unpack_mounts(str(mounts))), labels=unpack(str(labels)), tty=bool(tty),
+        open_stdin=bool(stdin), auto_remove=bool(auto_remove), restart_policy=str(policy), log_dropped=_dropped(instance, identity),
         stopped=status == "exited" and bool(exit_code) and _was_stopped(instance, identity),
     )  # fmt: skip
 
@@ -138,6 +138,14 @@ def _container(
 def _was_stopped(instance: Instance, container_id: str) -> bool:
     """Whether the last move was a stop or a kill; read for failures only, which are few."""
     return (read_text(instance.paths.container(container_id) + "/intent") or "").startswith("stop")
+
+
+def _placed(instance: Instance, points: tuple[MountPoint, ...]) -> tuple[MountPoint, ...]:
+    """Volumes lie where the data root lies now: it may have been moved since they were mounted first."""
+    return tuple(
+        point._replace(source=f"{instance.paths.volumes}/{point.name}/_data") if point.type == "volume" else point
+        for point in points
+    )
 
 
 def _dropped(instance: Instance, container_id: str) -> int:

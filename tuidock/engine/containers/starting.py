@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-_ENOENT = 2
+_ENOENT, _EINVAL = 2, 22
+#: The container's whole root file system where overlay cannot be used.
+_PLAIN = "/rootfs"
 #: How long a start waits for the previous run's shim to clean up (s).
 _SETTLE = 15
 _PACKAGE_PARENT = os.path.dirname(os.path.dirname(os.path.abspath(tuidock.__file__)))
@@ -56,6 +58,8 @@ def start(
             try:
                 lower = rootfs.with_init_layer(instance.paths, image.top_chain_id, image.lower)
                 place = wiring.prepare(instance, row, config, host_config)
+                if place.warning:
+                    instance.notices.append(place.warning)
                 undo.add(wiring.release, instance, row, host_config)
                 launch = _plan(instance, row, config, host_config, lower, place, generation, tty_size, began)
                 pid = _launch(instance, launch, lock, owner)
@@ -83,22 +87,44 @@ def _settled(instance: Instance, container_id: str) -> Status:
 
 def _launch(instance: Instance, launch: spec.Launch, lock: int, owner: int) -> int:
     """Writes the record and starts the shim, twice when somebody has flushed our nftables table meanwhile."""
-    raw = spec.encode(launch)
-    write_atomic(launch.directory + "/record", raw, 0o600, durable=False)
     write_intent(instance, launch.id, f"run {launch.generation}")
     try:
+        _write_record(launch)
         try:
             return shim.start(launch.directory, launch.run, lock=lock, owner=owner)
         except StartFailed as error:
-            if error.step != "port" or error.errno != _ENOENT:
+            if (error.step, error.errno) == ("port", _ENOENT):
+                wiring.restore_table(instance)
+            elif (error.step, error.errno) == ("overlay", _EINVAL) and not launch.rootfs.plain:
+                _write_record(launch._replace(rootfs=_plain_copy(instance, launch)))
+            else:
                 raise
-        wiring.restore_table(instance)
         return shim.start(launch.directory, launch.run, lock=lock, owner=owner)
     except shim.NoAnswer:
         pid = _after_kill(instance, launch)
         if pid:
             return pid
         raise
+
+
+def _write_record(launch: spec.Launch) -> None:
+    write_atomic(launch.directory + "/record", spec.encode(launch), 0o600, durable=False)
+
+
+def _plain_copy(instance: Instance, launch: spec.Launch) -> spec.Rootfs:
+    """A container of its own copy of the image, for data roots on which overlay refuses to write (another overlay).
+
+    Dear in time and space, so it is said in one sentence each time such a copy is made.
+    """
+    from tuidock.engine.store import copyup
+
+    instance.notices.append(
+        f"overlay cannot write below {instance.paths.root} (it lies on an overlay itself), so the container has a copy of "
+        "its image; a data root on ext4, xfs, btrfs or tmpfs (--root) avoids that"
+    )
+    target = launch.directory + _PLAIN
+    copyup.copy_image(launch.directory, launch.rootfs.lower, target)
+    return spec.Rootfs((), "", "", target)
 
 
 def _after_kill(instance: Instance, launch: spec.Launch) -> int:
@@ -131,7 +157,7 @@ def _plan(
         host_config={
             **host_config, "LinkEnv": place.environment, "DeviceNodes": _device_nodes(host_config, privileged),
         },
-        rootfs=spec.Rootfs(lower, directory + "/upper", directory + "/work"),
+        rootfs=_rootfs(directory, lower),
         mounts=_living_mounts(row.mounts), interfaces=place.interfaces, network_namespace=place.namespace,
         ports=place.ports, nft_table=instance.nft_table, cgroup=_cgroup_plan(instance, row.id, host_config),
         seccomp=_seccomp(instance, host_config, mask, privileged),
@@ -141,6 +167,12 @@ def _plan(
         pid_namespace=_namespace(instance, host_config, "PidMode", "pid"),
         ipc_namespace=_namespace(instance, host_config, "IpcMode", "ipc"),
     )  # fmt: skip
+
+
+def _rootfs(directory: str, lower: tuple[str, ...]) -> spec.Rootfs:
+    if os.path.isdir(directory + _PLAIN):
+        return spec.Rootfs((), "", "", directory + _PLAIN)
+    return spec.Rootfs(lower, directory + "/upper", directory + "/work")
 
 
 def _reaper(instance: Instance, container_id: str) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ def clean_kernel(instance: Instance, container_id: str) -> None:
         if link.startswith(instance.veth(container_id)[:-1]):
             remove_link(link)
     run = instance.paths.container_run(container_id)
-    for name in ("pid", "restarting", "paused", "attach", "out", "err"):
+    for name in ("pid", "restarting", "paused", "attach", "out", "err", ".pid.tmp", ".restarting.tmp"):
         try:
             os.unlink(f"{run}/{name}")
         except FileNotFoundError:

@@ -63,6 +63,15 @@ class Looking(Door):
         """The published ports of a running container."""
         return list(self.container(reference).ports)
 
+    def listeners(self, reference: str) -> dict[str, tuple[str, ...]]:
+        """Where something inside waits for connections: "80/tcp" -> addresses, "" meaning every one.
+
+        Raises WrongState when it does not run.
+        """
+        from tuidock.engine.containers.processes import listeners
+
+        return listeners(self._running(reference).pid)
+
     def top(self, reference: str, ps_args: Sequence[str] = ()) -> ProcessTable:
         """Its processes as the host's ps shows them. Raises WrongState when it does not run."""
         from tuidock.engine.containers.processes import top

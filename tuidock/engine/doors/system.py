@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from tuidock.engine.doors.images import Images
 from tuidock.engine.doors.looking import Looking
 from tuidock.engine.doors.moving import Moving
 from tuidock.engine.doors.places import Places
+from tuidock.engine.errors import EngineError
 from tuidock.engine.types import Event, Problem, UsageRow
 
 TYPE_CHECKING = False
@@ -75,16 +76,28 @@ class System(Looking, Moving, Images, Places):
         self._change("reset")
         reset(self.instance)
 
-    def boot(self) -> list[str]:
-        """After a reboot: marks what ran as exited and starts what its restart policy wants; returns the names."""
+    def boot(self, failed: Callable[[str, EngineError], None] | None = None) -> list[str]:
+        """After a reboot: marks what ran as exited and starts what its restart policy wants; returns the names.
+
+        One that cannot start does not keep the others from it: failed is told, or the first failure raised at the end.
+        """
         from tuidock.engine.containers.booting import wanted_after_boot
 
         self._change("start containers")
         self.sweep()
-        started = []
+        started: list[str] = []
+        failures: list[EngineError] = []
         for name in wanted_after_boot(self.instance):
-            self.start(name)
-            started.append(name)
+            try:
+                self.start(name)
+            except EngineError as error:
+                failures.append(error)
+                if failed is not None:
+                    failed(name, error)
+            else:
+                started.append(name)
+        if failures and failed is None:
+            raise failures[0]
         return started
 
     @property

@@ -51,6 +51,24 @@ def copy_up(volume: str, lower: tuple[str, ...], destination: str) -> bool:
     return True
 
 
+def copy_image(directory: str, lower: tuple[str, ...], target: str) -> None:
+    """The image's merged tree as a new directory `target`; `directory` is for what that takes meanwhile. Raises OSError."""
+    mount = _image_root(directory, lower)
+    try:
+        root = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=mount)
+    finally:
+        os.close(mount)
+    try:
+        known = os.fstat(root)
+        ready = target + ".new"
+        copy_tree(root, ready)
+        os.chown(ready, known.st_uid, known.st_gid)
+        os.chmod(ready, stat.S_IMODE(known.st_mode))
+        os.rename(ready, target)
+    finally:
+        os.close(root)
+
+
 def _move_in(volume: str) -> None:
     ready, target = f"{volume}/{_COPY}", f"{volume}/_data"
     root = _open(ready)
