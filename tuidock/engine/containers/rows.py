@@ -130,7 +130,8 @@ def _container(
         ports=tuple(claims.get(identity, ())) if running else (),
         exposed=tuple(str(exposed).split()), networks=tuple(endpoints.get(identity, ())),
         mounts=_placed(instance, unpack_mounts(str(mounts))), labels=unpack(str(labels)), tty=bool(tty),
-        open_stdin=bool(stdin), auto_remove=bool(auto_remove), restart_policy=str(policy), log_dropped=_dropped(instance, identity),
+        open_stdin=bool(stdin), auto_remove=bool(auto_remove), restart_policy=str(policy),
+        log_dropped=_dropped(instance, identity),
         stopped=status == "exited" and bool(exit_code) and _was_stopped(instance, identity),
     )  # fmt: skip
 
