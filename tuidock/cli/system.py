@@ -6,7 +6,7 @@ import sys
 
 from tuidock.cli import output
 from tuidock.cli.command import Command, Context
-from tuidock.engine.errors import InvalidArgument
+from tuidock.engine.errors import EngineError, InvalidArgument
 from tuidock.engine.options.flags import Values, switch, text
 from tuidock.engine.types import UsageRow
 from tuidock.engine.units import human_memory, human_size
@@ -157,9 +157,15 @@ def reset(context: Context, values: Values, _: list[str]) -> int:
 
 
 def boot(context: Context, _: Values, __: list[str]) -> int:
-    for name in context.publisher.boot():
+    failures: list[str] = []
+
+    def failed(name: str, error: EngineError) -> None:
+        failures.append(name)
+        output.error(f"{name}: {error}")
+
+    for name in context.publisher.boot(failed):
         output.line(name)
-    return 0
+    return 1 if failures else 0
 
 
 INFO = Command("[OPTIONS]", "Display system-wide information", info, (_FORMAT,), most=0)

@@ -235,9 +235,9 @@ static _Noreturn void shim_main(const char *container_path, const char *run_path
     if (owner)
         attach_owner(&monitor, OWNER_FD);
     int length = snprintf(line, sizeof line, "pid %d\n", (int)monitor.pids.init);
+    close(MOVE_LOCK_FD);                       /* the client still holds it; a shim that is stopped must not */
     write_all(ANSWER_FD, line, (size_t)length);
     close(ANSWER_FD);
-    close(MOVE_LOCK_FD);
     timeline_write(&monitor.record, monitor.container_dir, &monitor.times);
     relay_serve(&monitor);
     monitor_watch(&monitor);
