@@ -317,6 +317,11 @@ class Engine:
         self._enter("exec_argv", self._find(ref).name, request)
         return ["true"]
 
+    def listeners(self, ref: str) -> dict[str, tuple[str, ...]]:
+        self._enter("listeners", ref)
+        self._find(ref)
+        return {"80/tcp": ("",), "5432/tcp": ("127.0.0.1",)}
+
     def ports(self, ref: str) -> list[PortBinding]:
         return list(self._find(ref).ports)
 

@@ -90,12 +90,13 @@ def show_first_frame(terminal: Terminal, model: ViewModel, settings: Config, rea
     colours = styles.load(settings.theme, width)
     if colours is None or height < 5 or os.environ.get("TEXTUAL_DRIVER"):
         return
+    from tuidock.app import columns
     from tuidock.app.bindings import keymap_of
     from tuidock.app.first.frame import Look, draw
 
     keymap, _ = keymap_of(settings.preset, settings.keys)
     try:
-        picture = draw(model, width, height, colours, Look(settings.ascii, read_only, keymap))
+        picture = draw(model, width, height, colours, Look(settings.ascii, read_only, keymap, columns.load()))
     except KeyError:
         return  # the colours are of another version
     terminal.show(picture)

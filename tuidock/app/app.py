@@ -16,6 +16,7 @@ from textual.constants import DEFAULT_THEME
 from textual.message import Message
 from textual.theme import BUILTIN_THEMES, Theme
 
+from tuidock.app import columns
 from tuidock.app import theme as themes
 from tuidock.app.bindings import keymap_of
 from tuidock.app.clipboard import sequence
@@ -69,7 +70,7 @@ class TuidockApp(App[int]):
         self.root, self.read_only = root, read_only
         self.keymap: dict[str, str] = {}
         self.not_asked: set[str] = set()
-        self.hidden_columns: dict[str, set[str]] = {}
+        self.hidden_columns = columns.load()
         self.filters: list[str] = []
         self.commands_typed: list[str] = []
         self.log_searches: list[str] = []

@@ -632,7 +632,7 @@ DETAIL_KEYS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
         ("log.copy", "c", "copy"),
         ("log.save", "ctrl+s", "save"),
     ),
-    "ports": (("table.select", "enter", "open"),),
+    "ports": (("table.select", "enter", "open"), ("row.copy", "c", "copy")),
     "inspect": (("json.fold", "enter", "fold"), ("json.search", "/", "search"), ("json.copy", "c", "copy")),
     "env": (("table.select", "enter", "copy"),),
     "top": (),

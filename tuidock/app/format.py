@@ -85,6 +85,13 @@ def age(nanoseconds: int) -> str:
     return f"{seconds}s"
 
 
+def since(moment: int, now_ns: int) -> str:
+    """How long ago; "-" for a moment that nobody wrote down (an image need not have a date)."""
+    if not now_ns:
+        return ""
+    return age(now_ns - moment) if moment > 0 else "-"
+
+
 def port(binding: PortBinding) -> str:
     protocol = "" if binding.protocol == "tcp" else f"/{binding.protocol}"
     local = "127.0.0.1:" if binding.host_ip in ("127.0.0.1", "::1") else ""
@@ -111,13 +118,13 @@ def failed(container: Container) -> bool:
 def state(container: Container, now_ns: int, ascii: bool = False) -> Cell:
     """Glyph and words: "● up 3h healthy", "✖ exit 1 2m ago"."""
 
-    def since(moment: int) -> str:
+    def elapsed(moment: int) -> str:
         return age(now_ns - moment) if moment and now_ns else ""
 
     status = container.status
     glyph_of, style = status, "muted"
     if status == "running":
-        words, style = f"up {since(container.started)}".rstrip(), "good"
+        words, style = f"up {elapsed(container.started)}".rstrip(), "good"
         if container.health:
             words += f" {container.health}"
             style = {"healthy": "good", "starting": "busy"}.get(container.health, "bad")
@@ -126,7 +133,7 @@ def state(container: Container, now_ns: int, ascii: bool = False) -> Cell:
     elif status == "restarting":
         words, style = f"{container.restarts} restart{'s' * (container.restarts != 1)}", "warn"
     elif status == "exited":
-        ago = f" {since(container.finished)} ago" if since(container.finished) else ""
+        ago = f" {elapsed(container.finished)} ago" if elapsed(container.finished) else ""
         if container.oom_killed:
             glyph_of, words, style = "failed", f"out of memory{ago}", "bad"
         elif container.exit_code and not failed(container):
@@ -180,7 +187,7 @@ def container_row(
     sampled = stats_cells(stats if container.status in ("running", "paused") else None, previous, ascii)
     shown_ports = ports(container.ports, container.exposed)
     values = stats_sort_keys(stats)
-    created = age(now_ns - container.created) if now_ns else ""
+    created = since(container.created, now_ns)
     return Row(
         container.id,
         (
@@ -236,10 +243,10 @@ def image_row(image: Image, now_ns: int = 0, ascii: bool = False) -> Row:
             Cell(tag),
             Cell(size(image.size)),
             use,
-            Cell(age(now_ns - image.created) if now_ns else "", "muted"),
+            Cell(since(image.created, now_ns), "muted"),
             Cell(image.short_id, "muted"),
         ),
-        (name.casefold(), tag, image.size, -image.containers, -image.created, image.id),
+        (name.casefold(), tag, image.size, -image.containers, -image.created if image.created > 0 else None, image.id),
     )
 
 
@@ -254,7 +261,7 @@ def volume_row(volume: Volume, now_ns: int = 0, ascii: bool = False) -> Row:
             Cell(size(volume.size)),
             Cell(users or "nobody", "" if users else "muted"),
             Cell(volume.driver, "muted"),
-            Cell(age(now_ns - volume.created) if now_ns else "", "muted"),
+            Cell(since(volume.created, now_ns), "muted"),
         ),
         (name.casefold(), volume.size if volume.size >= 0 else None, users or None, volume.driver, -volume.created),
     )

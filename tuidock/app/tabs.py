@@ -15,6 +15,7 @@ from tuidock.engine.types import Container, Event, Network, ProcessTable, Stats,
 PORT_COLUMNS = (
     Column("host", "HOST", 18, grow=1),
     Column("container", "CONTAINER", 12),
+    Column("inside", "INSIDE", 20, priority=2, grow=1),
     Column("url", "ADDRESS", 24, priority=1, grow=2),
 )
 CONFIG_COLUMNS = (Column("name", "NAME", 16, grow=1), Column("value", "VALUE", 20, grow=4))
@@ -73,27 +74,34 @@ def event_words(event: Event) -> str:
     return f"{event.name} ended" + (f" (exit {code}{why})" if code else why)
 
 
-def port_rows(row: Container) -> list[Line]:
+def port_rows(row: Container, listeners: Mapping[str, Sequence[str]] | None = None, ascii: bool = False) -> list[Line]:
+    """Published ports, then exposed ones, each with whether something inside the container waits there."""
     lines = []
     for each in row.ports:
+        name = f"{each.container_port}/{each.protocol}"
         host = f"{each.host_ip or 'all addresses'}:{each.host_port or '(when it starts)'}"
-        lines.append(
-            Line(
-                str(each),
-                (
-                    host,
-                    f"{each.container_port}/{each.protocol}",
-                    Cell(url(each.host_ip, each.host_port) if each.host_port else "", "accent"),
-                ),
-            )
-        )
+        address = url(each.host_ip, each.host_port) if each.host_port else ""
+        lines.append(Line(str(each), (host, name, _inside(name, listeners, ascii), Cell(address, "accent"))))
     published = {f"{each.container_port}/{each.protocol}" for each in row.ports}
     lines += [
-        Line(f"exposed {name}", (Cell("not published", "muted"), name, ""))
+        Line(f"exposed {name}", (Cell("not published", "muted"), name, _inside(name, listeners, ascii), ""))
         for name in row.exposed
         if name not in published
     ]
     return lines
+
+
+def _inside(name: str, listeners: Mapping[str, Sequence[str]] | None, ascii: bool) -> Cell:
+    """Whether a connection would be taken. Listening on the loopback address inside is the usual mistake."""
+    if listeners is None:
+        return Cell("", "muted")
+    addresses = listeners.get(name, ())
+    on, off = ("*", "o") if ascii else ("●", "○")
+    if not addresses:
+        return Cell(f"{off} nobody listens", "warn")
+    if all(address.startswith("127.") or address == "::1" for address in addresses):
+        return Cell(f"{off} only {addresses[0]}", "warn")
+    return Cell(f"{on} listens", "good")
 
 
 def config_rows(value: Mapping[str, Any]) -> list[Line]:
@@ -181,6 +189,8 @@ def ended_words(row: Container) -> str:
         return ""
     after = f" after {shown.age(row.finished - row.started)}" if row.started else ""
     why = "out of memory" if row.oom_killed else f"exit {row.exit_code}"
+    if row.stopped and not row.oom_killed:
+        why += ", as asked"
     return f"{why}{after}"
 
 

@@ -21,7 +21,7 @@ from tuidock.engine.types import Container, Event
 if TYPE_CHECKING:
     from textual.message import Message
 
-    from tuidock.engine.types import ExecRequest, Progress
+    from tuidock.engine.types import Progress
 
 #: Above this many named containers one list costs less than asking for each.
 SINGLE_READS = 12
@@ -396,13 +396,6 @@ class Workers:
                 failed = False
         finally:
             self.post(JobChanged(job._replace(ended=True, failed=failed)))
-
-    # -- the terminal is given away -----------------------------------------------------------------------------
-
-    def exec_argv(self, reference: str, request: ExecRequest) -> list[str]:
-        """The command line of an exec. Called on the app's thread, which is about to be suspended anyway."""
-        argv: list[str] = self.engine().exec_argv(reference, request)
-        return argv
 
 
 def host_name() -> str:

@@ -31,11 +31,16 @@ class Terminal:
         assert isinstance(row, Container)
         env = (f"TERM={os.environ.get('TERM', 'xterm-256color')}",)
         request = ExecRequest(tuple(command), True, True, False, env, directory, user)
-        argv = self.app.engine_workers.exec_argv(row.id, request)
         name = clean(row.name)
-        code = self.app.give_terminal(argv, f"{name}: leave with exit or ctrl+d")
-        if code in (126, 127):
-            self.app.say(f"{name} has no {command[0]} that can be executed; E asks for another command.", "error")
+
+        def run(argv: list[str]) -> None:
+            code = self.app.give_terminal(argv, f"{name}: leave with exit or ctrl+d")
+            if code in (126, 127):
+                self.app.say(f"{name} has no {command[0]} that can be executed; E asks for another command.", "error")
+
+        self.app.engine_workers.ask(
+            "exec", lambda engine: engine.exec_argv(row.id, request), run, lambda text: self.app.say(text, "error")
+        )
 
     def container_exec_as(self, rows: list[Row]) -> None:
         from tuidock.app.screens.ask import AskScreen, Question

@@ -136,6 +136,7 @@ class Views:
 
     def list_columns(self) -> None:
         """Hides or shows a column of the pane."""
+        from tuidock.app import columns
         from tuidock.app.screens.picker import Choice, PickerScreen
 
         pane = self.screen.pane()
@@ -148,6 +149,7 @@ class Views:
                 return
             hidden.symmetric_difference_update({key})
             pane.set_hidden(hidden)
+            columns.save(self.app.hidden_columns)
 
         self.app.push_screen(PickerScreen("Columns", choices), chosen)
 

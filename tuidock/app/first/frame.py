@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from tuidock.app import panes, spans
@@ -23,6 +23,7 @@ class Look(NamedTuple):
     ascii: bool = False
     read_only: bool = False
     keymap: Mapping[str, str] = {}
+    hidden: Mapping[str, Collection[str]] = {}
 
 
 class Canvas:
@@ -94,7 +95,7 @@ def _list(
         _scroll_bar(canvas, x + width, y, height, len(rows) + header)
     ellipsis = "~" if look.ascii else "…"
     lines = [panes.line(row, model, look.ascii) for row in rows]
-    placed = place(panes.columns(kind, lines), width)
+    placed = place(panes.columns(kind, lines), width, hidden=look.hidden.get(kind, ()))
     if header:
         titles = "".join(fit(each.column.title, each.width, each.column.align, ellipsis) + " " for each in placed)
         canvas.put(x, y, [((" " * GUTTER + titles)[:width], "list-header")])

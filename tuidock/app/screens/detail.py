@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 #: How long the cursor has to rest before the details follow.
 DELAY = 0.08
-#: Seconds between two looks at the processes of a container while their tab is open.
-TOP_EVERY = 2
+#: Samples between two looks at the processes or the ports of a container while their tab is open.
+LOOK_EVERY = 2
 
 
 class Detail(Vertical):
@@ -158,14 +158,14 @@ class Detail(Vertical):
             view = self._views.get("stats")
             if view is not None:
                 view.push(self.model, self.identity)  # type: ignore[attr-defined]
-        elif self.tab == "top":
+        elif self.tab in ("top", "ports"):
             self._ticks += 1
-            if self._ticks % TOP_EVERY == 0:
+            if self._ticks % LOOK_EVERY == 0:
                 self._load()
 
     @property
     def wants_samples(self) -> bool:
-        return self.display and self.kind == CONTAINERS and self.tab in ("stats", "top")
+        return self.display and self.kind == CONTAINERS and self.tab in ("stats", "top", "ports")
 
     # -- filling --------------------------------------------------------------------------------------------------
 
@@ -263,9 +263,15 @@ class Detail(Vertical):
 
     def _fill_ports(self, row: Row) -> None:
         assert isinstance(row, Container)
-        self._table(
-            tabs.PORT_COLUMNS, tabs.port_rows(row), "No published ports; `-p 8080:80` when it is created publishes one."
-        )
+        empty = "No published ports; `-p 8080:80` when it is created publishes one."
+
+        def show(listeners: Any) -> None:
+            self._table(tabs.PORT_COLUMNS, tabs.port_rows(row, listeners, self._ascii), empty)
+
+        if row.status not in ("running", "paused"):
+            show(None)
+            return
+        self._ask(lambda engine: engine.listeners(row.id), show)
 
     def _fill_inspect(self, row: Row) -> None:
         method = {

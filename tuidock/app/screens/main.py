@@ -67,7 +67,10 @@ class MainScreen(LogKeys):
         self.header = Header(model, read_only=read_only, ascii=ascii)
         self._tabs = TabLine(id="pane-tabs")
         self._lists = Vertical(id="lists")
-        self._panes = {kind: Pane(kind, model, ascii=ascii, read_only=read_only) for kind in KINDS}
+        hidden = app.hidden_columns
+        self._panes = {
+            kind: Pane(kind, model, ascii=ascii, read_only=read_only, hidden=hidden.get(kind, ())) for kind in KINDS
+        }
         self.detail = Detail(model, app.engine_workers, ascii=ascii)
         self._keys = KeyLine(id="keys")
 

@@ -13,7 +13,6 @@ from tuidock.app import format as shown
 from tuidock.app.model import CONTAINERS, Row, ViewModel
 from tuidock.app.widgets.line_table import LineTable
 from tuidock.app.widgets.rows import Row as Line
-from tuidock.app.widgets.rows import place
 from tuidock.engine.types import Container
 
 RUNNING = ("running", "paused", "restarting")
@@ -22,18 +21,20 @@ RUNNING = ("running", "paused", "restarting")
 class Pane(LineTable):
     """The rows of one kind. Titles are the top border, so that a pane costs no line more than its rows."""
 
-    def __init__(self, kind: str, model: ViewModel, *, ascii: bool = False, read_only: bool = False) -> None:
+    def __init__(
+        self, kind: str, model: ViewModel, *, ascii: bool = False, read_only: bool = False, hidden: Iterable[str] = ()
+    ) -> None:
         self.kind, self.model = kind, model
         self._ascii = ascii
         self._filter = filters.Filter("")
         self.only_running = False
-        self._hidden: frozenset[str] = frozenset()
         self._sought = ""
         self._current = False
         empty = panes.EMPTY_READ_ONLY if read_only else panes.EMPTY
         self._empty_text = empty[kind]
         self._title = ""
         super().__init__(panes.columns(kind), header=kind == CONTAINERS, empty="", ascii=ascii, id=kind)
+        self._hidden = frozenset(hidden)
 
     # -- rows -------------------------------------------------------------------------------------------------
 
@@ -146,14 +147,6 @@ class Pane(LineTable):
         """Leaves out these columns."""
         self._hidden = frozenset(keys)
         self._layout_columns()
-
-    def _place(self) -> None:
-        super()._place()
-        if self._hidden:
-            # Cells are found by the number of their column among all, so numbers stay those of the full set.
-            kept = [(number, column) for number, column in enumerate(self._columns) if column.key not in self._hidden]
-            placed = place([column for _, column in kept], self._line_width)
-            self._placed = [each._replace(number=kept[each.number][0]) for each in placed]
 
     # -- drawing ----------------------------------------------------------------------------------------------
 

@@ -67,6 +67,7 @@ class LineTable(TableActions, TableDrawing, TableMessages, ScrollView, can_focus
         self._highlight = ""
         self._placed: list[Placed] = []
         self._placed_for = -1
+        self._hidden: frozenset[str] = frozenset()
         self._strips: dict[tuple[str, bool], Strip] = {}
         self._styles: dict[str, Style] = {}
         self._told_visible: tuple[str, ...] = ()
@@ -358,7 +359,7 @@ class LineTable(TableActions, TableDrawing, TableMessages, ScrollView, can_focus
 
     def _place(self) -> None:
         self._placed_for = self._line_width
-        self._placed = place(self._columns, self._line_width)
+        self._placed = place(self._columns, self._line_width, hidden=self._hidden)
         self._strips.clear()
 
     def _layout_columns(self) -> None:

@@ -166,4 +166,6 @@ class LogDrawing:
             return f"nothing fits {session.filter_text}: {session.line_count} lines hidden"
         if session.size and session.floor != ((0, 0),) * len(session.readers):
             return "nothing in this range yet; 0 shows everything"
+        if session.size and not problem:
+            return ""  # its lines come with the size of the view
         return self._note or problem or "no output yet"

@@ -44,7 +44,8 @@ class LogNews:
         self._moved()
 
     def _scans_reported(self: LogView) -> None:  # type: ignore[misc]
-        self.post_message(self.ScansReported(self))
+        if self.is_attached:  # called by a thread, which may outlive the view for a moment
+            self.post_message(self.ScansReported(self))
 
     def on_log_view_scans_reported(self: LogView, event: LogView.ScansReported) -> None:  # type: ignore[misc]
         event.stop()

@@ -6,7 +6,7 @@ terminal too narrow for all columns drops whole columns, the least important fir
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Literal, NamedTuple
 
 from rich.cells import cell_len, set_cell_size
@@ -73,9 +73,9 @@ class Placed(NamedTuple):
     width: int
 
 
-def place(columns: Sequence[Column], width: int, gutter: int = GUTTER) -> list[Placed]:
+def place(columns: Sequence[Column], width: int, gutter: int = GUTTER, hidden: Collection[str] = ()) -> list[Placed]:
     """The columns that fit into the width, with their places; one blank stands between two columns."""
-    shown = list(range(len(columns)))
+    shown = [i for i, column in enumerate(columns) if column.key not in hidden]
     room = max(1, width - gutter)
 
     wanted = {i: max(column.width, column.want) for i, column in enumerate(columns)}
