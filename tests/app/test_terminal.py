@@ -85,7 +85,7 @@ def test_a_session(terminal: Terminal, engine: Engine, run: Run) -> None:
     terminal.press("s")
     terminal.until(lambda text: "Stop looper?" in text)
     terminal.press("y")
-    terminal.until(lambda text: "✖ exit 137" in text, 30)
+    terminal.until(lambda text: "○ stopped" in text, 30)
     assert engine.container(made).status == "exited"
     terminal.press("s")
     terminal.until(lambda text: "● up" in text)
@@ -126,7 +126,7 @@ def test_what_others_do_is_seen_at_once(terminal: Terminal, engine: Engine, run:
     terminal.until(lambda text: "◐ paused" in text, 5)
     engine.unpause(made)
     engine.kill(made)
-    terminal.until(lambda text: "✖ exit 137" in text, 5)
+    terminal.until(lambda text: "○ stopped" in text, 5)
     engine.remove(made)
     terminal.until(lambda text: "No containers yet" in text, 5)
 
