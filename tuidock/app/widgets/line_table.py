@@ -291,8 +291,12 @@ class LineTable(TableActions, TableDrawing, TableMessages, ScrollView, can_focus
 
     @property
     def _line_width(self) -> int:
-        """Cells of a line; `size` has those below the scroll bar, too."""
-        return self.scrollable_content_region.width
+        """Cells of a line; `size` has those below the scroll bar, too.
+
+        Not scrollable_content_region: asking for a region between two layouts makes Textual forget to tell new widgets
+        their size.
+        """
+        return max(0, self.size.width - self.scrollbar_size_vertical)
 
     @property
     def _page(self) -> int:
