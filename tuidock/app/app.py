@@ -24,6 +24,7 @@ from tuidock.app.config import Config
 from tuidock.app.model import CONTAINERS, Row, ViewModel, row_name
 from tuidock.app.report import record, sentence
 from tuidock.app.screens.main import MainScreen
+from tuidock.app.widgets import told_sizes
 from tuidock.engine.clean import clean
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class TuidockApp(App[int]):
     ) -> None:  # fmt: skip
         from tuidock.app.commands import TuidockCommands
 
+        told_sizes.install()
         self.COMMANDS = {TuidockCommands}  # type: ignore[misc]
         self.config = config or Config()
         self.problems = list(self.config.problems)

@@ -291,11 +291,7 @@ class LineTable(TableActions, TableDrawing, TableMessages, ScrollView, can_focus
 
     @property
     def _line_width(self) -> int:
-        """Cells of a line; `size` has those below the scroll bar, too.
-
-        Not scrollable_content_region: asking for a region between two layouts makes Textual forget to tell new widgets
-        their size.
-        """
+        """Cells of a line; `size` has those below the scroll bar, too."""
         return max(0, self.size.width - self.scrollbar_size_vertical)
 
     @property
