@@ -17,7 +17,7 @@ from tests.fakes.engine import Engine
 from tuidock.app.config import Config
 
 #: A picture is taken when the app has settled; on a machine that is short of time that moment can be missed.
-pytestmark = pytest.mark.flaky(reruns=2)
+pytestmark = pytest.mark.flaky(reruns=6, reruns_delay=1)
 
 SIZES = [(80, 24), (120, 40), (160, 48)]
 LOOKS = ["dark", "ansi", "nocolor"]

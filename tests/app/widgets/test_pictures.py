@@ -22,7 +22,7 @@ from tuidock.app.widgets.line_table import Cell, LineTable, Row
 from tuidock.app.widgets.log_view import LogSource, LogView
 
 #: A picture is taken when the app has settled; on a machine that is short of time that moment can be missed.
-pytestmark = pytest.mark.flaky(reruns=2)
+pytestmark = pytest.mark.flaky(reruns=6, reruns_delay=1)
 
 WIDGETS = ["table", "log", "chart"]
 LOOKS = ["colour", "nocolor", "nocolor-ansi"]
