@@ -135,12 +135,16 @@ def _names() -> list[str]:
 
 
 class TestCache:
-    def test_what_was_kept_comes_back_for_the_same_width(self, tmp_path: Path) -> None:
+    def test_a_wide_screen_needs_what_only_a_wide_one_has(self) -> None:
+        styles.save("nord", 80, {"screen": "\x1b[45m"}, [])
+        assert styles.load("nord", 120) is None and styles.load("nord", 80) is not None
+
+    def test_what_was_kept_comes_back(self, tmp_path: Path) -> None:
         theme = tmp_path / "theme.yaml"
         theme.write_text("dark: true")
         styles.save("nord", 120, {"screen": "\x1b[44m"}, [str(theme)])
         assert styles.load("nord", 200) == {"screen": "\x1b[44m"}
-        assert styles.load("nord", 80) is None
+        assert styles.load("nord", 80) == {"screen": "\x1b[44m"}
         styles.save("nord", 80, {"screen": "\x1b[45m"}, [str(theme)])
         assert styles.load("nord", 80) == {"screen": "\x1b[45m"} and styles.load("nord", 120) is not None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -167,3 +168,143 @@ def test_read_only(terminal: Terminal, run: Run) -> None:
 def test_without_a_terminal_there_is_one_sentence(engine: Engine) -> None:
     done = subprocess.run([*PROGRAM, "--root", engine.root], stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert done.returncode == 1 and "needs a terminal" in done.stderr and done.stdout == ""
+
+
+RESTORED = "001\n"
+
+
+def modes(terminal: Terminal) -> str:
+    """Other screen, mouse and cursor, as the terminal has them now."""
+    return terminal.tmux("display-message", "-p", "-t", "t", "#{alternate_on}#{mouse_any_flag}#{cursor_flag}")
+
+
+def keep_colours(terminal: Terminal, name: str) -> None:
+    """A first session, after which the next one has a first frame."""
+    terminal.app()
+    terminal.until(lambda text: name in text)
+    kept = Path(os.environ["XDG_CACHE_HOME"]) / "tuidock" / "first-frame.json"
+    terminal.until(lambda text: kept.exists())
+    terminal.press("q")
+    terminal.until(lambda text: text.rstrip().endswith("prompt$"))
+    terminal.tmux("send-keys", "-t", "t", "clear", "Enter")
+    terminal.until(lambda text: text.strip() == "prompt$")
+
+
+def script(terminal: Terminal, tmp_path: Path, text: str) -> None:
+    """Runs the app with something in it that goes wrong."""
+    path = tmp_path / "broken.py"
+    path.write_text(f"import os, sys, time\nimport tuidock.app.app as app\nfrom tuidock.app import run_app\n{text}\n"
+                    f"sys.exit(run_app({terminal.root!r}))\n")  # fmt: skip
+    terminal.type(f"PYTHONPATH={Path(__file__).parents[2]} {sys.executable} {path}")
+    terminal.press("Enter")
+
+
+@pytest.mark.parametrize("size", [(120, 32), (80, 24)])
+def test_keys_that_come_before_the_app_are_kept(terminal: Terminal, run: Run, size: tuple[int, int]) -> None:
+    """The rows are on the screen before the program can read keys; what is typed at them counts."""
+    run.start(LOOP, name="older")
+    run.start(LOOP, name="newer")
+    terminal.start(*size)
+    keep_colours(terminal, "older")
+    terminal.app()
+    terminal.until(lambda text: "older" in text and "newer" in text)
+    terminal.press("j", "i")
+    terminal.until(lambda text: "Inspect" in text and "/older" in text)
+    terminal.press("q")
+    terminal.until(lambda text: text.rstrip().endswith("prompt$"))
+    assert modes(terminal) == RESTORED
+
+
+def test_ended_by_a_signal_at_the_first_frame(terminal: Terminal, run: Run, tmp_path: Path) -> None:
+    run.start(LOOP, name="still")
+    terminal.start(100, 30)
+    keep_colours(terminal, "still")
+    script(terminal, tmp_path, "app.TuidockApp.__init__ = lambda self, *a, **k: time.sleep(60)")
+    terminal.until(lambda text: "1 Containers" in text and "still" in text)
+    assert modes(terminal)[0] == "1"
+    os.kill(terminal.process(), signal.SIGTERM)
+    terminal.until(lambda text: text.rstrip().endswith("prompt$") and "1 Containers" not in text)
+    assert modes(terminal) == RESTORED
+    terminal.type("echo it is $((40+2))")
+    terminal.press("Enter")
+    terminal.until(lambda text: "it is 42" in text)
+
+
+@pytest.mark.parametrize("where", ["__init__", "on_load", "on_mount", "get_css_variables"])
+def test_a_crash_gives_the_terminal_back(terminal: Terminal, run: Run, tmp_path: Path, where: str) -> None:
+    """Before Textual, in its start, and in the middle: an ordinary screen with what went wrong on it."""
+    run.start(LOOP, name="still")
+    terminal.start(100, 30)
+    keep_colours(terminal, "still")
+    script(terminal, tmp_path, f"def boom(*a, **k): raise RuntimeError('the sky fell')\napp.TuidockApp.{where} = boom")
+    terminal.until(lambda text: "the sky fell" in text and text.rstrip().endswith("prompt$"))
+    assert modes(terminal) == RESTORED
+    terminal.type("echo it is $((40+2))")
+    terminal.press("Enter")
+    terminal.until(lambda text: "it is 42" in text)
+
+
+def test_the_session_is_lost(terminal: Terminal, engine: Engine, run: Run) -> None:
+    """An SSH session that drops: the app does not stay behind, the container does."""
+    made = run.start(LOOP, name="survivor")
+    terminal.start(100, 30)
+    terminal.app()
+    terminal.until(lambda text: "survivor" in text and "line" in text)
+    process = terminal.process()
+    terminal.tmux("kill-session", "-t", "t")
+    end = time.monotonic() + 10
+    while Path(f"/proc/{process}").exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{process}").exists()
+    assert engine.container(made).status == "running"
+
+
+def test_logs_are_followed_and_scrolled(terminal: Terminal, run: Run) -> None:
+    """Over the whole screen at 80x24: new lines come by themselves, scrolling stops that, s takes it up again."""
+    run.start(LOOP, name="looper")
+    terminal.start(80, 24)
+    terminal.app()
+    terminal.until(lambda text: "looper" in text)
+    terminal.press("l")
+    terminal.until(lambda text: "line 30" in text)
+    terminal.press("g")
+    first = terminal.until(lambda text: "line 1\n" in text or "line 1 " in text)
+    time.sleep(0.6)
+    assert re.findall(r"line \d+", terminal.text()) == re.findall(r"line \d+", first)
+    terminal.press("s")
+    terminal.until(lambda text: "line 1 " not in text and "following" in text)
+    terminal.press("/")
+    terminal.type("line 2$")
+    terminal.press("Enter")
+    terminal.until(lambda text: "1 hit" in text or "hit 1" in text or "1 of 1" in text)
+
+
+def test_a_storm_of_sizes_on_a_terminal(terminal: Terminal, run: Run) -> None:
+    run.start(LOOP, name="looper")
+    terminal.start(120, 32)
+    terminal.app()
+    terminal.until(lambda text: "looper" in text)
+    for width, height in ((80, 24), (10, 3), (200, 60), (99, 20), (100, 20), (20, 8)) * 4:
+        terminal.tmux("resize-window", "-t", "t", "-x", str(width), "-y", str(height))
+    terminal.tmux("resize-window", "-t", "t", "-x", "120", "-y", "32")
+    terminal.until(lambda text: "1 Containers 1" in text and "looper" in text and "? help" in text)
+
+
+def test_the_data_root_goes_away_meanwhile(terminal: Terminal, engine: Engine, run: Run) -> None:
+    """Another process resets it: the rows go, and a new container is seen."""
+    run.start(["sleep", "1000"], name="doomed")
+    terminal.start(120, 32)
+    terminal.app()
+    terminal.until(lambda text: "doomed" in text)
+    engine.reset()
+    terminal.until(lambda text: "doomed" not in text and "was removed" in text)
+    again = Engine(engine.root)
+    again.create_volume("by-another")
+    terminal.until(lambda text: "3 Volumes 1" in text and "by-another" in text)
+    terminal.press("j", "2", "1", "i", "?")
+    terminal.until(lambda text: "Keys and commands" in text)
+    terminal.press("Escape")
+    terminal.until(lambda text: "Keys and commands" not in text)
+    terminal.press("q")
+    terminal.until(lambda text: text.rstrip().endswith("prompt$"))
+    assert modes(terminal) == RESTORED

@@ -79,6 +79,8 @@ class TuidockApp(App[int]):
         self.log_filters: list[str] = []
         self.errors: list[BaseException] = []
         self._mouse_on = True
+        self._terminal = terminal
+        self._began = False  # the first frame of Textual is on the screen
         self.key_pressed = False  # and what it has changed is not on the screen yet
 
     # -- start and end ------------------------------------------------------------------------------------------
@@ -148,6 +150,7 @@ class TuidockApp(App[int]):
             self._leave_on_signals()
 
     def _first_frame_shown(self) -> None:
+        self._began = True
         import gc
 
         if not gc.isenabled():
@@ -155,7 +158,7 @@ class TuidockApp(App[int]):
             gc.enable()
         self.engine_workers.start(self.post_message)
         if not self.is_headless:
-            self.set_timer(1.0, self._keep_colours)
+            self.set_timer(0.5, self._keep_colours)
 
     def _keep_colours(self) -> None:
         """What the next start needs to draw before Textual is there."""
@@ -373,14 +376,20 @@ class TuidockApp(App[int]):
         try:
             await super()._dispatch_message(message)
         except Exception as error:
-            if not self.is_running or self.main is None:
+            if not self.is_running or not self._began:
                 raise
             self.report(error)
 
     def _handle_exception(self, error: Exception) -> None:
         """What no guard caught: a widget has ended, the app has not - unless it has not even begun."""
-        if self.main is None or not self.main.is_mounted or len(self.errors) > 50:
+        if not self._began or self.main is None or len(self.errors) > 50:
             record(error)
             super()._handle_exception(error)
             return
         self.report(error)
+
+    def _print_error_renderables(self) -> None:
+        """What ended the app belongs on the ordinary screen."""
+        if self._terminal is not None:
+            self._terminal.restore()
+        super()._print_error_renderables()

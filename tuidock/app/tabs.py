@@ -13,10 +13,10 @@ from tuidock.app.widgets.rows import Row as Line
 from tuidock.engine.types import Container, Event, Network, ProcessTable, Stats, Volume
 
 PORT_COLUMNS = (
-    Column("host", "HOST", 18, grow=1),
-    Column("container", "CONTAINER", 12),
-    Column("inside", "INSIDE", 20, priority=2, grow=1),
-    Column("url", "ADDRESS", 24, priority=1, grow=2),
+    Column("host", "HOST", 15, grow=1),
+    Column("container", "CONTAINER", 9),
+    Column("inside", "INSIDE", 16, priority=1),
+    Column("url", "ADDRESS", 21, priority=2, grow=2),
 )
 CONFIG_COLUMNS = (Column("name", "NAME", 16, grow=1), Column("value", "VALUE", 20, grow=4))
 LAYER_COLUMNS = (
@@ -79,7 +79,7 @@ def port_rows(row: Container, listeners: Mapping[str, Sequence[str]] | None = No
     lines = []
     for each in row.ports:
         name = f"{each.container_port}/{each.protocol}"
-        host = f"{each.host_ip or 'all addresses'}:{each.host_port or '(when it starts)'}"
+        host = f"{each.host_ip or '*'}:{each.host_port or '(at the start)'}"
         address = url(each.host_ip, each.host_port) if each.host_port else ""
         lines.append(Line(str(each), (host, name, _inside(name, listeners, ascii), Cell(address, "accent"))))
     published = {f"{each.container_port}/{each.protocol}" for each in row.ports}

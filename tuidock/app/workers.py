@@ -64,7 +64,10 @@ class Workers:
     def __init__(self, make_engine: Callable[[], Door]) -> None:
         self._make_engine = make_engine
         self._engine: Door | None = None
+        self._opening = threading.Lock()
         self._opened = threading.Event()
+        self._ground: tuple[int, int] | None = None
+        self._leaving: threading.Event | None = None  # wakes the thread that waits for events
         self._open_failure = ""
         self.post: Callable[[Message], Any] = lambda message: None
         self.stopping = threading.Event()
@@ -90,6 +93,7 @@ class Workers:
         try:
             self._began = time.time_ns()
             self._engine = engine = self._make_engine()
+            self._ground = ground_of(engine)
             for kind in KINDS:
                 self.first_rows[kind] = getattr(engine, kind)()
         except Exception as error:
@@ -124,6 +128,8 @@ class Workers:
 
     def stop(self) -> None:
         self.stopping.set()
+        if self._leaving is not None:
+            self._leaving.set()
         for condition in (self._asked, self._sampling):
             with condition:
                 condition.notify_all()
@@ -134,22 +140,31 @@ class Workers:
         threading.Thread(target=target, args=arguments, name=name, daemon=True).start()
 
     def engine(self) -> Door:
-        """The engine; for the threads of this module, because opening it may take a while."""
+        """The engine, opened anew when another process has removed the data root; for the threads of this module,
+        because opening it may take a while."""
         self._opened.wait()
-        if self._engine is None:
-            raise RuntimeError(self._open_failure or "The engine could not be opened.")
-        return self._engine
+        with self._opening:
+            if self._engine is None:
+                raise RuntimeError(self._open_failure or "The engine could not be opened.")
+            if ground_of(self._engine) != self._ground:
+                self._engine = self._make_engine()
+                self._ground = ground_of(self._engine)
+            return self._engine
 
     # -- events -> rows ---------------------------------------------------------------------------------------
 
     def _follow(self) -> None:
         from tuidock.app.messages import EngineFailed, HostRead, RowsRead
+        from tuidock.engine.watch import Stop
 
+        self._leaving = leaving = Stop()
         self._opened.wait()
         if self._engine is None:
             self.post(EngineFailed(self._open_failure or "The engine could not be opened."))
             return
         engine = self._engine
+        if self.stopping.is_set():
+            return
         for kind, rows in self.first_rows.items():
             self.post(RowsRead(kind, rows))
         try:
@@ -160,7 +175,7 @@ class Workers:
         since = self._began
         while not self.stopping.is_set():
             try:
-                for batch in engine.events(since=since, follow=True, stop=self.stopping):
+                for batch in engine.events(since=since, follow=True, stop=leaving):
                     if self.stopping.is_set():
                         return
                     if batch:
@@ -172,7 +187,24 @@ class Workers:
             if self.stopping.wait(delay):
                 return
             delay = min(delay * 2, 30.0)
+            if self._ground is not None and ground_of(engine) is None:
+                self._wait_for_ground(engine)
+            try:
+                engine = self.engine()
+            except Exception as error:
+                self.post(EngineFailed(sentence(error)))
+                continue
             self._read_lists(engine, KINDS)
+
+    def _wait_for_ground(self, engine: Door) -> None:
+        """The data root has gone: nothing is there to be seen until somebody makes it anew."""
+        from tuidock.app.messages import EngineFailed, RowsRead
+
+        for kind in KINDS:
+            self.post(RowsRead(kind, []))
+        self.post(EngineFailed(f"The data root {self._root} was removed; what is done next makes it anew."))
+        while ground_of(engine) is None and not self.stopping.wait(1.0):
+            pass
 
     def _read_named(self, engine: Door, batch: Sequence[Event]) -> None:
         from tuidock.app.messages import ContainersRead, EngineFailed, EventsRead
@@ -396,6 +428,18 @@ class Workers:
                 failed = False
         finally:
             self.post(JobChanged(job._replace(ended=True, failed=failed)))
+
+
+def ground_of(engine: Door) -> tuple[int, int] | None:
+    """What tells one data root from the next in the same place; None when there is none."""
+    paths = getattr(getattr(engine, "instance", None), "paths", None)
+    if paths is None:
+        return None
+    try:
+        status = os.stat(paths.instance)
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
 
 
 def host_name() -> str:

@@ -117,14 +117,15 @@ def read_events(
 ) -> Iterator[list[Event]]:
     """Batches of events. since/until are ns since the epoch, 0 = from now on / for ever.
 
-    With follow the first batch (perhaps empty) comes at once, then it blocks on inotify (no polling) until `stop` is set
-    or `until` has passed.
+    With follow the first batch (perhaps empty) comes at once, then it blocks on inotify (no polling) until `stop` is set,
+    `until` has passed or the data root has gone.
     """
     watch = None
     if follow and not (until and time.time_ns() >= until):
         from tuidock.engine.watch import Watch
 
         watch = Watch([os.path.dirname(journal)])  # stands before the first read, so nothing falls in between
+    ground = _inode(os.path.dirname(journal))
     reader = JournalReader(journal, from_start=since > 0)
     try:
         past: list[Event] = []
@@ -142,10 +143,19 @@ def read_events(
                 yield batch
             if until and time.time_ns() >= until:
                 return
+            if _inode(os.path.dirname(journal)) != ground:
+                return  # nothing is ever written here again
     finally:
         reader.close()
         if watch is not None:
             watch.close()
+
+
+def _inode(path: str) -> int:
+    try:
+        return os.stat(path).st_ino
+    except OSError:
+        return 0
 
 
 def attributes_of(event: Event) -> Mapping[str, str]:

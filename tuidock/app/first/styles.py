@@ -54,7 +54,8 @@ def load(theme: str, width: int, environ: Mapping[str, str] = os.environ) -> dic
             and kept["environment"] == [environ.get(name, "") for name in _ENVIRONMENT]
             and all(_changed(path) == moment for path, moment in kept["files"])
         )
-        colours = kept["colours"][_shape(width)] if fresh else {}
+        # What was seen on a wide screen has all that a narrow one needs.
+        colours = (kept["colours"].get(_shape(width)) or kept["colours"]["wide"]) if fresh else {}
         if not colours or not all(_SGR.fullmatch(value) for value in colours.values()):
             return None
         return dict(colours)
