@@ -28,7 +28,7 @@ SINGLE_READS = 12
 #: Actions on many objects that run at the same time.
 PARALLEL = 8
 #: Seconds without a key after which figures are sampled every two seconds only.
-REST_AFTER = 8.0
+REST_AFTER = 4.0
 _NO_NEWS = ("exec_", "top", "attach", "detach", "resize", "copy", "export", "archive-path", "extract-to-dir")
 
 
