@@ -8,6 +8,9 @@ EngineError                     one sentence: what was tried, on what, why it fa
       x NameTaken x PortTaken x InUse x WrongState
   x BadContent                  an archive, manifest or layer that is damaged or hostile
   x StartFailed                 the shim could not start the container; exit_code is 125, 126 or 127
+  x RegistryRefused             a registry said no, or lied; status is HTTP's, 0 when there was no answer
+      x AuthFailed              it wants (other) credentials
+  x BuildFailed                 a step failed; exit_code is its command's, line that of the Dockerfile
   x Unsupported                 this machine or this version cannot do it
   x SystemFailure               the kernel or the disk refused: what was tried and errno
 
@@ -75,6 +78,27 @@ class StartFailed(EngineError):
     def __init__(self, message: str, exit_code: int = 125, step: str = "", errno: int = 0) -> None:
         super().__init__(message)
         self.exit_code, self.step, self.errno = exit_code, step, errno
+
+
+class RegistryRefused(EngineError):
+    """A registry refused, could not be reached, or gave what cannot be right. status: HTTP's, 0 = no answer."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class AuthFailed(RegistryRefused):
+    """The registry wants credentials, or others: `tuidock login SERVER`."""
+
+
+class BuildFailed(EngineError):
+    """A step of a build failed. step and line are 0 when no step had begun; keep: the cache key of the last good state,
+    from which `Engine.keep_step` makes an image to look into."""
+
+    def __init__(self, message: str, *, exit_code: int = 1, step: int = 0, line: int = 0, keep: str = "") -> None:
+        super().__init__(message)
+        self.exit_code, self.step, self.line, self.keep = exit_code, step, line, keep
 
 
 class Unsupported(EngineError):

@@ -1,0 +1,1 @@
+"""The registry client: addresses, credentials, authentication, blobs and manifests over HTTP; knows no store."""

@@ -1,0 +1,1 @@
+"""Pull and push: what moves between a registry and the store."""
