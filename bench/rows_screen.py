@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -52,7 +54,9 @@ def _lazydocker(bench: Bench) -> Iterator[tuple[list[str], dict[str, str]] | str
 
 
 def first_rows(bench: Bench) -> list[Line]:
+    """A start after an earlier session, which left the colours for the first frame; and the very first, without them."""
     ours = bench.tuidock()
+    colours = f"{ours.environ['HOME']}/.cache/tuidock/first-frame.json"
 
     def shown(argv: list[str], environ: dict[str, str], text: str) -> Callable[[], float]:
         def work() -> float:
@@ -68,11 +72,24 @@ def first_rows(bench: Bench) -> list[Line]:
             "bare": shown(bare, bench.environ, "bare-app-ready"),
             "lazydocker": lazy if isinstance(lazy, str) else shown(*lazy, f"{_PREFIX}0019"),
         }
-        interleaved(1, works)
+
+        def first_ever() -> float:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(colours)
+            with Screen(ours.base, ours.environ) as screen:
+                return screen.wait_for(f"{_PREFIX}0019")
+
+        cold = interleaved(bench.rounds(7, 3), {"tuidock": first_ever, "bare": works["bare"]})
+        with Screen(ours.base, ours.environ) as screen:
+            screen.wait_for(f"{_PREFIX}0019")
+            screen.read_for(_SETTLE)  # a session of somebody who reads what is there
         cells = interleaved(bench.rounds(15, 5), works)
     work, mine = "TUI: first rows on the screen", {"tuidock": cells["tuidock"]}
+    ever = {"tuidock": cold["tuidock"]}
     return [
         Line(work, mine, f"bare Textual {cells['bare'].text()}", ratio(mine["tuidock"], cells["bare"], 1.2, "bare Textual")),
+        Line(f"{work}, very first start", ever, f"bare Textual {cold['bare'].text()}",
+             ratio(ever["tuidock"], cold["bare"], 1.2, "bare Textual")),
         Line(f"{work} (stretch)", mine, f"lazydocker {cells['lazydocker'].text()}",
              _wish(ratio(mine["tuidock"], cells["lazydocker"], 2, "lazydocker"))),
     ]  # fmt: skip

@@ -244,10 +244,13 @@ def test_a_crash_gives_the_terminal_back(terminal: Terminal, run: Run, tmp_path:
     terminal.until(lambda text: "it is 42" in text)
 
 
-def test_the_session_is_lost(terminal: Terminal, engine: Engine, run: Run) -> None:
-    """An SSH session that drops: the app does not stay behind, the container does."""
+@pytest.mark.parametrize("shell", [":", "trap '' HUP"])
+def test_the_session_is_lost(terminal: Terminal, engine: Engine, run: Run, shell: str) -> None:
+    """An SSH session that drops: the app does not stay behind, the container does; also below a shell that ignores it."""
     made = run.start(LOOP, name="survivor")
     terminal.start(100, 30)
+    terminal.type(shell)
+    terminal.press("Enter")
     terminal.app()
     terminal.until(lambda text: "survivor" in text and "line" in text)
     process = terminal.process()

@@ -169,11 +169,23 @@ class TuidockApp(App[int]):
     def _leave_on_signals(self) -> None:
         """A terminated app restores the terminal, and one whose SSH session is gone does not stay behind."""
         import asyncio
+        import select
         import signal
 
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.leave)
+        # a shell that ignores hang-ups never dies, so the kernel sends none to its children: the terminal says it itself
+        if os.isatty(0):
+            self._hang_up = select.epoll()
+            self._hang_up.register(0, 0)
+            loop.add_reader(self._hang_up.fileno(), self._terminal_gone)
+
+    def _terminal_gone(self) -> None:
+        import asyncio
+
+        asyncio.get_running_loop().remove_reader(self._hang_up.fileno())
+        self.leave()
 
     def _on_exit_app(self) -> Any:
         self.engine_workers.stop()
