@@ -44,6 +44,10 @@ class Paths:
         return self.root + "/content/ingest"
 
     @property
+    def leases(self) -> str:
+        return self.root + "/content/leases"
+
+    @property
     def snapshots(self) -> str:
         return self.root + "/snapshots"
 

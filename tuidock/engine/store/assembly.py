@@ -1,14 +1,14 @@
 """Putting an image together: layers in order, then configuration and manifest, then one commit.
 
-Whatever the source is (archive, import, this machine's programs), nothing is visible before `commit`: blobs are ingests,
-layers are drafts. The commit is syncfs, renames, fsync of two directories, one transaction; a kill at any point leaves
-either nothing or blobs and layers that the next collection removes.
+Whatever the source is (archive, registry, build, import, this machine's programs), nothing is visible before `commit`:
+blobs are ingests, layers are drafts, and what is used of the store is held by a lease. The commit is syncfs, renames,
+fsync of two directories, one transaction; a kill at any point leaves either nothing or blobs and layers that the next
+collection removes.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from contextlib import ExitStack
 
@@ -24,9 +24,10 @@ from tuidock.engine.state import State
 from tuidock.engine.store import images
 from tuidock.engine.store.ahead import Ahead
 from tuidock.engine.store.compression import SNIFF, inflate, kind_of
-from tuidock.engine.store.content import ContentStore, Ingest
+from tuidock.engine.store.content import ContentStore
 from tuidock.engine.store.images import Layer
 from tuidock.engine.store.layers import Unpacking
+from tuidock.engine.store.leases import Lease
 from tuidock.engine.store.snapshots import Draft, Snapshots
 from tuidock.engine.types import Progress
 from tuidock.native import syncfs
@@ -34,11 +35,22 @@ from tuidock.native.extractor import Extractor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator, Sequence
+
+    from tuidock.engine.store.content import Blob
 
 #: Deeper images cannot be mounted by docker, so they are refused here too.
 DEPTH_LIMIT = 127
 _SUFFIX = {"": "", "gzip": "+gzip", "zstd": "+zstd"}
+
+
+def sync_root(paths: Paths) -> None:
+    """Makes everything durable that was written to the data root's file system."""
+    root = os.open(paths.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        syncfs(root)
+    finally:
+        os.close(root)
 
 
 class Assembly:
@@ -49,11 +61,11 @@ class Assembly:
         self._content, self._snapshots = ContentStore(paths), Snapshots(paths)
         self._undo = ExitStack()
         self._layers: list[Layer] = []
-        self._blobs: list[Ingest] = []
+        self._blobs: list[Blob] = []
         self._drafts: list[tuple[Draft, str]] = []
         self._roots: list[int] = []  # of the layers so far, topmost first
         self.warnings: list[str] = []
-        self._undo.enter_context(self._content.lease())
+        self.lease = self._undo.enter_context(Lease(paths))
         self._documents = self._undo.enter_context(self._content.ingests())
 
     def __enter__(self) -> Assembly:
@@ -66,15 +78,58 @@ class Assembly:
     def diff_ids(self) -> list[str]:
         return [layer.diff_id for layer in self._layers]
 
+    @property
+    def roots(self) -> Sequence[int]:
+        """Descriptors of the directories of the layers so far, topmost first."""
+        return self._roots
+
+    def adopt(self, draft: Draft | None, blob: Blob, diff_id: str, media_type: str = "") -> None:
+        """The next layer upwards, whose directory and blob are made and checked already.
+
+        draft: its filled directory, this assembly's from now on; None when the layer lies in its place. media_type "":
+        that of what the blob is compressed with.
+        """
+        self._check_depth()
+        chain_id = chain_ids([*self.diff_ids, diff_id])[-1]
+        self.lease.add(blob.digest, chain_id)
+        if draft is not None:
+            self._undo.enter_context(draft)
+            draft.diff_id = diff_id
+            draft.write_size()
+            self._drafts.append((draft, chain_id))
+            root = draft.root
+        else:
+            root = self._open_layer(chain_id)
+        if not media_type:
+            fd = self._content.open_ingest(blob)
+            try:
+                media_type = descriptor.OCI_LAYER + _SUFFIX[kind_of(os.pread(fd, SNIFF, 0))]
+            finally:
+                os.close(fd)
+        self._put(root, blob, Layer(diff_id, chain_id, blob.digest, blob.size, media_type))
+
+    def _check_depth(self) -> None:
+        if len(self._layers) == DEPTH_LIMIT:
+            raise BadContent(f"the image has more than {DEPTH_LIMIT} layers; squash some of them")
+
+    def _open_layer(self, chain_id: str) -> int:
+        root = os.open(self._snapshots.path(chain_id), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._undo.callback(os.close, root)
+        return root
+
+    def _put(self, root: int, blob: Blob, layer: Layer) -> None:
+        self._roots.insert(0, root)
+        self._blobs.append(blob)
+        self._layers.append(layer)
+
     def add(
-        self, blob: Ingest, diff_id: str = "", media_type: str = "", ahead: Ahead | None = None
+        self, blob: Blob, diff_id: str = "", media_type: str = "", ahead: Ahead | None = None
     ) -> Iterator[Progress]:
         """The next layer upwards. diff_id: what it must be; "" takes it as it comes. ahead: its unpacking has begun.
 
         Raises BadContent when the blob is another layer or hostile.
         """
-        if len(self._layers) == DEPTH_LIMIT:
-            raise BadContent(f"the image has more than {DEPTH_LIMIT} layers; squash some of them")
+        self._check_depth()
         fd = self._content.open_ingest(blob)
         try:
             kind = kind_of(os.pread(fd, SNIFF, 0))
@@ -84,31 +139,28 @@ class Assembly:
             if diff_id and not kind and blob.digest != diff_id:
                 raise BadContent(f"layer {subject} is {blob.digest}, not what the image config promises")
             chain_id = chain_ids([*self.diff_ids, diff_id])[-1] if diff_id else ""
+            self.lease.add(blob.digest, chain_id)
             if chain_id and self._snapshots.has(chain_id):
                 if kind and not self._is_known(blob.digest, diff_id):
                     self._check(fd, diff_id, subject)
                 yield Progress(subject, "exists", blob.size, blob.size)
-                root = os.open(self._snapshots.path(chain_id), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                self._undo.callback(os.close, root)
+                root = self._open_layer(chain_id)
             else:
                 draft = yield from self._unpack(fd, blob, kind, diff_id, ahead)
                 diff_id = draft.diff_id
                 chain_id = chain_ids([*self.diff_ids, diff_id])[-1]
+                self.lease.add(chain_id)
                 draft.write_size()
                 self._drafts.append((draft, chain_id))
                 root = draft.root
         finally:
             os.close(fd)
-        self._roots.insert(0, root)
-        self._blobs.append(blob)
-        kind_suffix = media_type or descriptor.OCI_LAYER + _SUFFIX[kind]
-        self._layers.append(Layer(diff_id, chain_id, blob.digest, blob.size, kind_suffix))
+        kind_of_blob = media_type or descriptor.OCI_LAYER + _SUFFIX[kind]
+        self._put(root, blob, Layer(diff_id, chain_id, blob.digest, blob.size, kind_of_blob))
 
     def _is_known(self, digest: str, diff_id: str) -> bool:
         """Whether an image has this very blob as this layer, so that it was unpacked and compared once."""
-        rows = self._state.read().execute("SELECT layers FROM images WHERE instr(layers, ?)", (digest,)).fetchall()
-        layers = [layer for row in rows for layer in json.loads(row[0])]
-        return any(layer["digest"] == digest and layer["diff_id"] == diff_id for layer in layers)
+        return any(layer.digest == digest for layer in images.layers_of(self._state, diff_id))
 
     def _check(self, fd: int, diff_id: str, subject: str) -> None:
         """A layer that is there already is not unpacked again; its blob could be anything and be pushed or saved later."""
@@ -119,7 +171,7 @@ class Assembly:
             raise BadContent(f"layer {subject} is sha256:{found.hexdigest()}, not what the image config promises")
 
     def _unpack(
-        self, fd: int, blob: Ingest, kind: str, diff_id: str, ahead: Ahead | None
+        self, fd: int, blob: Blob, kind: str, diff_id: str, ahead: Ahead | None
     ) -> Generator[Progress, None, Draft]:
         subject = (diff_id or blob.digest)[7:19]
         ready = ahead.take(has_parent=bool(self._roots)) if ahead else None
@@ -142,8 +194,14 @@ class Assembly:
         self._warn(unpacking.extractor, subject)
         return draft
 
-    def commit(self, config: ImageConfig, tags: Iterable[Reference] = (), manifest: bytes = b"") -> None:
-        """Makes the image durable and visible. manifest: its raw bytes when it came with one."""
+    def commit(
+        self, config: ImageConfig, tags: Iterable[Reference] = (), manifest: bytes = b"", documents: Iterable[bytes] = ()
+    ) -> None:
+        """Makes the image durable and visible.
+
+        manifest: its raw bytes when it came with one. documents: what a registry named by the tags, outermost first (an
+        index, a manifest whose layers came from elsewhere): the first one's digest is that of the tags.
+        """
         if list(config.diff_ids) != self.diff_ids:
             raise BadContent(f"the image config names {len(config.diff_ids)} layers, {len(self._layers)} were given")
         config_blob = self._documents.put(config.raw)
@@ -152,12 +210,11 @@ class Assembly:
             layers = [Descriptor(layer.media_type, layer.digest, layer.size) for layer in self._layers]
             manifest = make_manifest(described, layers)
         manifest_blob = self._documents.put(manifest)
-        root = os.open(self._paths.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            syncfs(root)
-        finally:
-            os.close(root)
-        for blob in (*self._blobs, config_blob, manifest_blob):
+        others = [self._documents.put(document) for document in documents]
+        written = (config_blob, manifest_blob, *others)
+        self.lease.add(*[blob.digest for blob in written])
+        sync_root(self._paths)
+        for blob in (*self._blobs, *written):
             self._content.publish(blob, synced=True)
         self._content.sync()
         for draft, chain_id in self._drafts:
@@ -166,7 +223,7 @@ class Assembly:
             self._snapshots.sync()
         size = sum(self._snapshots.size(layer.chain_id) for layer in self._layers)
         with self._state.write() as db:
-            images.insert(db, config, manifest_blob.digest, self._layers, size, tags)
+            images.insert(db, config, manifest_blob.digest, self._layers, size, tags, (others or [manifest_blob])[0].digest)
 
     def _warn(self, extracted: Extractor, subject: str) -> None:
         if extracted.skipped_devices:

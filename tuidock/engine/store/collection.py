@@ -1,23 +1,31 @@
 """Collecting what nothing refers to any more: blobs, layers, hidden images, and the leftovers of dead processes.
 
-Roots are the rows of state.db, and those only: an image row keeps its layers, a container row keeps its image. Everybody
-who writes blobs holds a lease until a row refers to them; while there is one, nothing is collected.
+Roots are the rows of state.db: an image row keeps its layers, a reference the index or manifest that its registry named
+by it, a container row keeps its image. Everybody who uses what no row keeps holds a lease that names it (`leases`).
 """
 
 from __future__ import annotations
 
 import json
 
+from tuidock.engine.errors import EngineError
+from tuidock.engine.oci import Invalid, manifest
+from tuidock.engine.oci.digest import is_digest
 from tuidock.engine.paths import Paths
 from tuidock.engine.state import State
-from tuidock.engine.store import trash
+from tuidock.engine.store import partial, trash
 from tuidock.engine.store.content import ContentStore
+from tuidock.engine.store.leases import collecting
 from tuidock.engine.store.snapshots import Snapshots
 
 
-def sweep(paths: Paths) -> int:
-    """Removes ingests, drafts and trash of processes that died; answers how many."""
-    return ContentStore(paths).sweep() + Snapshots(paths).sweep() + trash.sweep(paths)
+def sweep(paths: Paths, *, partial_kept: float = partial.KEPT) -> int:
+    """Removes ingests, drafts and trash of processes that died; answers how many.
+
+    partial_kept: how long downloads that were cut off wait for somebody to go on with them (seconds).
+    """
+    done, _ = partial.sweep(paths, kept=partial_kept)
+    return done + ContentStore(paths).sweep() + Snapshots(paths).sweep() + trash.sweep(paths)
 
 
 def roots(state: State) -> tuple[set[str], set[str]]:
@@ -29,29 +37,46 @@ def roots(state: State) -> tuple[set[str], set[str]]:
         for layer in json.loads(layers):
             blobs.add(layer["digest"])
             chains.add(layer["chain_id"])
+    blobs |= _documents(state, blobs)
     return blobs, chains
 
 
-def collect(state: State, paths: Paths) -> tuple[int, int]:
-    """Removes what nothing refers to; answers how many blobs and layers went and how many bytes of blobs.
+def _documents(state: State, manifests: set[str]) -> set[str]:
+    """What references name by digest: a manifest, or an index with the manifests in it."""
+    content = ContentStore(state.paths)
+    found: set[str] = set()
+    for (digest,) in state.read().execute("SELECT DISTINCT digest FROM image_references"):
+        if digest in manifests or not is_digest(digest):
+            continue
+        found.add(digest)
+        try:
+            raw = content.read(digest, manifest.SIZE_LIMIT)
+            found.update(one.digest for one in manifest.parse_index(raw).manifests)
+        except (Invalid, EngineError):
+            pass  # a manifest, or not there
+    return found
 
-    While another process loads or pulls it does nothing: the next collection will.
+
+def collect(state: State, paths: Paths) -> tuple[int, int]:
+    """Removes what nothing refers to; answers how many blobs and layers went and how many bytes of them.
+
+    What others are just making or using stays; when somebody cannot say what that is, everything stays.
     """
     content, snapshots = ContentStore(paths), Snapshots(paths)
     removed: list[str] = []
     count = freed = 0
-    with content.exclusive() as alone:
-        if not alone:
+    with collecting(paths) as held:
+        if held is None:
             return 0, 0
         with state.write() as db:
             db.execute("DELETE FROM images WHERE loaded = 0 AND id NOT IN (SELECT image_id FROM containers)")
         blobs, chains = roots(state)
         for digest in content.digests():
-            if digest not in blobs:
+            if digest not in blobs and digest not in held:
                 freed += content.remove(digest)
                 count += 1
         for chain_id in snapshots.chain_ids():
-            if chain_id not in chains:
+            if chain_id not in chains and chain_id not in held:
                 freed += snapshots.size(chain_id)
                 removed.append(snapshots.discard(chain_id))
                 count += 1

@@ -2,7 +2,7 @@
 
 A blob is written as an ingest, checked, and published by one rename; until then nobody can see it. The ingests of an
 operation lie in a directory below content/ingest that it holds a flock on: whatever can be locked there was left by a
-dead process and is swept.
+dead process and is swept. (Downloads are ingests by digest, which others go on with: `partial`.)
 They share one syncfs before they are published: the disk is asked once, not per blob.
 """
 
@@ -16,15 +16,44 @@ import shutil
 from contextlib import contextmanager
 
 from tuidock.engine.errors import BadContent, NotFound, SystemFailure
-from tuidock.engine.files import locked, sync_directory
+from tuidock.engine.files import sync_directory
 from tuidock.engine.oci.digest import hex_of, of_bytes
 from tuidock.engine.paths import Paths
+from tuidock.engine.store.leases import Lease
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Protocol
+
+    class Blob(Protocol):
+        """What can become a blob: an Ingest, a partial.Partial, or a Stored that is one already."""
+
+        path: str
+        size: int
+        published: bool
+
+        @property
+        def digest(self) -> str: ...
+
+        def finish(self) -> None: ...
+
 
 CHUNK = 1 << 20
+#: Ingests of an operation have names of this length; those of a digest (`partial`) have 64 digits.
+_OPERATION = 16
+
+
+class Stored:
+    """A blob that is in the store, where others are still ingests."""
+
+    published = True
+
+    def __init__(self, digest: str, size: int) -> None:
+        self.digest, self.size, self.path = digest, size, ""
+
+    def finish(self) -> None:
+        """There is nothing to finish."""
 
 
 class Ingest:
@@ -120,8 +149,12 @@ class ContentStore:
     def path(self, digest: str) -> str:
         return f"{self._paths.blobs}/{hex_of(digest)}"
 
-    def has(self, digest: str) -> bool:
-        return os.path.exists(self.path(digest))
+    def has(self, digest: str, size: int = -1) -> bool:
+        """Whether it is there; with size also whether it has that many bytes."""
+        try:
+            return os.stat(self.path(digest)).st_size == size or size < 0
+        except FileNotFoundError:
+            return False
 
     def size(self, digest: str) -> int:
         """Bytes as stored. Raises NotFound."""
@@ -150,15 +183,16 @@ class ContentStore:
         os.makedirs(self._paths.ingest, mode=0o700, exist_ok=True)
         return Ingests(self._paths.ingest)
 
-    def publish(self, ingest: Ingest, *, synced: bool = False) -> str:
+    def publish(self, ingest: Blob, *, synced: bool = False, replace: bool = False) -> str:
         """Makes a finished ingest visible under its digest, durably; the digest is the answer.
 
-        synced: the caller has made the bytes durable (syncfs) and syncs the directory with `sync`.
+        synced: the caller has made the bytes durable (syncfs) and syncs the directory with `sync`. replace: what has
+        that name already is known to be damaged.
         """
         digest = ingest.digest
         target = self.path(digest)
         ingest.finish()
-        if not ingest.published and not os.path.exists(target):
+        if not ingest.published and (replace or not self.has(digest, ingest.size)):
             os.makedirs(self._paths.blobs, mode=0o710, exist_ok=True)
             fd = os.open(ingest.path, os.O_RDONLY | os.O_CLOEXEC)
             try:
@@ -173,7 +207,7 @@ class ContentStore:
         ingest.published = True
         return digest
 
-    def open_ingest(self, ingest: Ingest) -> int:
+    def open_ingest(self, ingest: Blob) -> int:
         """A descriptor for reading an ingest, wherever it lies by now."""
         if ingest.published:
             return self.open(ingest.digest)
@@ -216,6 +250,8 @@ class ContentStore:
         except FileNotFoundError:
             return 0
         for name in names:
+            if len(name) != _OPERATION:
+                continue
             path = f"{self._paths.ingest}/{name}"
             try:
                 fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -233,25 +269,9 @@ class ContentStore:
 
     @contextmanager
     def lease(self) -> Iterator[None]:
-        """While it is held no blob or layer is collected: from the first look until an image row refers to them."""
-        os.makedirs(self._paths.root + "/content", mode=0o710, exist_ok=True)
-        with locked(self._paths.root + "/content/lock", shared=True):
+        """While it is held no blob or layer is collected at all; `leases.Lease` holds only what it names."""
+        with Lease(self._paths, everything=True):
             yield
-
-    @contextmanager
-    def exclusive(self) -> Iterator[bool]:
-        """For the collection: True when nobody holds a lease; False means that it has to wait for another time."""
-        os.makedirs(self._paths.root + "/content", mode=0o710, exist_ok=True)
-        fd = os.open(self._paths.root + "/content/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
-        finally:
-            os.close(fd)
 
 
 def free_bytes(path: str) -> int:

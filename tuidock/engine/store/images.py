@@ -78,11 +78,17 @@ def insert(
     layers: Iterable[Layer],
     size: int,
     tags: Iterable[Reference] = (),
+    digest: str = "",
 ) -> None:
-    """Makes an image visible, with its references, inside the caller's transaction."""
+    """Makes an image visible, with its references, inside the caller's transaction.
+
+    digest: what the registry named by the tags, when that is not the manifest. An image that is there already gets the
+    new manifest and blobs: they are complete, which those of a damaged one are not.
+    """
     now = time.time_ns()
     db.execute(
-        f"INSERT INTO images({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET loaded = excluded.loaded",
+        f"INSERT INTO images({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET"
+        " loaded = excluded.loaded, manifest_digest = excluded.manifest_digest, layers = excluded.layers",
         (
             config.id,
             manifest_digest,
@@ -94,14 +100,22 @@ def insert(
         ),
     )
     for tag in tags:
-        set_reference(db, tag, config.id, manifest_digest)
+        set_reference(db, tag, config.id, digest or manifest_digest)
 
 
-def set_reference(db: sqlite3.Connection, reference: Reference, image_id: str, manifest_digest: str) -> None:
-    """Points a name to an image; the image that had it before stays, perhaps without a name."""
+def layers_of(state: State, diff_id: str) -> list[Layer]:
+    """Every blob by which some image has this layer; each was unpacked and compared with the diffID once."""
+    rows = state.read().execute("SELECT layers FROM images WHERE instr(layers, ?)", (diff_id,)).fetchall()
+    layers = [Layer(**layer) for row in rows for layer in json.loads(row[0])]
+    return [layer for layer in layers if layer.diff_id == diff_id]
+
+
+def set_reference(db: sqlite3.Connection, reference: Reference, image_id: str, digest: str) -> None:
+    """Points a name to an image; the image that had it before stays, perhaps without a name. digest: by which the name's
+    registry knows it, a manifest's or an index's."""
     db.execute(
         "INSERT OR REPLACE INTO image_references(reference, image_id, digest, tagged) VALUES (?, ?, ?, ?)",
-        (str(reference), image_id, manifest_digest, time.time_ns()),
+        (str(reference), image_id, digest, time.time_ns()),
     )
 
 

@@ -66,8 +66,7 @@ def load(state: State, paths: Paths, source: BinaryIO) -> Iterator[Progress]:
     Raises BadContent. Closing the iterator leaves nothing but the images that were reported as loaded.
     """
     collection.sweep(paths)
-    content = ContentStore(paths)
-    with content.lease(), content.ingests() as ingests, ExitStack() as begun:
+    with ContentStore(paths).ingests() as ingests, ExitStack() as begun:
         contents = Contents()
         ahead: dict[Ingest, Ahead] = {}
         yield from _read_archive(source, contents, ingests, Snapshots(paths), ahead, begun)

@@ -25,6 +25,7 @@ from tuidock.engine.store import images
 from tuidock.engine.store.compression import inflate
 from tuidock.engine.store.content import ContentStore
 from tuidock.engine.store.images import ImageRecord, Layer
+from tuidock.engine.store.leases import Lease
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -165,8 +166,10 @@ def _manifest(content: ContentStore, record: ImageRecord, config: bytes, sizes: 
 def save(state: State, paths: Paths, texts: Sequence[str], target: BinaryIO) -> None:
     """Writes the archive. Raises NotFound, AmbiguousId, BadContent for a damaged store, OSError of the target."""
     content = ContentStore(paths)
-    with content.lease():
+    with Lease(paths) as lease:
         chosen = _choose(state, paths, texts)
+        for record, _ in chosen:
+            lease.add(record.id, record.manifest_digest, *[layer.digest for layer in record.layers])
         archive = _Archive(content, target)
         try:
             _write(content, chosen, archive)

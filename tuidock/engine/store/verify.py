@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -10,8 +11,9 @@ from tuidock.engine.oci import Invalid, image_config, manifest
 from tuidock.engine.oci.digest import chain_ids
 from tuidock.engine.paths import Paths
 from tuidock.engine.state import State
-from tuidock.engine.store import collection
+from tuidock.engine.store import collection, partial
 from tuidock.engine.store.content import CHUNK, ContentStore
+from tuidock.engine.store.leases import collecting
 from tuidock.engine.store.snapshots import Snapshots
 from tuidock.engine.types import Problem
 
@@ -82,20 +84,40 @@ def _hash(path: str) -> str:
 
 
 def _leftovers(state: State, paths: Paths) -> Iterator[Problem]:
-    content = ContentStore(paths)
-    with content.exclusive() as alone:
-        if not alone:  # somebody is loading: what has no row yet gets one
-            return
+    with collecting(paths) as held:
         blobs, chains = collection.roots(state)
-        for digest in content.digests():
-            if digest not in blobs:
-                yield Problem("content", digest[:19], "the blob belongs to no image; the next removal collects it")
-        for chain_id in Snapshots(paths).chain_ids():
-            if chain_id not in chains:
-                yield Problem("layer", chain_id[:19], "the directory belongs to no image; the next removal collects it")
-    for directory, what in ((paths.ingest, "a load or pull"), (paths.trash, "a removal")):
-        for name in os.listdir(directory) if os.path.isdir(directory) else ():
-            yield Problem("content", name, f"left by {what} that was cut off; the next load sweeps it")
-    for name in os.listdir(paths.snapshots) if os.path.isdir(paths.snapshots) else ():
+        stored, layers = set(ContentStore(paths).digests()), set(Snapshots(paths).chain_ids())
+    if held is None:  # somebody is at it: what has no row yet gets one
+        return
+    for digest in sorted(stored - blobs - held):
+        yield Problem("content", digest[:19], "the blob belongs to no image; the next removal collects it")
+    for chain_id in sorted(layers - chains - held):
+        yield Problem("layer", chain_id[:19], "the directory belongs to no image; the next removal collects it")
+    for digest in partial.stale(paths):
+        yield Problem("content", digest[:19], "a download that nobody went on with for a day; the next load sweeps it")
+    for name in _unlocked(paths.ingest):
+        if len(name) < 64:
+            yield Problem("content", name, "left by a load or pull that was cut off; the next load sweeps it")
+    for name in os.listdir(paths.trash) if os.path.isdir(paths.trash) else ():
+        yield Problem("content", name, "left by a removal that was cut off; the next load sweeps it")
+    for name in _unlocked(paths.snapshots):
         if name.startswith("."):
             yield Problem("layer", name, "left by a load or pull that was cut off; the next load sweeps it")
+
+
+def _unlocked(directory: str) -> list[str]:
+    """The directories in it that no living process holds."""
+    found = []
+    for name in os.listdir(directory) if os.path.isdir(directory) else ():
+        try:
+            fd = os.open(f"{directory}/{name}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            found.append(name)
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(fd)
+    return found
