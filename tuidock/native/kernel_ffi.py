@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cffi import FFI
 
-HEADERS = ("kernel.h", "extract.h", "logcopy.h")
+HEADERS = ("kernel.h", "extract.h", "tarwrite.h", "logcopy.h")
 
 
 def declarations() -> str:

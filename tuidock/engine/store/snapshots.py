@@ -54,17 +54,27 @@ class Draft:
         os.fchown(self.root, stat.st_uid, stat.st_gid)
         os.fchmod(self.root, stat.st_mode & 0o7777)
 
+    def take(self, directory: str) -> None:
+        """Makes a directory of the same file system the layer's, in place of the empty one."""
+        os.close(self.root)
+        self.root = -1
+        os.rmdir(self.path + "/fs")
+        os.rename(directory, self.path + "/fs")
+        self.root = os.open(self.path + "/fs", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
     def write_size(self) -> None:
         """Records the size inside the draft; before the syncfs that makes it durable."""
         with open(self.path + "/size", "w") as file:
             file.write(f"{self.size}\n")
 
     def close(self) -> None:
-        if self.root >= 0:
-            os.close(self.root)
+        if self._lock >= 0:
+            if self.root >= 0:
+                os.close(self.root)
             self.root = -1
             trash.empty(trash.discard(self._paths, self.path))
             os.close(self._lock)
+            self._lock = -1
 
     def __enter__(self) -> Draft:
         return self

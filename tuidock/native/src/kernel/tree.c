@@ -55,7 +55,7 @@ int tree_clean_name(struct tree *tree, const char *what, const char *name, char 
                 return bad(tree->extract, "%s \"%.200s\" leads out of the image", what, name);
             while (length && clean[--length] != '/')
                 ;
-        } else if (size > 255)
+        } else if (size > 255 + (strncmp(part, ".wh.", 4) ? 0u : 4u))     /* the mark of a whiteout does not count */
             return bad(tree->extract, "%s \"%.200s\" has a part longer than 255 bytes", what, name);
         else if (size && !(size == 1 && part[0] == '.')) {
             if (length)
