@@ -16,11 +16,11 @@ from tuidock.engine.named import Named
 from tuidock.engine.oci import Invalid, manifest
 from tuidock.engine.oci.descriptor import INDEXES, MANIFESTS, Descriptor, load_object, text
 from tuidock.engine.oci.digest import is_digest, of_bytes
-from tuidock.engine.registry.session import Dropped, Session
+from tuidock.engine.registry.session import Ask, Dropped, Session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from tuidock.engine.registry.keyring import Keyring
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tuidock.engine.registry.transport import Response
 
 CONFIG_LIMIT = 8 << 20
+_ACCEPT = ", ".join((*MANIFESTS, *INDEXES))
 _LIST_LIMIT = 16 << 20
 _PAGES_LIMIT = 1000
 _SCHEMA1 = "application/vnd.docker.distribution.manifest.v1+"
@@ -87,14 +88,11 @@ class Registry:
 
     def manifest(self, name: str, reference: str) -> Document:
         """The manifest or index of a repository ("library/busybox") by tag or digest."""
-        with self.session.open(
-            "GET", _manifest_path(name, reference), scopes=(self.scope(name),), pull=True,
-            headers={"Accept": ", ".join((*MANIFESTS, *INDEXES))}, what=self._what(name, reference),
-        ) as response:  # fmt: skip
+        what = _what(name, reference)
+        with self.session.open(self._manifest_ask("GET", name, reference)) as response:
             raw = response.read(manifest.SIZE_LIMIT, "manifest")
             stated = response.headers.get("docker-content-digest", "")
             media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        what = self._what(name, reference)
         digest = of_bytes(raw)
         if is_digest(reference) and digest != reference:
             raise RegistryRefused(f"{self.host} answered {digest} when it was asked for {what}; it is damaged or lies")
@@ -107,10 +105,7 @@ class Registry:
     def head(self, name: str, reference: str) -> Head | None:
         """What the registry says about a manifest; None when it has none. Does not count as a pull on docker.io."""
         try:
-            with self.session.open(
-                "HEAD", _manifest_path(name, reference), scopes=(self.scope(name),), pull=True,
-                headers={"Accept": ", ".join((*MANIFESTS, *INDEXES))}, what=self._what(name, reference),
-            ) as response:  # fmt: skip
+            with self.session.open(self._manifest_ask("HEAD", name, reference)) as response:
                 digest = response.headers.get("docker-content-digest", "")
                 length = response.headers.get("content-length", "")
                 media_type = response.headers.get("content-type", "").partition(";")[0].strip()
@@ -147,10 +142,11 @@ class Registry:
         """What one connection gives. Raises Dropped when that is less than all."""
         what = f"blob {descriptor.digest[7:19]} of {name}"
         headers = {"Range": f"bytes={position}-"} if position else {}
-        with self.session.open(
-            "GET", f"/v2/{name}/blobs/{descriptor.digest}", scopes=(self.scope(name),), pull=True, headers=headers,
-            what=what, retrying=retrying,
-        ) as response:  # fmt: skip
+        if not is_digest(descriptor.digest):  # it becomes part of a path here and of the reader's file names
+            raise RegistryRefused(f"{name} has a blob {clean(descriptor.digest)[:100]}, which is no sha256 digest")
+        path = f"/v2/{name}/blobs/{descriptor.digest}"
+        ask = Ask("GET", path, what, (self.scope(name),), headers, pull=True)
+        with self.session.open(ask, retrying) as response:
             skip = position
             if response.status == 206:
                 skip = position - _range_start(response, position, what)
@@ -184,7 +180,9 @@ class Registry:
             )
         raw = b"".join(self.blob(name, descriptor))
         if of_bytes(raw) != descriptor.digest:
-            raise RegistryRefused(f"{self.host} sent {of_bytes(raw)} as {descriptor.digest} of {name}; it is damaged or lies")
+            raise RegistryRefused(
+                f"{self.host} sent {of_bytes(raw)} as {descriptor.digest} of {name}; it is damaged or lies"
+            )
         return raw
 
     def tags(self, name: str) -> list[str]:
@@ -196,10 +194,10 @@ class Registry:
         """Every repository; large and public registries refuse this."""
         return list(self._pages("/v2/_catalog?n=1000", ("registry:catalog:*",), "repositories", "its catalog"))
 
-    def _pages(self, path: str, scopes: Sequence[str], key: str, what: str) -> Iterator[str]:
+    def _pages(self, path: str, scopes: tuple[str, ...], key: str, what: str) -> Iterator[str]:
         """The texts of a list that goes on behind `Link: <...>; rel="next"`."""
         for _ in range(_PAGES_LIMIT):
-            with self.session.open("GET", path, scopes=scopes, what=what, pull=True) as response:
+            with self.session.open(Ask("GET", path, what, scopes, pull=True)) as response:
                 raw = response.read(_LIST_LIMIT, "list")
                 following = response.next_page()
             yield from _texts(raw, key, f"{self.host}'s list of {what}")
@@ -208,8 +206,9 @@ class Registry:
             path = following
         raise RegistryRefused(f"{self.host} has no end of {what}: more than {_PAGES_LIMIT} pages")
 
-    def _what(self, name: str, reference: str) -> str:
-        return f"manifest {name}{'@' if is_digest(reference) else ':'}{reference}"
+    def _manifest_ask(self, method: str, name: str, reference: str) -> Ask:
+        path = f"/v2/{name}/manifests/{reference}"
+        return Ask(method, path, _what(name, reference), (self.scope(name),), {"Accept": _ACCEPT}, pull=True)
 
 
 class _Watch:
@@ -226,15 +225,17 @@ class _Watch:
             raise Dropped(f"less than {_TRICKLE} bytes came in {self._seconds:.0f} seconds")
 
 
-def _manifest_path(name: str, reference: str) -> str:
-    return f"/v2/{name}/manifests/{reference}"
+def _what(name: str, reference: str) -> str:
+    return f"manifest {name}{'@' if is_digest(reference) else ':'}{reference}"
 
 
 def _range_start(response: Response, position: int, what: str) -> int:
     given = response.headers.get("content-range", "")
     first = given.removeprefix("bytes ").partition("-")[0].strip()
     if not first.isdecimal() or int(first) > position:
-        raise RegistryRefused(f"the registry answered the range {clean(given)[:60]!r} of {what}, not from {position} on")
+        raise RegistryRefused(
+            f"the registry answered the range {clean(given)[:60]!r} of {what}, not from {position} on"
+        )
     return int(first)
 
 
@@ -252,7 +253,9 @@ def _kind(raw: bytes, announced: str, what: str) -> str:
         )
     known = (*MANIFESTS, *INDEXES)
     if stated and announced in known and stated != announced:
-        raise RegistryRefused(f"{what} calls itself {clean(stated)[:100]} and was sent as {clean(announced)[:100]}; it lies")
+        raise RegistryRefused(
+            f"{what} calls itself {clean(stated)[:100]} and was sent as {clean(announced)[:100]}; it lies"
+        )
     if document.get("manifests") is not None and document.get("layers") is not None:
         raise RegistryRefused(f"{what} is both a manifest and an index; it lies")
     kind = announced if announced in known else stated

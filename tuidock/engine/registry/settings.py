@@ -37,7 +37,7 @@ class Settings(Named):
 
     def is_insecure(self, host: str) -> bool:
         """Whether HOST or HOST:PORT may be spoken to without a trusted certificate."""
-        name = _name_of(host)
+        name, _ = split_host(host)
         if name == "localhost" or host in self.insecure or name in self.insecure:
             return True
         try:
@@ -47,11 +47,15 @@ class Settings(Named):
         return address.is_loopback or any(_covers(entry, address) for entry in self.insecure)
 
 
-def _name_of(host: str) -> str:
-    """Without the port and the brackets of an IPv6 address."""
+def split_host(host: str) -> tuple[str, str]:
+    """Name and port ("" = none) of HOST[:PORT]; an IPv6 address loses its brackets."""
     if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.rpartition(":")[0] if host.count(":") == 1 else host
+        name, _, rest = host[1:].partition("]")
+        return name, rest.removeprefix(":")
+    if host.count(":") == 1:
+        name, _, port = host.partition(":")
+        return name, port
+    return host, ""
 
 
 def _covers(entry: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
@@ -108,6 +112,8 @@ def _urls(value: object, what: str) -> tuple[str, ...]:
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/") or parts.query:
             raise InvalidArgument(f"config.yaml: {what} has {url!r:.200}, which is no http(s)://HOST[:PORT]")
         if "@" in parts.netloc:
-            raise InvalidArgument(f"config.yaml: {what} has credentials in {parts.hostname}; use `tuidock login` instead")
+            raise InvalidArgument(
+                f"config.yaml: {what} has credentials in {parts.hostname}; use `tuidock login` instead"
+            )
         found.append(f"{parts.scheme}://{parts.netloc}")
     return tuple(found)
