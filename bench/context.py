@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from bench import images
 from bench.measure import BenchFailure, Cell, Missing, Verdict, elapsed
 from bench.peers import REPOSITORY, Crun, Docker, Peer, Podman, Tuidock
+from bench.registry import Registry
 
 
 class Line(NamedTuple):
@@ -46,6 +47,7 @@ class Bench:
         self.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (REPOSITORY, kept.get("PYTHONPATH"))))
         self._peers: dict[str, Peer] = {}
         self._archive = ""
+        self._registries: dict[str, Registry] = {}
         self._worker: EngineWorker | None = None
 
     def rounds(self, full: int, quick: int) -> int:
@@ -66,6 +68,21 @@ class Bench:
                 raise BenchFailure("no --debian TAR was given (without --quick debootstrap makes one)")
             images.debian(self._debian or images.bootstrap(self.directory), path)
         return path
+
+    def layered_archive(self) -> str:
+        """An image of twenty layers."""
+        path = f"{self.directory}/layered-image.tar"
+        if not os.path.exists(path):
+            images.layered(path)
+        return path
+
+    def registry(self, name: str) -> Registry:
+        """A registry for one purpose, started when it is first asked for. Raises BenchFailure."""
+        if name not in self._registries:
+            directory = f"{self.directory}/registry-{name}"
+            os.makedirs(directory)
+            self._registries[name] = Registry(directory, 5000 + len(self._registries), self.environ)
+        return self._registries[name]
 
     def peer(self, name: str) -> Peer:
         """An engine with the small image loaded; when it cannot be used its `reason` says why."""

@@ -1,7 +1,7 @@
 """The images that all engines get, written here as docker-archive tars, so that no registry is needed.
 
 The small one has three layers like many real images: busybox, its applets as links, a file. The big one is a Debian
-root file system, as debootstrap makes it.
+root file system, as debootstrap makes it. The layered one has twenty layers of a hundred files, as applications have.
 """
 
 from __future__ import annotations
@@ -10,32 +10,40 @@ import hashlib
 import io
 import json
 import os
+import random
 import shutil
 import subprocess
 import tarfile
 from collections.abc import Sequence
+from typing import Any
 
 from bench.measure import BenchFailure
 
 SMALL = "localhost/bench:1"
 DEBIAN = "localhost/bench-debian:1"
+LAYERED = "localhost/bench-layered:1"
+LAYERS = 20
 _APPLETS = ("sh", "true", "sleep", "cat", "echo", "yes", "head", "seq", "httpd")
 
 
 def small(path: str) -> None:
     """Writes the busybox image. Raises BenchFailure when there is no static busybox."""
+    first = _busybox_layer()
+    second = _layer([(f"bin/{name}", b"", "busybox") for name in _APPLETS])
+    third = _layer([("etc/motd", b"hello\n", "")])
+    with tarfile.open(path, "w") as archive:
+        _write(archive, SMALL, [(io.BytesIO(data), len(data), _digest(data)) for data in (first, second, third)])
+
+
+def _busybox_layer() -> bytes:
     busybox = shutil.which("busybox")
     if busybox is None:
         raise BenchFailure("busybox is not installed (Debian package busybox-static)")
     with open(busybox, "rb") as stream:
         program = stream.read()
-    first = _layer(
+    return _layer(
         [("bin", b"", ""), ("tmp", b"", ""), ("root", b"", ""), ("etc", b"", ""), ("bin/busybox", program, "")]
     )
-    second = _layer([(f"bin/{name}", b"", "busybox") for name in _APPLETS])
-    third = _layer([("etc/motd", b"hello\n", "")])
-    with tarfile.open(path, "w") as archive:
-        _write(archive, SMALL, [(io.BytesIO(data), len(data), _digest(data)) for data in (first, second, third)])
 
 
 def debian(root_tar: str, path: str) -> None:
@@ -45,6 +53,38 @@ def debian(root_tar: str, path: str) -> None:
         stream.seek(0)
         with tarfile.open(path, "w") as archive:
             _write(archive, DEBIAN, [(stream, os.path.getsize(root_tar), digest)])
+
+
+def layered(path: str) -> None:
+    """Writes an image of twenty layers over busybox, 80 MB in all, that compress about as programs do."""
+    words = [f"{number:x}".encode() for number in random.Random(1).choices(range(1 << 24), k=20_000)]
+    chosen = random.Random(2)
+    layers = [_busybox_layer()]
+    for number in range(1, LAYERS):
+        entries = [(f"srv/{number}", b"", "")]
+        entries += [
+            (f"srv/{number}/{name}", b" ".join(chosen.choices(words, k=chosen.randrange(1000, 12_000))), "")
+            for name in range(100)
+        ]
+        layers.append(_layer([("srv", b"", ""), *entries]))
+    with tarfile.open(path, "w") as archive:
+        _write(archive, LAYERED, [(io.BytesIO(data), len(data), _digest(data)) for data in layers])
+
+
+def unpacked(archive: str, directory: str) -> dict[str, Any]:
+    """The members of such an archive as files: the paths of its config and of its layers."""
+    with tarfile.open(archive) as tar:
+        found = tar.extractfile("manifest.json")
+        assert found is not None
+        (item,) = json.load(found)
+        paths = {}
+        for number, name in enumerate([item["Config"], *item["Layers"]]):
+            paths[name] = f"{directory}/{number}"
+            member = tar.extractfile(name)
+            assert member is not None
+            with open(paths[name], "wb") as target:
+                shutil.copyfileobj(member, target, 1 << 20)
+    return {"config": paths[item["Config"]], "layers": [paths[name] for name in item["Layers"]]}
 
 
 def bootstrap(directory: str) -> str:

@@ -73,6 +73,13 @@ def ratio(ours: Cell, theirs: Cell, factor: float, name: str) -> Verdict:
     return Verdict(f"{by_median:.2f} (best {by_best:.2f})", target, by_median <= factor)
 
 
+def against_the_faster(cells: Mapping[str, Cell], factor: float) -> Verdict:
+    """tuidock must take at most `factor` times what the fastest of the peers takes that are here."""
+    present = {name: cell for name, cell in cells.items() if isinstance(cell, Figure) and name != "tuidock"}
+    faster = min(present, key=lambda name: present[name].median, default="docker")
+    return ratio(cells["tuidock"], cells.get(faster, Missing("")), factor, faster)
+
+
 def limit(ours: Cell, most: float, unit: str = "ms") -> Verdict:
     """Ours must stay below a fixed figure."""
     target = f"<= {amount(most, unit)}"
@@ -158,7 +165,10 @@ def captured(argv: Sequence[str], env: Mapping[str, str]) -> str:
 def _complaint(argv: Sequence[str], status: int, errors: bytes) -> str:
     lines = [line.strip() for line in errors.decode("utf-8", "replace").splitlines()]
     useful = [line for line in lines if line and not line.startswith("Run '")]
-    known = ("run", "ps", "rm", "logs", "load", "wait", "rmi", "inspect", "create")
+    known = (
+        "run", "ps", "rm", "logs", "load", "wait", "rmi", "inspect", "create", "pull", "push", "build", "commit", "save",
+        "tag",
+    )  # fmt: skip
     verb = next((word for word in argv[1:] if word in known), "")
     words = useful[-1] if useful else f"wait status {status}"
     return f"{os.path.basename(argv[0])} {verb}: {words}"

@@ -22,11 +22,12 @@ NOT_INSTALLED = "not installed"
 
 
 class Peer:
-    """One engine. `base` are the words before the verb, `run_words` follow the verbs run and create."""
+    """One engine. `base` are the words before the verb, `run_words` follow the verbs run, create and build."""
 
     name = ""
     log_words: Sequence[str] = ()  # for run: keep everything that the container writes
     force_words: Sequence[str] = ("-f",)  # for rm: kill what is running
+    plain_words: Sequence[str] = ()  # for pull and push: the registry speaks no TLS
 
     def __init__(self, directory: str, environ: dict[str, str]) -> None:
         self.directory = directory
@@ -39,7 +40,7 @@ class Peer:
         """Starts what has to run. Raises BenchFailure when this peer cannot be used."""
 
     def argv(self, verb: str, *words: str) -> list[str]:
-        extra = self.run_words if verb in ("run", "create") else ()
+        extra = self.run_words if verb in ("run", "create", "build") else ()
         return [*self.base, verb, *extra, *words]
 
     def timed(self, verb: str, *words: str) -> float:
@@ -104,6 +105,7 @@ class Podman(Peer):
     name = "podman"
     log_words = ("--log-driver", "k8s-file")
     force_words = ("-f", "-t", "0")  # else it waits ten seconds before it kills
+    plain_words = ("--tls-verify=false",)  # the others allow loopback by themselves
 
     def open(self) -> None:
         program = shutil.which("podman")

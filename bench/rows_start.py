@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from bench import images
 from bench.context import Bench, Line, Row
-from bench.measure import Cell, Figure, Missing, interleaved, limit, ratio
+from bench.measure import Cell, Figure, interleaved, limit, ratio
 from bench.peers import Crun, Peer
 
 #: A container as people run one: limits and a published port on the default bridge.
@@ -91,34 +91,7 @@ def _once(work: Callable[[], float]) -> None:
     interleaved(1, {"": work})
 
 
-def load_debian(bench: Bench) -> list[Line]:
-    """`load` of a Debian root file system; what was loaded is removed between the rounds."""
-    ours = bench.tuidock()
-    peers, cells = bench.usable("docker", "podman")
-    archive = bench.debian_archive()
-
-    def one(peer: Peer) -> Callable[[], float]:
-        def work() -> float:
-            took = peer.timed("load", "-i", archive)
-            peer.output("rmi", "-f", images.DEBIAN)
-            return took
-
-        return work
-
-    with open(archive, "rb") as stream:  # into the page cache, for everybody
-        while stream.read(1 << 20):
-            pass
-    cells |= interleaved(bench.rounds(5, 2), {peer.name: one(peer) for peer in (ours, *peers)})
-    present = {name: cell for name, cell in cells.items() if isinstance(cell, Figure) and name != "tuidock"}
-    faster = min(present, key=lambda name: present[name].median, default="docker")
-    return [
-        Line("load of a Debian root file system", cells, "",
-             ratio(cells["tuidock"], cells.get(faster, Missing("")), 0.5, faster))
-    ]  # fmt: skip
-
-
 ROWS = [
     Row("start", "warm start in the shim and Engine.start", warm_start),
     Row("run", "run --rm IMAGE true, the whole command", run_true),
-    Row("load", "load of a Debian root file system", load_debian),
 ]

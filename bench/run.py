@@ -15,11 +15,11 @@ from collections.abc import Sequence
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from bench import isolate, report, rows_fifty, rows_logs, rows_many, rows_screen, rows_start
+from bench import isolate, report, rows_fifty, rows_images, rows_logs, rows_many, rows_screen, rows_start
 from bench.context import Bench, Line, Row
 from bench.measure import BenchFailure, Missing, Verdict
 
-ROWS: list[Row] = [*rows_start.ROWS, *rows_fifty.ROWS, *rows_logs.ROWS, *rows_screen.ROWS]
+ROWS: list[Row] = [*rows_start.ROWS, *rows_images.ROWS, *rows_fifty.ROWS, *rows_logs.ROWS, *rows_screen.ROWS]
 
 
 def _parser() -> argparse.ArgumentParser:
