@@ -40,7 +40,7 @@ class Heredoc(Named):
         """The content as it is used, without the tabs that `<<-` takes away."""
         if not self.chomp:
             return self.content
-        return "".join([line.lstrip("\t") for line in self.content.splitlines(keepends=True)])
+        return "\n".join([line.lstrip("\t") for line in self.content.split("\n")])
 
 
 class Instruction(Named):
