@@ -1,4 +1,4 @@
-"""Images: list, load, save, import, pull, tag, remove."""
+"""Images: list, load, save, import, tag, remove."""
 
 from __future__ import annotations
 
@@ -71,13 +71,6 @@ class Images(Door):
         return self._noted(
             operations.import_image(self.instance.state, self.instance.paths, source, reference, message, changes)
         )
-
-    def pull(self, reference: str) -> Iterator[Progress]:
-        """host/base is made from this machine's own programs. Raises Unsupported for anything else."""
-        from tuidock.engine.store import operations
-
-        self._change("pull an image")
-        return self._noted(operations.pull(self.instance.state, self.instance.paths, reference))
 
     def tag(self, source: str, target: str) -> None:
         """Another name for an image."""

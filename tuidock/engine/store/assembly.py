@@ -8,7 +8,6 @@ collection removes.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from contextlib import ExitStack
 
@@ -23,10 +22,10 @@ from tuidock.engine.paths import Paths
 from tuidock.engine.state import State
 from tuidock.engine.store import images
 from tuidock.engine.store.ahead import Ahead
-from tuidock.engine.store.compression import SNIFF, inflate, kind_of
+from tuidock.engine.store.compression import SNIFF, kind_of
 from tuidock.engine.store.content import ContentStore
 from tuidock.engine.store.images import Layer
-from tuidock.engine.store.layers import Unpacking
+from tuidock.engine.store.layers import Unpacking, diff_id_of
 from tuidock.engine.store.leases import Lease
 from tuidock.engine.store.snapshots import Draft, Snapshots
 from tuidock.engine.types import Progress
@@ -164,11 +163,9 @@ class Assembly:
 
     def _check(self, fd: int, diff_id: str, subject: str) -> None:
         """A layer that is there already is not unpacked again; its blob could be anything and be pushed or saved later."""
-        found = hashlib.sha256()
-        for chunk in inflate(lambda size: os.read(fd, size)):
-            found.update(chunk)
-        if "sha256:" + found.hexdigest() != diff_id:
-            raise BadContent(f"layer {subject} is sha256:{found.hexdigest()}, not what the image config promises")
+        found = diff_id_of(lambda size: os.read(fd, size))
+        if found != diff_id:
+            raise BadContent(f"layer {subject} is {found}, not what the image config promises")
 
     def _unpack(
         self, fd: int, blob: Blob, kind: str, diff_id: str, ahead: Ahead | None
@@ -181,7 +178,7 @@ class Assembly:
             if self._roots and not extracted.root_seen:
                 draft.dress_like(self._roots[0])
             draft.diff_id = blob.digest
-            self._warn(extracted, subject)
+            self.warn(extracted, subject)
             yield Progress(subject, "extracting", blob.size, blob.size)
             return draft
         draft = self._undo.enter_context(self._snapshots.draft())
@@ -191,11 +188,15 @@ class Assembly:
         yield from unpacking.progress(subject, blob.size, "" if kind else blob.digest)
         if diff_id and draft.diff_id != diff_id:
             raise BadContent(f"layer {subject} is {draft.diff_id}, not what the image config promises")
-        self._warn(unpacking.extractor, subject)
+        self.warn(unpacking.extractor, subject)
         return draft
 
     def commit(
-        self, config: ImageConfig, tags: Iterable[Reference] = (), manifest: bytes = b"", documents: Iterable[bytes] = ()
+        self,
+        config: ImageConfig,
+        tags: Iterable[Reference] = (),
+        manifest: bytes = b"",
+        documents: Iterable[bytes] = (),
     ) -> None:
         """Makes the image durable and visible.
 
@@ -223,9 +224,11 @@ class Assembly:
             self._snapshots.sync()
         size = sum(self._snapshots.size(layer.chain_id) for layer in self._layers)
         with self._state.write() as db:
-            images.insert(db, config, manifest_blob.digest, self._layers, size, tags, (others or [manifest_blob])[0].digest)
+            images.insert(
+                db, config, manifest_blob.digest, self._layers, size, tags, (others or [manifest_blob])[0].digest
+            )
 
-    def _warn(self, extracted: Extractor, subject: str) -> None:
+    def warn(self, extracted: Extractor, subject: str) -> None:
         if extracted.skipped_devices:
             self.warnings.append(f"layer {subject}: {extracted.skipped_devices} device nodes were left out")
         if extracted.skipped_xattrs:

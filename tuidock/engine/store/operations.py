@@ -1,8 +1,7 @@
-"""What a person does with images: load, save, import, pull, tag, remove. One door over the rooms that do it."""
+"""What a person does with images: load, save, import, tag, remove. One door over the rooms that do it."""
 
 from __future__ import annotations
 
-from tuidock.engine.errors import Unsupported
 from tuidock.engine.events import append
 from tuidock.engine.files import refuse
 from tuidock.engine.paths import Paths
@@ -50,19 +49,6 @@ def import_image(
     from tuidock.engine.store import importing
 
     return _told(importing.import_image(state, paths, source, reference, message, changes), "import the tar")
-
-
-def pull(state: State, paths: Paths, reference: str) -> Iterator[Progress]:
-    """host/base is made from this machine's programs. Raises InvalidArgument, Unsupported."""
-    from tuidock.engine.store import host_base
-
-    wanted = images.parse_reference(reference)
-    if wanted.familiar_name != host_base.NAME:
-        raise Unsupported(
-            f"cannot pull {wanted.familiar}: registries come with the next version; use load or import,"
-            f" or `tuidock pull {host_base.NAME}`, which is made from this machine's own programs"
-        )
-    return _told(host_base.make(state, paths, wanted), f"make {host_base.NAME}")
 
 
 def tag(state: State, paths: Paths, source: str, target: str) -> None:

@@ -87,11 +87,11 @@ class Partial:
             self._fd = -1
 
     def release(self, *, drop: bool = False) -> None:
-        """Ends it and lets others have it. drop: what was written is of no use; without it only an empty or published one goes."""
+        """Ends it and lets others have it. What was written stays, unless it was published or drop says it is useless."""
         if self._lock < 0:
             return
         self.finish()
-        if drop or self.published or not self.written:
+        if drop or self.published or not os.path.exists(self.path) or not os.stat(self.path).st_size:
             shutil.rmtree(self._directory, ignore_errors=True)
         os.close(self._lock)
         self._lock = -1
@@ -161,6 +161,11 @@ def left(paths: Paths) -> tuple[int, int]:
     """How many partial blobs there are, and their bytes; also those that are being written."""
     sizes = [size for _, size, _ in _each(paths)]
     return len(sizes), sum(sizes)
+
+
+def arrived(paths: Paths, digests: Collection[str]) -> int:
+    """The bytes that are there already of these blobs."""
+    return sum(size for digest, size, _ in _each(paths) if digest in digests)
 
 
 def sweep(paths: Paths, *, kept: float = KEPT, spare: Collection[str] = ()) -> tuple[int, int]:

@@ -96,19 +96,20 @@ def _leftovers(state: State, paths: Paths) -> Iterator[Problem]:
     for digest in partial.stale(paths):
         yield Problem("content", digest[:19], "a download that nobody went on with for a day; the next load sweeps it")
     for name in _unlocked(paths.ingest):
-        if len(name) < 64:
+        if len(name) < 64:  # the others are those of `partial`
             yield Problem("content", name, "left by a load or pull that was cut off; the next load sweeps it")
     for name in os.listdir(paths.trash) if os.path.isdir(paths.trash) else ():
         yield Problem("content", name, "left by a removal that was cut off; the next load sweeps it")
-    for name in _unlocked(paths.snapshots):
-        if name.startswith("."):
-            yield Problem("layer", name, "left by a load or pull that was cut off; the next load sweeps it")
+    for name in _unlocked(paths.snapshots, "."):
+        yield Problem("layer", name, "left by a load or pull that was cut off; the next load sweeps it")
 
 
-def _unlocked(directory: str) -> list[str]:
-    """The directories in it that no living process holds."""
+def _unlocked(directory: str, start: str = "") -> list[str]:
+    """The directories in it, with names that start so, that no living process holds."""
     found = []
     for name in os.listdir(directory) if os.path.isdir(directory) else ():
+        if not name.startswith(start):
+            continue
         try:
             fd = os.open(f"{directory}/{name}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError:

@@ -1,0 +1,43 @@
+"""What a person does with registries: one door over the rooms that do it."""
+
+from __future__ import annotations
+
+from tuidock.engine.errors import InvalidArgument
+from tuidock.engine.files import refuse
+from tuidock.engine.oci import Invalid
+from tuidock.engine.oci import reference as references
+from tuidock.engine.paths import Paths
+from tuidock.engine.state import State
+from tuidock.engine.types import Progress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def told(work: Iterator[Progress], tried: str) -> Iterator[Progress]:
+    """The work, with a refusal of the system (a full disk) as a sentence."""
+    try:
+        yield from work
+    except OSError as error:
+        raise refuse(error, tried) from error
+
+
+def pull(state: State, paths: Paths, text: str, *, platform: str = "", all_tags: bool = False) -> Iterator[Progress]:
+    """See `pulling.pull`; host/base is made from this machine's programs. Raises InvalidArgument."""
+    from tuidock.engine.store import host_base
+
+    try:
+        named = references.parse(text)
+    except Invalid as error:
+        raise InvalidArgument(str(error)) from None
+    if all_tags and (named.tag or named.digest):
+        raise InvalidArgument("tag can't be used with --all-tags/-a")
+    reference = named if all_tags else named.with_default_tag()
+    if reference.familiar_name == host_base.NAME and not named.digest:
+        return told(host_base.make(state, paths, named.with_default_tag()), f"make {host_base.NAME}")
+    from tuidock.engine.registry.client import Registry
+    from tuidock.engine.transfer import pulling
+
+    work = pulling.pull(state, paths, Registry, reference, platform=platform, all_tags=all_tags)
+    return told(work, f"pull {reference.familiar}")
