@@ -84,7 +84,7 @@ def test_garbage_and_bad_changes_leave_nothing(store: Store) -> None:
         (['CMD ["a", "b c"]'], {"Cmd": ["a", "b c"]}),
         (["cmd echo $HOME"], {"Cmd": ["/bin/sh", "-c", "echo $HOME"]}),
         (['ENTRYPOINT ["/init"]', "CMD x"], {"Entrypoint": ["/init"], "Cmd": ["/bin/sh", "-c", "x"]}),
-        (["ENV A=1 B='two words'", "ENV A=3"], {"Env": ["B=two words", "A=3"]}),
+        (["ENV A=1 B='two words'", "ENV A=3"], {"Env": ["A=3", "B=two words"]}),
         (["ENV OLD some value"], {"Env": ["OLD=some value"]}),
         (
             ["EXPOSE 80 53/udp 9000-9001"],

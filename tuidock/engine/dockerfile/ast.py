@@ -108,7 +108,8 @@ class Instruction(Named):
             return self.args[:-1]
         from tuidock.engine.dockerfile.heredocs import heredoc_of
 
-        return tuple(word for word in self.args[:-1] if heredoc_of(word) is None)
+        announced = [(word, heredoc_of(word)) for word in self.args[:-1]]
+        return tuple([word for word, heredoc in announced if heredoc is None or heredoc.name not in inline])
 
     @property
     def inline(self) -> tuple[Heredoc, ...]:
@@ -132,9 +133,10 @@ class Instruction(Named):
 
 
 class Stage(Named):
-    """FROM and what follows. base and platform are not expanded yet; name is in lower case, "" without AS."""
+    """FROM and what follows. number counts from 0, as --from has it; base and platform are not expanded yet; name is in
+    lower case, "" without AS."""
 
-    index: int
+    number: int
     base: str
     name: str
     platform: str
@@ -168,7 +170,7 @@ class Dockerfile(Named):
         return self.source.escape
 
     def stage(self, reference: str, before: int | None = None, numbers: bool = True) -> Stage | None:
-        """The stage of a name (in any case, the last one that has it) or, with `numbers`, of an index, among the first
+        """The stage of a name (in any case, the last one that has it) or, with `numbers`, of a number, among the first
         `before`; None when there is none. FROM knows names only, --from and --target both."""
         stages = self.stages[:before]
         wanted = reference.lower()
@@ -176,6 +178,5 @@ class Dockerfile(Named):
             if stage.name and stage.name == wanted:
                 return stage
         if numbers and reference.isascii() and reference.isdecimal() and len(reference) < 6:
-            index = int(reference)
-            return stages[index] if index < len(stages) else None
+            return stages[int(reference)] if int(reference) < len(stages) else None
         return None

@@ -64,7 +64,9 @@ def parse_trigger(text: str, name: str = "ONBUILD") -> Instruction:
     reader = Reader(_decoded(text, name), name, directives=False)
     instructions = list(read(reader))
     if len(instructions) != 1:
-        raise DockerfileError("one instruction is expected here" if instructions else "there is no instruction", reader.source)
+        raise DockerfileError(
+            "one instruction is expected here" if instructions else "there is no instruction", reader.source
+        )
     return check(instructions[0])
 
 
@@ -84,6 +86,8 @@ def _warnings(instructions: Iterable[Instruction], stages: Iterable[Stage]) -> l
         if stage.name in names:
             found.append(Warning(f"two stages are called {stage.name}", stage.start.line))
         if stage.name in _RESERVED:
-            found.append(Warning(f"a stage should not be called {stage.name}, which means something else", stage.start.line))
+            found.append(
+                Warning(f"a stage should not be called {stage.name}, which means something else", stage.start.line)
+            )
         names.add(stage.name) if stage.name else None
     return found
