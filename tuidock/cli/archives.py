@@ -10,6 +10,7 @@ from tuidock.cli.command import Command, Context
 from tuidock.cli.images import check_platform
 from tuidock.engine.errors import InvalidArgument, Unsupported
 from tuidock.engine.options.flags import Values, listed, switch, text
+from tuidock.engine.options.values import check_platform as check_pulled_platform
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,17 +82,23 @@ def import_image(context: Context, values: Values, arguments: list[str]) -> int:
 
 
 def pull(context: Context, values: Values, arguments: list[str]) -> int:
-    from tuidock.cli.progress import show
+    from tuidock.cli.progress import follow_pull
 
-    if values.on("all-tags"):
-        raise Unsupported("pull --all-tags comes with registries in the next version")
-    reference = arguments[0]
-    named = reference if ":" in reference.rpartition("/")[2] or "@" in reference else reference + ":latest"
-    quiet = values.on("quiet")
+    reference, every, quiet = arguments[0], values.on("all-tags"), values.on("quiet")
+    named = reference if every or ":" in reference.rpartition("/")[2] or "@" in reference else reference + ":latest"
     if not quiet and named != reference:
-        output.note("Using default tag: latest")
-    show(context.engine.pull(reference), quiet=quiet, descriptor=2)
-    output.line(named)
+        output.line("Using default tag: latest")
+    steps = context.engine.pull(reference, platform=values["platform"], all_tags=every)
+    told = follow_pull(steps, quiet=quiet)
+    names = [step.subject for step in told if step.action == "digest"]
+    states = [step for step in told if step.action == "pulled-image"]
+    if states and not quiet:
+        news = [step.message for step in states if not step.message.startswith("Image is up to date")]
+        subject = states[-1].subject
+        subject = subject.rpartition(":")[0] if every else subject
+        output.line(f"Status: {(news or [states[-1].message])[0]} for {subject}")
+    name = names[-1] if names else named
+    output.line(name.rpartition(":")[0] if every and names else name)
     return 0
 
 
@@ -132,7 +139,7 @@ PULL = Command(
     (
         switch("all-tags", "a", "Download all tagged images of the repository"),
         switch("disable-content-trust", "", "Accepted for scripts, without effect", on=True, hidden=True),
-        _PLATFORM,
+        text("platform", "", "Set the platform if the server is multi-platform capable", parse=check_pulled_platform),
         switch("quiet", "q", "Do not show progress"),
     ),
     least=1,

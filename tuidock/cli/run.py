@@ -65,9 +65,12 @@ def _tagged(image: str) -> str:
 
 
 def _pull(context: Context, command: RunCommand) -> None:
-    from tuidock.cli.progress import show
+    from tuidock.cli.progress import follow_pull
 
-    show(context.engine.pull(command.image), quiet=command.quiet, descriptor=2)
+    steps = context.engine.pull(command.image, platform=command.request.platform)
+    for step in follow_pull(steps, quiet=command.quiet, descriptor=2):
+        if step.action == "pulled-image" and not command.quiet:
+            output.note(f"Status: {step.message} for {step.subject}")
 
 
 def _check_cidfile(path: str) -> None:

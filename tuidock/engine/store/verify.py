@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 
+from tuidock.engine.named import Named
 from tuidock.engine.oci import Invalid, image_config, manifest
 from tuidock.engine.oci.digest import chain_ids
 from tuidock.engine.paths import Paths
@@ -24,52 +25,76 @@ if TYPE_CHECKING:
 _AGAIN = "load or pull the image again"
 
 
+class Fault(Named):
+    """A problem, and what is wrong with the store: a blob, or a layer's directory by its chainID. "": nothing that could
+    be fetched or unpacked again."""
+
+    problem: Problem
+    blob: str = ""
+    chain_id: str = ""
+
+
 def problems(state: State, paths: Paths, *, hashes: bool = True) -> Iterator[Problem]:
-    """Problems as they are found; hashes also reads every blob and compares it with its name."""
+    """The problems of `faults`."""
+    for fault in faults(state, paths, hashes=hashes):
+        yield fault.problem
+
+
+def faults(state: State, paths: Paths, *, hashes: bool = True) -> Iterator[Fault]:
+    """What is wrong, as it is found; hashes also reads every blob and compares it with its name."""
     content, snapshots = ContentStore(paths), Snapshots(paths)
     db = state.read()
     for image_id, reference in db.execute(
         "SELECT image_id, reference FROM image_references WHERE image_id NOT IN (SELECT id FROM images)"
     ):
-        yield Problem("image", reference, f"it names {image_id[:19]}, which is not there; {_AGAIN}")
+        yield Fault(Problem("image", reference, f"it names {image_id[:19]}, which is not there; {_AGAIN}"))
+    told: set[str] = set()
     for row in db.execute("SELECT id, manifest_digest, config, layers FROM images").fetchall():
-        yield from _image(content, snapshots, *row)
+        for fault in _image(content, snapshots, *row):
+            told.add(fault.blob)
+            yield fault
     if hashes:
         for digest in content.digests():
-            if _hash(content.path(digest)) not in (digest, ""):
-                yield Problem("content", digest[:19], f"the blob is damaged; remove its image and {_AGAIN}")
-    yield from _leftovers(state, paths)
+            if digest not in told and _hash(content.path(digest)) not in (digest, ""):
+                problem = Problem("content", digest[:19], f"the blob is damaged; remove its image and {_AGAIN}")
+                yield Fault(problem, digest)
+    for problem in _leftovers(state, paths):
+        yield Fault(problem)
 
 
 def _image(
     content: ContentStore, snapshots: Snapshots, image_id: str, manifest_digest: str, config: str, layers: str
-) -> Iterator[Problem]:
-    short = image_id[:19]
+) -> Iterator[Fault]:
+    def of(message: str, blob: str = "", chain_id: str = "") -> Fault:
+        return Fault(Problem("image", image_id[:19], message), blob, chain_id)
+
     try:
         parsed = image_config.parse(config.encode())
         expected = list(zip(parsed.diff_ids, chain_ids(parsed.diff_ids), strict=True))
     except Invalid as error:
-        yield Problem("image", short, f"its row is damaged ({error}); `tuidock system rebuild` makes it anew")
+        yield of(f"its row is damaged ({error}); `tuidock system rebuild` makes it anew")
         return
     found = json.loads(layers)
     if parsed.id != image_id or [(layer["diff_id"], layer["chain_id"]) for layer in found] != expected:
-        yield Problem("image", short, "its row does not fit its config; `tuidock system rebuild` makes it anew")
-    for digest, what in ((image_id, "config"), (manifest_digest, "manifest")):
-        if not content.has(digest):
-            yield Problem("image", short, f"its {what} {digest[:19]} is missing; {_AGAIN}")
-    if content.has(manifest_digest):
+        yield of("its row does not fit its config; `tuidock system rebuild` makes it anew")
+    if not content.has(image_id):
+        yield of(f"its config {image_id[:19]} is missing; {_AGAIN}", image_id)
+    if not content.has(manifest_digest):
+        yield of(f"its manifest {manifest_digest[:19]} is missing; {_AGAIN}", manifest_digest)
+    else:
         try:
             manifest.parse_manifest(content.read(manifest_digest, manifest.SIZE_LIMIT))
         except Exception as error:
-            yield Problem("image", short, f"its manifest cannot be read ({error}); {_AGAIN}")
+            yield of(f"its manifest cannot be read ({error}); {_AGAIN}", manifest_digest)
     for layer in found:
         path = content.path(layer["digest"])
         size = os.stat(path).st_size if os.path.exists(path) else -1
         if size != layer["size"]:
             state = "is missing" if size < 0 else f"has {size} bytes instead of {layer['size']}"
-            yield Problem("image", short, f"the blob {layer['digest'][:19]} of a layer {state}; {_AGAIN}")
+            yield of(f"the blob {layer['digest'][:19]} of a layer {state}; {_AGAIN}", layer["digest"])
         if not snapshots.has(layer["chain_id"]):
-            yield Problem("image", short, f"the directory of layer {layer['diff_id'][:19]} is missing; {_AGAIN}")
+            missing = f"the directory of layer {layer['diff_id'][:19]} is missing; {_AGAIN}"
+            yield of(missing, chain_id=layer["chain_id"])
 
 
 def _hash(path: str) -> str:

@@ -37,9 +37,22 @@ def check(instance: Instance, *, repair: bool = False, fast: bool = False) -> It
     yield from _kernel(instance, set(rows))
     yield from _tables(instance)
     yield from _volumes(instance)
+    yield from _images(instance, repair=repair, fast=fast)
+
+
+def _images(instance: Instance, *, repair: bool, fast: bool) -> Iterator[Problem]:
     from tuidock.engine.store import verify
 
-    yield from verify.problems(instance.state, instance.paths, hashes=not fast)
+    mendable = []
+    for fault in verify.faults(instance.state, instance.paths, hashes=not fast):
+        if repair and (fault.blob or fault.chain_id):
+            mendable.append(fault)
+        else:
+            yield fault.problem
+    if mendable:
+        from tuidock.engine.transfer import repairing
+
+        yield from repairing.repair(instance.state, instance.paths, mendable)
 
 
 def _database(instance: Instance) -> Iterator[Problem]:
