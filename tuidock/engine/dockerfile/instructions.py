@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     Config = dict[str, Any]
 
 DEFAULT_SHELL = ("/bin/sh", "-c")
+#: The config of `FROM scratch`: docker gives even an empty image a PATH.
+SCRATCH: Config = {"Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]}
 #: Where the script of a heredoc with a shebang lies while it runs.
 SCRIPTS = "/dev/pipes"
 #: Instructions that change the config and nothing else.
