@@ -128,7 +128,7 @@ class Instruction(Named):
     def error(self, reason: str, at: str = "", offset: int = -1) -> DockerfileError:
         """The error to raise about this instruction: at an offset of text, or where the word `at` first stands."""
         if offset < 0:
-            offset = max(self.text.find(at), 0) if at else 0
+            offset = max(self.text.find(at, len(self.spelled)), 0) if at else 0
         return DockerfileError(reason, self.source, *self.position(offset))
 
 

@@ -49,7 +49,7 @@ def check(instruction: Instruction) -> Instruction:
         raise instruction.error(f"{word} requires at least one argument")
     checked = instruction._replace(flags=_flags(instruction))
     if checked.trigger:
-        checked = checked._replace(trigger=_trigger(checked.trigger))
+        check_trigger(checked.trigger)
     special = _CHECKS.get(word)
     if special:
         special(checked)
@@ -58,7 +58,7 @@ def check(instruction: Instruction) -> Instruction:
 
 def _flags(instruction: Instruction) -> dict[str, tuple[str, ...]]:
     known = FLAGS.get(instruction.word, {})
-    flags: dict[str, tuple[str, ...]] = {}
+    flags: dict[str, list[str]] = {}
     for written in instruction.written_flags:
         name, equals, value = written[2:].partition("=")
         kind = known.get(name)
@@ -79,17 +79,16 @@ def _flags(instruction: Instruction) -> dict[str, tuple[str, ...]]:
         choices = _CHOICES.get(name)
         if choices and value not in choices:
             raise instruction.error(f"--{name} is {' or '.join(choices)}, not {value!r:.40}", at)
-        flags[name] = (*flags.get(name, ()), value)
-    return flags
+        flags.setdefault(name, []).append(value)
+    return {name: tuple(values) for name, values in flags.items()}
 
 
-def _trigger(trigger: Instruction) -> Instruction:
-    """What ONBUILD keeps for later; most of it is checked where it runs."""
+def check_trigger(trigger: Instruction) -> None:
+    """That ONBUILD may keep this for later; all else is checked where it runs. Raises DockerfileError."""
     if trigger.word == "ONBUILD":
         raise trigger.error("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed")
     if trigger.word in _NO_TRIGGERS:
         raise trigger.error(f"{trigger.word} isn't allowed as an ONBUILD trigger")
-    return trigger
 
 
 def _copy(instruction: Instruction) -> None:
@@ -163,8 +162,8 @@ def _health_duration(instruction: Instruction, name: str) -> None:
     try:
         if len(value) > 40:
             raise InvalidArgument(f"{value!r:.40} is no duration")
-        if value:
-            parse_positive_duration(value)
+        if value and parse_positive_duration(value) >= 1 << 63:
+            raise InvalidArgument(f"{value} is more than 292 years")
     except InvalidArgument as error:
         raise instruction.error(f"--{name}: {error}", at="--" + name) from None
 

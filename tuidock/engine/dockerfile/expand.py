@@ -46,9 +46,14 @@ def expand_instruction(instruction: Instruction, env: Mapping[str, str]) -> Inst
     if word == "EXPOSE":
         return instruction._replace(args=tuple([part for arg in args for part in _split(instruction, arg, env)]))
     if word == "FROM":
-        return instruction._replace(
+        made = instruction._replace(
             args=(replaced(args[0]), *args[1:]), flags=_each(instruction, ("platform",), replaced)
         )
+        if not made.args[0].strip():
+            raise instruction.error(f"the image of FROM, {args[0]}, is empty", at=args[0])
+        if instruction.flag("platform") and not made.flag("platform"):
+            raise instruction.error("the platform of FROM is empty", at="--platform")
+        return made
     if word == "ARG":
         names = [arg.partition("=") for arg in args]
         return instruction._replace(args=tuple([replaced(name) + equals + value for name, equals, value in names]))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _WILD = frozenset("*?[\\")
 #: So many patterns go into one automaton; RE2 makes larger ones slow, not wrong.
 _TOGETHER = 200
+_LIMIT = 4096
 
 
 def read_patterns(text: str) -> list[str]:
@@ -69,6 +70,8 @@ class Patterns:
             pattern = pattern[back:]
             if not pattern:
                 raise DockerfileError(f'{name}: illegal exclusion pattern: "!"')
+            if len(pattern) > _LIMIT:
+                raise DockerfileError(f"{name}: a pattern is longer than {_LIMIT} characters, and than any path")
             expression = _expression(pattern, name)
             if not self._runs or self._runs[-1][0] != back or len(self._runs[-1][1]) == _TOGETHER:
                 self._runs.append((back, []))

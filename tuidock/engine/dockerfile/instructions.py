@@ -16,7 +16,7 @@ from tuidock.engine.options.values import parse_positive_duration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
     from tuidock.engine.dockerfile.ast import Heredoc, Instruction
@@ -28,6 +28,7 @@ DEFAULT_SHELL = ("/bin/sh", "-c")
 SCRATCH: Config = {"Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]}
 #: Where the script of a heredoc with a shebang lies while it runs.
 SCRIPTS = "/dev/pipes"
+_PORTS = 3 * 65536
 #: Instructions that change the config and nothing else.
 METADATA = frozenset((
     "CMD", "ENTRYPOINT", "ENV", "EXPOSE", "HEALTHCHECK", "LABEL", "MAINTAINER", "ONBUILD", "SHELL", "STOPSIGNAL",
@@ -49,6 +50,8 @@ def apply(config: Config, instruction: Instruction, *, own_command: bool = False
     change = _CHANGES.get(instruction.word)
     if change is None:
         return config
+    if any("\0" in arg for arg in instruction.args):
+        raise instruction.error(f"{instruction.word} holds a NUL, which no text of an image can")
     result = dict(config)
     change(result, instruction)
     if instruction.word == "ENTRYPOINT" and not own_command:
@@ -83,14 +86,19 @@ def run_command(instruction: Instruction, shell: Sequence[str] = DEFAULT_SHELL) 
     return RunCommand((*shell, posixpath.join(SCRIPTS, name if name.strip(".") else "script")), first)
 
 
-def set_variable(env: Sequence[str] | None, key: str, value: str) -> list[str]:
-    """Env with a variable set; one that is there keeps its place."""
+def set_variables(env: Sequence[str] | None, pairs: Iterable[tuple[str, str]]) -> list[str]:
+    """Env with variables set; one that is there keeps its place."""
     entries = list(env or ())
+    places: dict[str, int] = {}
     for index, entry in enumerate(entries):
-        if entry.partition("=")[0] == key:
-            entries[index] = f"{key}={value}"
-            return entries
-    return [*entries, f"{key}={value}"]
+        places.setdefault(entry.partition("=")[0], index)
+    for key, value in pairs:
+        if key in places:
+            entries[places[key]] = f"{key}={value}"
+        else:
+            places[key] = len(entries)
+            entries.append(f"{key}={value}")
+    return entries
 
 
 def variables_of(config: Config) -> dict[str, str]:
@@ -118,12 +126,10 @@ def _entrypoint(config: Config, instruction: Instruction) -> None:
 
 
 def _env(config: Config, instruction: Instruction) -> None:
-    for key, value in instruction.pairs:
+    for key, _ in instruction.pairs:
         if not key or "=" in key:
             raise instruction.error(f"{key!r:.60} cannot be the name of a variable")
-        if "\0" in key + value:
-            raise instruction.error(f"the variable {key!r:.60} holds a NUL")
-        config["Env"] = set_variable(config.get("Env"), key, value)
+    config["Env"] = set_variables(config.get("Env"), instruction.pairs)
 
 
 def _label(config: Config, instruction: Instruction) -> None:
@@ -142,6 +148,8 @@ def exposed_ports(instruction: Instruction) -> list[str]:
             ports += [port for port, _ in parse_port_spec(word)]
         except InvalidArgument as error:
             raise instruction.error(f"EXPOSE {word!r:.60}: {error}", at=word) from None
+        if len(ports) > _PORTS:
+            raise instruction.error("EXPOSE names more ports than there are", at=word)
     return ports
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tuidock.engine.dockerfile.ast import Dockerfile, Stage, Warning
-from tuidock.engine.dockerfile.checks import check, stage_name
+from tuidock.engine.dockerfile.checks import check, check_trigger, stage_name
 from tuidock.engine.dockerfile.errors import DockerfileError
 from tuidock.engine.dockerfile.lines import Reader
 from tuidock.engine.dockerfile.syntax import read
@@ -22,7 +22,8 @@ _RESERVED = ("scratch", "context")
 def _decoded(text: str | bytes, name: str) -> str:
     if len(text) > SIZE_LIMIT:
         raise DockerfileError(f"{name} is larger than {SIZE_LIMIT >> 20} MiB")
-    return text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    raw = text if isinstance(text, bytes) else text.encode("utf-8", "replace")
+    return raw.decode("utf-8", "replace")
 
 
 def parse(text: str | bytes, name: str = "Dockerfile") -> Dockerfile:
@@ -59,8 +60,14 @@ def parse(text: str | bytes, name: str = "Dockerfile") -> Dockerfile:
 
 
 def parse_trigger(text: str, name: str = "ONBUILD") -> Instruction:
-    """One instruction that stands alone: a trigger of a base image (its lines may hold heredocs), or a change given to
-    commit and import. Raises DockerfileError."""
+    """A trigger that a base image keeps; its lines may hold heredocs. Raises DockerfileError."""
+    trigger = parse_line(text, name)
+    check_trigger(trigger)
+    return trigger
+
+
+def parse_line(text: str, name: str) -> Instruction:
+    """One instruction that stands alone, such as a change given to commit and import. Raises DockerfileError."""
     reader = Reader(_decoded(text, name), name, directives=False)
     instructions = list(read(reader))
     if len(instructions) != 1:
@@ -78,6 +85,11 @@ def _warnings(instructions: Iterable[Instruction], stages: Iterable[Stage]) -> l
             found.append(Warning("MAINTAINER is deprecated: use LABEL org.opencontainers.image.authors=...", line))
         if instruction.legacy:
             found.append(Warning(f"{word} name value is the old way to write {word} name=value", line))
+        if instruction.trigger:
+            try:
+                check(instruction.trigger)
+            except DockerfileError as error:
+                found.append(Warning(f"this trigger will fail where it runs: {error.reason}", line))
         command = instruction.args[-1] if instruction.args else ""
         if word in ("CMD", "ENTRYPOINT") and not instruction.json and command[:1] == "[" and command[-1:] == "]":
             found.append(Warning(f"the arguments of {word} are no JSON, so a shell gets them as they are", line))

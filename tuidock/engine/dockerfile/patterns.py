@@ -5,9 +5,13 @@ from __future__ import annotations
 from tuidock.engine.dockerfile.automaton import Automaton, quoted
 from tuidock.engine.dockerfile.errors import DockerfileError
 
+_LIMIT = 4096
+
 
 def _tokens(pattern: str) -> list[str]:
     """Characters, and "*" and "?" as such; a literal one of these has its backslash."""
+    if len(pattern) > _LIMIT:
+        raise DockerfileError(f"a pattern in ${{}} is longer than {_LIMIT} characters")
     tokens: list[str] = []
     at = 0
     while at < len(pattern):

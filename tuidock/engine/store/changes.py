@@ -21,7 +21,7 @@ def apply(config: Config, changes: Sequence[str]) -> Config:
     """The config with the changes made, in order. Raises InvalidArgument."""
     from tuidock.engine.dockerfile import instructions
     from tuidock.engine.dockerfile.expand import expand_instruction
-    from tuidock.engine.dockerfile.parser import parse_trigger
+    from tuidock.engine.dockerfile.parser import parse_line
 
     result = dict(config)
     own_command = False
@@ -29,7 +29,7 @@ def apply(config: Config, changes: Sequence[str]) -> Config:
         word = change.split(None, 1)[0].upper() if change.strip() else ""
         if word not in _KNOWN:
             raise InvalidArgument(f"{word[:40]!r} is not a valid change command; known are {', '.join(_KNOWN)}")
-        instruction = parse_trigger(change, "--change")
+        instruction = parse_line(change, "--change")
         if word in ("CMD", "ENTRYPOINT") and not instruction.args and not instruction.json:
             raise instruction.error(f"{word} requires an argument")
         expanded = expand_instruction(instruction, instructions.variables_of(result))
