@@ -67,6 +67,7 @@ class Session:
         self._lock = threading.Lock()
         self._authorizers: dict[str, Authorizer] = {}
         self._secrets: dict[str, Secret] = {}
+        self._offline = False
         self._working: str = ""  # the URL of the registry itself that has answered
         self._dead: dict[str, RegistryRefused] = {}  # mirrors that cannot be reached
 
@@ -77,9 +78,19 @@ class Session:
         """Ends what other threads wait for here."""
         self._transport.cancel()
 
+    def check(self) -> None:
+        """Raises RegistryRefused after `cancel`."""
+        self._transport.check()
+
     def offer(self, secret: Secret) -> None:
-        """Credentials that are tried instead of the stored ones."""
-        self._secrets[self.host] = secret
+        """Credentials that are tried instead of the stored ones; an identity token is asked for with them."""
+        self._secrets[self.host], self._offline = secret, True
+
+    @property
+    def identity_token(self) -> str:
+        """What the registry gave in the place of the password that was offered, "" = nothing."""
+        with self._lock:
+            return next((one.identity_token for one in self._authorizers.values() if one.identity_token), "")
 
     def open(self, ask: Ask, retrying: Callable[[str], None] | None = None, *, attempts: int = 0) -> Response:
         """The answer to one request, of success or of a status in `accept`; who gets it closes it.
@@ -89,7 +100,7 @@ class Session:
         attempt = 0
         while True:
             try:
-                return self._anywhere(ask)
+                return self.once(ask)
             except Dropped as error:
                 attempt += 1
                 self.pause(attempt, error, retrying, attempts)
@@ -121,7 +132,7 @@ class Session:
             if found is None:
                 host = endpoint.host
                 found = self._authorizers[endpoint.url] = Authorizer(
-                    self._transport, self.settings, lambda: self._secret(host)
+                    self._transport, self.settings, lambda: self._secret(host), offline=self._offline
                 )
             return found
 
@@ -137,8 +148,11 @@ class Session:
             found = [one for one in found if one.mirror or one.url == self._working]
         return [one for one in found if one.url not in self._dead]
 
-    def _anywhere(self, ask: Ask) -> Response:
-        """The first endpoint that answers; a mirror's refusal only means to ask the next one."""
+    def once(self, ask: Ask) -> Response:
+        """`open` without another attempt. The first endpoint that answers is asked; a mirror's refusal means the next.
+
+        Raises Dropped when trying again may help.
+        """
         first: RegistryRefused | None = None
         for endpoint in self._candidates(ask):
             try:

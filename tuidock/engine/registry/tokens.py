@@ -53,11 +53,15 @@ class _Slot:
 class Authorizer:
     """The Authorization header of one registry host."""
 
-    def __init__(self, transport: Transport, settings: Settings, secret: Callable[[], Secret]) -> None:
+    def __init__(
+        self, transport: Transport, settings: Settings, secret: Callable[[], Secret], *, offline: bool = False
+    ) -> None:
         self._transport, self._settings, self._secret = transport, settings, secret
         self._challenge: Challenge | None = None
         self._slots: dict[frozenset[str], _Slot] = {}
         self._lock = threading.Lock()
+        self._offline = offline  # ask for an identity token as well
+        self.identity_token = ""
 
     @property
     def has_secret(self) -> bool:
@@ -79,7 +83,8 @@ class Authorizer:
         with slot.lock:
             if slot.token is None or time.monotonic() >= slot.token.until:
                 more = [scope for scope in slot.asked.split() if not _covered(scope, scopes)]
-                slot.token = self.fetch(url, challenge, [*scopes, *more])
+                slot.token = self._fetch(url, challenge, [*scopes, *more])
+                self.identity_token = slot.token.refresh or self.identity_token
             return "Bearer " + slot.token.text
 
     def challenged(self, challenge: Challenge, scopes: Sequence[str], used: str) -> None:
@@ -95,17 +100,17 @@ class Authorizer:
         with self._lock:
             return self._slots.setdefault(frozenset(scopes), _Slot())
 
-    def fetch(self, url: str, challenge: Challenge, scopes: Sequence[str], *, offline: bool = False) -> Token:
-        """A new token from the challenge's realm. offline: ask for an identity token beside it."""
+    def _fetch(self, url: str, challenge: Challenge, scopes: Sequence[str]) -> Token:
+        """A new token from the challenge's realm."""
         realm = challenge.parameters.get("realm", "")
         service = challenge.parameters.get("service", "")
         self._check_safe(realm, "the realm of tokens", url)
         secret = self._secret()
         if secret:
-            token = self._post(realm, service, scopes, secret, offline)
+            token = self._post(realm, service, scopes, secret)
             if token is not None:
                 return token
-        return self._get(realm, service, scopes, secret, offline)
+        return self._get(realm, service, scopes, secret)
 
     def _check_safe(self, target: str, what: str, registry: str) -> None:
         scheme = target.partition("://")[0].lower()
@@ -122,14 +127,14 @@ class Authorizer:
                 f" way; it has to be https (or both hosts listed under registries.insecure in config.yaml)"
             )
 
-    def _post(self, realm: str, service: str, scopes: Sequence[str], secret: Secret, offline: bool) -> Token | None:
+    def _post(self, realm: str, service: str, scopes: Sequence[str], secret: Secret) -> Token | None:
         """By OAuth's form; None when the realm does not know that."""
         form = {"client_id": CLIENT_ID, "service": service, "scope": " ".join(scopes)}
         if secret.identity_token:
             form |= {"grant_type": "refresh_token", "refresh_token": secret.identity_token}
         else:
             form |= {"grant_type": "password", "username": secret.username, "password": secret.password}
-            if offline:
+            if self._offline:
                 form["access_type"] = "offline"
         if not form["scope"]:
             del form["scope"]
@@ -139,14 +144,14 @@ class Authorizer:
                 return None
             return _token(response, realm, secret)
 
-    def _get(self, realm: str, service: str, scopes: Sequence[str], secret: Secret, offline: bool) -> Token:
+    def _get(self, realm: str, service: str, scopes: Sequence[str], secret: Secret) -> Token:
         query: list[tuple[str, str]] = [("service", service)] if service else []
         query += [("scope", scope) for scope in scopes]
         headers = {}
         if secret and not secret.identity_token:
             query.append(("account", secret.username))
             headers["Authorization"] = _basic(secret)
-            if offline:
+            if self._offline:
                 query += [("client_id", CLIENT_ID), ("offline_token", "true")]
         url = realm + ("&" if "?" in realm else "?") + urlencode(query)
         with self._transport.send("GET", url, headers) as response:

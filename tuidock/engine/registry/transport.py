@@ -7,9 +7,11 @@ environment is off as well, because docker's rules for proxies differ from it.
 from __future__ import annotations
 
 import os
+import socket
 import ssl
 import threading
 import time
+import weakref
 import zlib
 
 import httpx
@@ -20,12 +22,11 @@ from tuidock.engine.registry import proxies
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
+    from typing import Any
 
     from tuidock.engine.registry.settings import Settings
 
-#: What goes out in one piece (bytes).
-CHUNK = 1 << 18
 _CERTIFICATES = "/etc/docker/certs.d"
 _CONNECTIONS = httpx.Limits(max_connections=32, max_keepalive_connections=16, keepalive_expiry=30)
 
@@ -49,8 +50,8 @@ class Unreachable(RegistryRefused):
 class Response:
     """An answer whose body has not been read; use as context manager, which closes it."""
 
-    def __init__(self, raw: httpx.Response, forget: Callable[[httpx.Response], None]) -> None:
-        self._raw, self._forget = raw, forget
+    def __init__(self, raw: httpx.Response) -> None:
+        self._raw = raw
         self.status = raw.status_code
         self.headers = raw.headers
         self.url = str(raw.url)
@@ -62,7 +63,6 @@ class Response:
         self.close()
 
     def close(self) -> None:
-        self._forget(self._raw)
         self._raw.close()
 
     def chunks(self) -> Iterator[bytes]:
@@ -131,7 +131,7 @@ class Transport:
         self._proxies = configured_proxies
         self._clients: dict[str, httpx.Client] = {}
         self._lock = threading.Lock()
-        self._live: set[httpx.Response] = set()
+        self._streams: weakref.WeakSet[Any] = weakref.WeakSet()
         self.cancelled = threading.Event()
 
     def close(self) -> None:
@@ -144,9 +144,9 @@ class Transport:
         """Wakes whoever reads or waits; every exchange from now on is refused."""
         self.cancelled.set()
         with self._lock:
-            live = list(self._live)
-        for response in live:
-            _shut(response)
+            streams = list(self._streams)
+        for stream in streams:
+            _shut(stream)
 
     def check(self) -> None:
         """Raises RegistryRefused after `cancel`."""
@@ -160,26 +160,26 @@ class Transport:
         self.check()
         try:
             client = self._client(url)
-            request = client.build_request(method, url, headers=dict(headers), content=content)
-            raw = client.send(request, stream=True, follow_redirects=False)
+            request = client.build_request(
+                method, url, headers=dict(headers), content=content, extensions={"trace": self._traced}
+            )
+            return Response(client.send(request, stream=True, follow_redirects=False))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
+            self.check()
             raise _unreachable(url, error) from error
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             raise RegistryRefused(f"{clean(url)[:200]} cannot be asked: {clean(str(error))[:200]}") from error
         except httpx.HTTPError as error:
             self.check()
             raise Dropped(f"the connection to {clean(netloc(url))} {_why(error)}") from error
-        with self._lock:
-            self._live.add(raw)
-        if self.cancelled.is_set():
-            self._forget(raw)
-            raw.close()
-            self.check()
-        return Response(raw, self._forget)
 
-    def _forget(self, raw: httpx.Response) -> None:
-        with self._lock:
-            self._live.discard(raw)
+    def _traced(self, name: str, info: Mapping[str, Any]) -> None:
+        """httpcore's news: every connection is kept, for `cancel`."""
+        if name.endswith(("connect_tcp.complete", "start_tls.complete")):
+            with self._lock:
+                self._streams.add(info["return_value"])
+            if self.cancelled.is_set():
+                _shut(info["return_value"])
 
     def _client(self, url: str) -> httpx.Client:
         origin = origin_of(url)
@@ -278,12 +278,9 @@ def _load_directory(context: ssl.SSLContext, directory: str) -> None:
             raise InvalidArgument(f"the certificate {path} cannot be used: {error}; replace or remove it") from error
 
 
-def _shut(response: httpx.Response) -> None:
-    """Wakes the thread that reads from it; closing the descriptor would not."""
-    import socket
-
-    stream = response.extensions.get("network_stream")
-    connection = stream.get_extra_info("socket") if stream is not None else None
+def _shut(stream: Any) -> None:
+    """Wakes the thread that reads or writes; closing the descriptor would not."""
+    connection = stream.get_extra_info("socket")
     if isinstance(connection, socket.socket):
         try:
             socket.socket.shutdown(connection, socket.SHUT_RDWR)

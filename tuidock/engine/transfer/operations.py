@@ -6,6 +6,7 @@ from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.files import refuse
 from tuidock.engine.oci import Invalid
 from tuidock.engine.oci import reference as references
+from tuidock.engine.oci.reference import Reference
 from tuidock.engine.paths import Paths
 from tuidock.engine.state import State
 from tuidock.engine.types import Progress
@@ -23,16 +24,21 @@ def told(work: Iterator[Progress], tried: str) -> Iterator[Progress]:
         raise refuse(error, tried) from error
 
 
-def pull(state: State, paths: Paths, text: str, *, platform: str = "", all_tags: bool = False) -> Iterator[Progress]:
-    """See `pulling.pull`; host/base is made from this machine's programs. Raises InvalidArgument."""
-    from tuidock.engine.store import host_base
-
+def _named(text: str, all_tags: bool) -> Reference:
     try:
         named = references.parse(text)
     except Invalid as error:
         raise InvalidArgument(str(error)) from None
     if all_tags and (named.tag or named.digest):
         raise InvalidArgument("tag can't be used with --all-tags/-a")
+    return named
+
+
+def pull(state: State, paths: Paths, text: str, *, platform: str = "", all_tags: bool = False) -> Iterator[Progress]:
+    """See `pulling.pull`; host/base is made from this machine's programs. Raises InvalidArgument."""
+    from tuidock.engine.store import host_base
+
+    named = _named(text, all_tags)
     reference = named if all_tags else named.with_default_tag()
     if reference.familiar_name == host_base.NAME and not named.digest:
         return told(host_base.make(state, paths, named.with_default_tag()), f"make {host_base.NAME}")
@@ -41,3 +47,14 @@ def pull(state: State, paths: Paths, text: str, *, platform: str = "", all_tags:
 
     work = pulling.pull(state, paths, Registry, reference, platform=platform, all_tags=all_tags)
     return told(work, f"pull {reference.familiar}")
+
+
+def push(state: State, paths: Paths, text: str, *, all_tags: bool = False) -> Iterator[Progress]:
+    """See `pushing.push`. Raises InvalidArgument."""
+    from tuidock.engine.registry.client import Registry
+    from tuidock.engine.transfer import pushing
+
+    named = _named(text, all_tags)
+    reference = named if all_tags else named.with_default_tag()
+    work = pushing.push(state, paths, lambda host: Registry(host, actions="pull,push"), reference, all_tags=all_tags)
+    return told(work, f"push {reference.familiar}")

@@ -1,0 +1,44 @@
+"""Login: credentials are shown to the registry first and kept only when it accepts them."""
+
+from __future__ import annotations
+
+from tuidock.engine.errors import AuthFailed, InvalidArgument
+from tuidock.engine.image_types import Login
+from tuidock.engine.registry.keyring import Keyring, Secret, host_of, key_of
+from tuidock.engine.registry.session import Ask, Session
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tuidock.engine.registry.settings import Settings
+
+
+def login(server: str, username: str, password: str, settings: Settings | None = None) -> Login:
+    """Without a name the stored credentials are tried again. Raises AuthFailed, RegistryRefused, InvalidArgument."""
+    host = host_of(server) if server else host_of(key_of("docker.io"))
+    keyring = Keyring()
+    secret = Secret(username, password) if username or password else keyring.find(host)
+    if not secret:
+        raise AuthFailed(f"there are no credentials for {host}; give a user name and a password")
+    if username and not password:
+        raise InvalidArgument(f"cannot log in to {host} as {username}: the password is empty")
+    if ":" in username:
+        raise InvalidArgument(f"cannot log in to {host} as {username}: a user name cannot contain a colon")
+    session = Session(host, settings, keyring)
+    try:
+        session.offer(secret)
+        try:
+            session.open(Ask("GET", "/v2/", "login")).close()
+        except AuthFailed as error:
+            if "did not accept" in str(error):
+                raise
+            who = f" {secret.username}" if secret.username else ""
+            raise AuthFailed(
+                f"{host} did not accept the credentials of{who or ' the token'}: {error}", error.status
+            ) from error
+        token = session.identity_token
+    finally:
+        session.close()
+    if token and not secret.identity_token:
+        secret = Secret(secret.username, identity_token=token)
+    helper = keyring.store(host, secret)
+    return Login(host, secret.username, helper)

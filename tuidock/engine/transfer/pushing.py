@@ -1,0 +1,281 @@
+"""Push: an image goes to a registry.
+
+Its blobs go several at a time, each only if the repository lacks it and no other repository of the registry lends it;
+then the manifest, which makes them an image, last. The bytes of the manifest are those that the image came with, so its
+digest stays what it was - unless the store has a layer as a plain tar, as archives bring them: that one is compressed on
+its way (`compressing`), and the manifest names what was sent.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+
+from tuidock.engine.errors import InvalidArgument, NotFound
+from tuidock.engine.events import append
+from tuidock.engine.named import Named
+from tuidock.engine.oci import manifest
+from tuidock.engine.oci import reference as references
+from tuidock.engine.oci.descriptor import Descriptor
+from tuidock.engine.oci.digest import of_bytes
+from tuidock.engine.oci.reference import Reference
+from tuidock.engine.paths import Paths
+from tuidock.engine.registry.client import Registry
+from tuidock.engine.registry.uploading import Known, Upload, put_manifest
+from tuidock.engine.state import State
+from tuidock.engine.store import images
+from tuidock.engine.store.compression import SNIFF, kind_of
+from tuidock.engine.store.content import ContentStore
+from tuidock.engine.store.images import ImageRecord, Layer
+from tuidock.engine.store.leases import Lease
+from tuidock.engine.transfer import compressing
+from tuidock.engine.transfer.compressing import Compressing, Packed
+from tuidock.engine.types import Progress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+#: docker's number of uploads at a time.
+_AT_ONCE = 5
+_BEAT_NS = 100_000_000
+_PIECE = 1 << 18
+#: How many other repositories are asked to lend a blob.
+_LENDERS = 3
+
+
+def push(
+    state: State, paths: Paths, connect: Callable[[str], Registry], reference: Reference, *, all_tags: bool = False
+) -> Iterator[Progress]:
+    """The image under its name, or with all_tags every local tag of the repository.
+
+    The layers' subject is the beginning of their diffID; the last of each tag is `digest` (subject tag, message
+    sha256:..., total the manifest's size). Closing it ends the connections. Raises NotFound, RegistryRefused, AuthFailed,
+    BadContent, InvalidArgument.
+    """
+    if reference.digest:
+        raise InvalidArgument(f"cannot push {reference.familiar}: a digest cannot be chosen, give name:tag")
+    chosen = _all_tags(state, reference) if all_tags else [reference]
+    known = Known()
+    with connect(reference.domain) as registry:
+        for one in chosen:
+            yield from _Push(state, paths, registry, one, known).run()
+
+
+def _all_tags(state: State, reference: Reference) -> list[Reference]:
+    rows = state.read().execute(
+        "SELECT reference FROM image_references WHERE reference >= ? AND reference < ? ORDER BY reference",
+        (reference.name + ":", reference.name + ";"),
+    )
+    found = [references.parse(row[0]) for row in rows]
+    if not found:
+        raise NotFound("image", reference.familiar_name)
+    return found
+
+
+class _Stored:
+    """A blob of the store as the body of an upload."""
+
+    def __init__(self, content: ContentStore, digest: str, size: int) -> None:
+        self._content, self.digest, self.size = content, digest, size
+
+    def chunks(self, offset: int) -> Iterator[bytes]:
+        fd = self._content.open(self.digest)
+        try:
+            while chunk := os.pread(fd, _PIECE, offset):
+                offset += len(chunk)
+                yield chunk
+        finally:
+            os.close(fd)
+
+
+class _Sent(Named):
+    """A layer as the registry has it now."""
+
+    digest: str
+    size: int
+    media_type: str
+
+
+class _Push:
+    def __init__(self, state: State, paths: Paths, registry: Registry, reference: Reference, known: Known) -> None:
+        self._state, self._paths, self._registry, self._known = state, paths, registry, known
+        self._reference, self._name = reference, reference.path
+        self._content = ContentStore(paths)
+        self._news: SimpleQueue[Progress | None] = SimpleQueue()
+        self._failures: list[BaseException] = []
+        self._lock = threading.Lock()
+
+    def run(self) -> Iterator[Progress]:
+        with Lease(self._paths) as lease:
+            record = self._record()
+            layers = list({layer.diff_id: layer for layer in record.layers}.values())
+            lease.add(record.id, record.manifest_digest, *[layer.digest for layer in layers])
+            raw = self._content.read(record.manifest_digest, manifest.SIZE_LIMIT)
+            for layer in layers:
+                yield Progress(_short(layer), "preparing")
+            sent: dict[str, _Sent] = {}
+            yield from self._layers(layers, sent)
+            config = manifest.parse_manifest(raw).config
+            self._send_stored(Upload(self._registry, self._name), config.digest, config.size)
+            raw = _manifest(raw, record, sent)
+            digest = of_bytes(raw)
+            put_manifest(
+                self._registry, self._name, self._reference.tag, raw,
+                manifest.parse_manifest(raw).media_type, digest,
+            )  # fmt: skip
+        with self._state.write() as db:
+            db.execute(
+                "UPDATE image_references SET digest = ? WHERE reference = ? AND image_id = ?",
+                (digest, str(self._reference), record.id),
+            )
+        append(self._paths.journal, "image", "push", record.id, self._reference.familiar)
+        yield Progress(self._reference.tag, "digest", total=len(raw), message=digest)
+
+    def _record(self) -> ImageRecord:
+        found = images.find_reference(self._state.read(), str(self._reference))
+        if found is None:
+            raise NotFound("image", self._reference.familiar)
+        return images.get(self._state, self._paths, found[0])
+
+    def _layers(self, layers: Sequence[Layer], sent: dict[str, _Sent]) -> Iterator[Progress]:
+        """Sends them all; `sent` gets what they are called now, by diffID."""
+        pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="tuidock-push")
+        try:
+            for number, layer in enumerate(layers):
+                if number >= _AT_ONCE:
+                    yield Progress(_short(layer), "waiting")
+                pool.submit(self._one, layer, self._lenders(layer), sent)
+            for _ in layers:
+                while (news := self._news.get()) is not None:
+                    yield news
+                if self._failures:
+                    raise self._failures[0]
+        finally:
+            if len(sent) < len(layers):
+                self._registry.cancel()
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _one(self, layer: Layer, lenders: list[str], sent: dict[str, _Sent]) -> None:
+        """The work of a thread; None in the news is its end."""
+        try:
+            found = self._send(layer, lenders)
+            with self._lock:
+                sent[layer.diff_id] = found
+        except BaseException as error:
+            self._failures.append(error)
+        finally:
+            self._news.put(None)
+
+    def _send(self, layer: Layer, lenders: list[str]) -> _Sent:
+        subject = _short(layer)
+        upload = Upload(
+            self._registry, self._name, retrying=lambda why: self._news.put(Progress(subject, "retrying", message=why))
+        )
+        if any(word in layer.media_type for word in ("foreign", "nondistributable")):
+            self._news.put(Progress(subject, "skipped"))
+            return _Sent(layer.digest, layer.size, layer.media_type)
+        fd = self._content.open(layer.digest)
+        try:
+            plain = layer.digest == layer.diff_id and not kind_of(os.pread(fd, SNIFF, 0))
+            if not plain:
+                upload.moved = _Told(self._news, subject, layer.size)
+                self._send_stored(upload, layer.digest, layer.size, subject, lenders)
+                return _Sent(layer.digest, layer.size, layer.media_type)
+            packed = self._send_packed(upload, layer, fd, lenders)
+            return _Sent(packed.digest, packed.size, _gzipped(layer.media_type))
+        finally:
+            os.close(fd)
+
+    def _send_stored(
+        self, upload: Upload, digest: str, size: int, subject: str = "", lenders: Sequence[str] = ()
+    ) -> None:
+        if not self._is_there(upload, digest, size, subject, lenders):
+            if subject:
+                self._news.put(Progress(subject, "pushing", 0, size))
+            upload.send(_Stored(self._content, digest, size))
+            self._finished(digest, size, subject, "pushed")
+
+    def _send_packed(self, upload: Upload, layer: Layer, tar: int, lenders: list[str]) -> Packed:
+        subject = _short(layer)
+        known = compressing.remembered(self._paths, layer.diff_id)
+        if known is not None and self._is_there(upload, known.digest, known.size, subject, lenders):
+            return known
+        self._news.put(Progress(subject, "pushing", 0, layer.size))
+        with self._content.ingests() as ingests:
+            body = Compressing(tar, layer.diff_id, ingests.new())
+            told = _Told(self._news, subject, layer.size)
+            upload.moved = lambda _: told(body.consumed)
+            try:
+                upload.send(body)
+            finally:
+                body.close()
+        packed = Packed(body.digest, body.size)
+        compressing.remember(self._paths, layer.diff_id, packed)
+        self._finished(packed.digest, layer.size, subject, "pushed")
+        return packed
+
+    def _is_there(self, upload: Upload, digest: str, size: int, subject: str, lenders: Sequence[str]) -> bool:
+        """Whether the repository has the blob, or another one lends it."""
+        if digest in self._known or upload.exists(digest):
+            self._finished(digest, size, subject, "exists")
+            return True
+        for other in lenders:
+            if upload.mount(digest, other):
+                self._finished(digest, size, subject, "mounted", other)
+                return True
+        return False
+
+    def _finished(self, digest: str, size: int, subject: str, action: str, message: str = "") -> None:
+        self._known.add(digest)
+        if subject:
+            self._news.put(Progress(subject, action, size, size, message))
+
+    def _lenders(self, layer: Layer) -> list[str]:
+        """Repositories of the same registry under whose names the store has images with this layer."""
+        rows = self._state.read().execute(
+            "SELECT r.reference FROM image_references r JOIN images i ON i.id = r.image_id WHERE instr(i.layers, ?)"
+            " AND r.reference >= ? AND r.reference < ?",
+            (layer.diff_id, self._reference.domain + "/", self._reference.domain + "0"),
+        )
+        found = dict.fromkeys(references.parse(row[0]).path for row in rows)
+        return [name for name in found if name != self._name][:_LENDERS]
+
+
+class _Told:
+    """Passes on how far a layer is, ten times a second."""
+
+    def __init__(self, news: SimpleQueue[Progress | None], subject: str, total: int) -> None:
+        self._news, self._subject, self._total, self._next = news, subject, total, 0
+
+    def __call__(self, done: int) -> None:
+        now = time.monotonic_ns()
+        if now >= self._next:
+            self._next = now + _BEAT_NS
+            self._news.put(Progress(self._subject, "pushing", min(done, self._total), self._total))
+
+
+def _short(layer: Layer) -> str:
+    return layer.diff_id[7:19]
+
+
+def _gzipped(media_type: str) -> str:
+    if media_type.endswith((".gzip", "+gzip")):
+        return media_type
+    return media_type + (".gzip" if media_type.startswith("application/vnd.docker.") else "+gzip")
+
+
+def _manifest(raw: bytes, record: ImageRecord, sent: dict[str, _Sent]) -> bytes:
+    """The stored manifest when it names what was sent; else the same with the layers as they were sent."""
+    layers = [sent[layer.diff_id] for layer in record.layers]
+    stored: list[Descriptor] = list(manifest.parse_manifest(raw).layers)
+    if [one.digest for one in stored] == [one.digest for one in layers]:
+        return raw
+    document = json.loads(raw)
+    for entry, one in zip(document["layers"], layers, strict=True):
+        entry |= {"mediaType": one.media_type, "digest": one.digest, "size": one.size}
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
