@@ -23,9 +23,9 @@ def configs(
     made: list[dict[str, Any]] = []
     for stage in dockerfile.stages:
         base = expand_instruction(stage.start, scope).args[0]
-        before = dockerfile.stage(base, stage.number, numbers=False)
+        before = dockerfile.stage(base, stage.index, numbers=False)
         config = copy.deepcopy(
-            made[before.number] if before else instructions.SCRATCH if base == "scratch" else bases[base]
+            made[before.index] if before else instructions.SCRATCH if base == "scratch" else bases[base]
         )
         triggers = [parse_trigger(text) for text in config.pop("OnBuild", None) or ()]
         variables = arguments.Scope(instructions.variables_of(config))

@@ -133,10 +133,10 @@ class Instruction(Named):
 
 
 class Stage(Named):
-    """FROM and what follows. number counts from 0, as --from has it; base and platform are not expanded yet; name is in
+    """FROM and what follows. index counts from 0, as --from has it; base and platform are not expanded yet; name is in
     lower case, "" without AS."""
 
-    number: int
+    index: int  # type: ignore[assignment]
     base: str
     name: str
     platform: str
