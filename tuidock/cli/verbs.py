@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 
 CONTAINER = {
     "attach": "attach:ATTACH",
+    "commit": "commit:COMMIT",
     "create": "run:CREATE",
+    "diff": "files:DIFF",
     "exec": "execute:EXEC",
+    "export": "files:EXPORT",
     "inspect": "inspect:INSPECT_CONTAINER",
     "kill": "lifecycle:KILL",
     "logs": "logs:LOGS",
@@ -34,9 +37,11 @@ CONTAINER = {
     "wait": "lifecycle:WAIT",
 }
 IMAGE = {
+    "diff": "files:DIFF_IMAGES",
     "history": "images:HISTORY",
     "import": "archives:IMPORT",
     "inspect": "inspect:INSPECT_IMAGE",
+    "layers": "files:LAYERS",
     "load": "archives:LOAD",
     "ls": "images:IMAGES",
     "prune": "prune:PRUNE_IMAGES",
@@ -92,8 +97,8 @@ VERBS: dict[str, str] = {
 #: What docker has and this version does not yet: each says so in a sentence.
 LATER = frozenset(
     (
-        "build", "commit", "container commit", "container cp", "container diff", "container export", "container update",
-        "cp", "diff", "export", "image build", "image push", "login", "logout", "network connect", "network create",
+        "build", "container cp", "container update",
+        "cp", "image build", "image push", "login", "logout", "network connect", "network create",
         "network disconnect", "network prune", "network remove", "network rm", "push", "search", "update",
     )
 )  # fmt: skip

@@ -41,6 +41,8 @@ MOUNT_ATTR_RDONLY = 0x01
 MOUNT_ATTR_NOSUID = 0x02
 MOUNT_ATTR_NODEV = 0x04
 MOUNT_ATTR_NOEXEC = 0x08
+MOUNT_ATTR_NOATIME = 0x10
+MOUNT_ATTR_ATIME = 0x70
 MOUNT_ATTR_IDMAP = 0x00100000
 
 MOVE_MOUNT_F_EMPTY_PATH = 0x04
@@ -174,6 +176,11 @@ def renameat2(from_fd: int, from_path: str, to_fd: int, to_path: str, flags: int
 def setns(fd: int, type: int = 0) -> None:
     """Move the calling thread into a namespace."""
     _checked(lib().td_setns(fd, type), "enter a namespace")
+
+
+def clone_root(mount_namespace: int) -> int:
+    """A detached mount of the root of another mount namespace, without what is mounted below it."""
+    return _checked(lib().td_clone_root(mount_namespace), "clone the root of a mount namespace")
 
 
 def copy_log(segment: int, offset: int, end: int, out: int, err: int, *, timestamps: bool = False) -> int:

@@ -12,20 +12,16 @@ import errno
 import os
 import shutil
 import stat
-import string
-import threading
 from contextlib import ExitStack
 
 from tuidock import native
-from tuidock.engine.errors import Unsupported
 from tuidock.engine.files import locked
+from tuidock.engine.store import merged
 
 _COPY = "_copy"
 _PARTIAL = "_copy.partial"
 _OVERLAY_XATTRS = ("trusted.overlay.", "user.overlay.")
 _CHUNK = 1 << 30
-_OPTION_LIMIT = 255
-_CLONE_FS = 0x200
 
 
 def copy_up(volume: str, lower: tuple[str, ...], destination: str) -> bool:
@@ -36,7 +32,7 @@ def copy_up(volume: str, lower: tuple[str, ...], destination: str) -> bool:
             return True
         if os.listdir(f"{volume}/_data"):
             return False
-        root = _image_root(volume, lower)
+        root = merged.open_merged(volume, lower)
         stack.callback(os.close, root)
         try:
             source = native.open_in_root(root, destination.lstrip("/") or ".", os.O_RDONLY | os.O_DIRECTORY)
@@ -53,7 +49,7 @@ def copy_up(volume: str, lower: tuple[str, ...], destination: str) -> bool:
 
 def copy_image(directory: str, lower: tuple[str, ...], target: str) -> None:
     """The image's merged tree as a new directory `target`; `directory` is for what that takes meanwhile. Raises OSError."""
-    mount = _image_root(directory, lower)
+    mount = merged.open_merged(directory, lower)
     try:
         root = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=mount)
     finally:
@@ -96,76 +92,6 @@ def _discard(path: str) -> None:
 
 def _open(path: str) -> int:
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
-
-
-def _image_root(volume: str, lower: tuple[str, ...]) -> int:
-    """A descriptor of the image's merged tree: its only layer, or a detached read-only overlay."""
-    if len(lower) == 1:
-        return _open(lower[0])
-    try:
-        return _overlay([("lowerdir+", layer) for layer in lower])
-    except OSError as error:
-        if error.errno != errno.EINVAL:
-            raise
-    return _overlay_by_one_option(volume, lower)
-
-
-def _overlay(options: list[tuple[str, str]]) -> int:
-    context = native.fsopen("overlay")
-    try:
-        for key, value in options:
-            native.fsconfig(context, native.FSCONFIG_SET_STRING, key, value)
-        native.fsconfig(context, native.FSCONFIG_CMD_CREATE)
-        return native.fsmount(context, native.FSMOUNT_CLOEXEC, native.MOUNT_ATTR_RDONLY)
-    finally:
-        os.close(context)
-
-
-def _overlay_by_one_option(volume: str, lower: tuple[str, ...]) -> int:
-    """Before Linux 6.8: all layers in one option of at most 255 bytes, so under the shortest names that there are.
-
-    They are relative to the working directory of a thread that shares it with no other.
-    """
-    names = [_short_name(number) for number in range(len(lower))]
-    if len(":".join(names)) > _OPTION_LIMIT:
-        raise Unsupported(f"an image of {len(lower)} layers cannot be read before Linux 6.8; upgrade the kernel")
-    directory = f"{volume}/_layers"
-    if os.path.isdir(directory):
-        shutil.rmtree(directory)
-    os.mkdir(directory, 0o700)
-    result: list[int | BaseException] = []
-
-    def mount() -> None:
-        try:
-            _own_working_directory()
-            os.chdir(directory)
-            result.append(_overlay([("lowerdir", ":".join(names))]))
-        except BaseException as error:
-            result.append(error)
-
-    try:
-        for name, layer in zip(names, lower, strict=True):
-            os.symlink(layer, f"{directory}/{name}")
-        thread = threading.Thread(target=mount)
-        thread.start()
-        thread.join()
-    finally:
-        shutil.rmtree(directory)
-    if isinstance(result[0], BaseException):
-        raise result[0]
-    return result[0]
-
-
-def _short_name(number: int) -> str:
-    digits = string.digits + string.ascii_letters
-    return digits[number] if number < 62 else digits[number // 62 - 1] + digits[number % 62]
-
-
-def _own_working_directory() -> None:
-    import ctypes
-
-    if ctypes.CDLL(None, use_errno=True).unshare(_CLONE_FS):
-        raise OSError(ctypes.get_errno(), "give the thread a working directory of its own")
 
 
 def copy_tree(source: int, target: str) -> None:

@@ -45,6 +45,15 @@ class Written(Named):
     skipped_sockets: int = 0
     skipped_names: int = 0
 
+    def remarks(self) -> list[str]:
+        """A sentence for each kind of thing that no layer can hold."""
+        found = []
+        if self.skipped_sockets:
+            found.append(f"{self.skipped_sockets} sockets were left out: an image cannot hold them")
+        if self.skipped_names:
+            found.append(f"{self.skipped_names} names were left out: .wh. at their beginning would delete other files")
+        return found
+
 
 class LayerWriting:
     """One directory on its way into an ingest; `written` is there when `progress` has ended.

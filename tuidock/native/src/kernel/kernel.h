@@ -27,6 +27,8 @@ int td_syncfs(int fd);
 int td_close_range(unsigned first, unsigned last, unsigned flags);
 int td_renameat2(int from, const char *from_path, int to, const char *to_path, unsigned flags);
 int td_setns(int fd, int type);
+/* A detached mount of the root of another mount namespace, without what is mounted below it. */
+int td_clone_root(int mount_namespace);
 /* A file, or a directory with all below it, never through a link; absent is fine. */
 int td_remove_tree(int parent, const char *name);
 

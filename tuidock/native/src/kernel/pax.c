@@ -5,12 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Digits only: strtoll would also take blanks and signs before them, which others read as no number. */
 static int decimal(const char *text, int64_t *value)
 {
     char *end;
     errno = 0;
     long long number = strtoll(text, &end, 10);
-    if (errno || end == text || *end || number < 0)
+    if (errno || *text < '0' || *text > '9' || *end)
         return -EINVAL;
     *value = number;
     return 0;
@@ -31,6 +32,8 @@ static int pax_time(const char *text, struct timespec *time)
     if (*end)
         return -EINVAL;
     if (text[0] == '-' && nanoseconds) {
+        if (seconds == INT64_MIN)
+            return -EINVAL;
         seconds -= 1;
         nanoseconds = 1000000000 - nanoseconds;
     }
@@ -77,6 +80,8 @@ static int pax_record(struct reader *reader, struct entry *entry, struct pax *pa
     static const char xattr[] = "SCHILY.xattr.", sparse[] = "GNU.sparse.";
     if (!strncmp(key, xattr, sizeof xattr - 1))
         return add_attribute(reader, entry, key + sizeof xattr - 1, value, size);
+    if (!size)
+        return 0;   /* what the plain header says stays */
     bool is_text = strlen(value) == size;
     int64_t number = -1;
     int rc = 0;

@@ -9,6 +9,9 @@
 #include <unistd.h>
 
 #define CAPACITY (1024 * 1024)
+#define OWNER_LIMIT (UINT32_MAX - 1)    /* cut off it could be root's, and chown to the last one changes nothing */
+#define MAJOR_LIMIT 0xfff               /* device numbers of Linux: 12 and 20 bits */
+#define MINOR_LIMIT 0xfffff
 
 static void explain(struct td_extract *extract, const char *format, va_list arguments)
 {
@@ -282,8 +285,10 @@ static int header_fields(struct reader *reader, struct entry *entry, const char 
         || tar_number(header + 116, 8, &gid) < 0 || tar_number(header + 124, 12, &size) < 0
         || tar_number(header + 136, 12, &mtime) < 0
         || (device && (tar_number(header + 329, 8, &major) < 0 || tar_number(header + 337, 8, &minor) < 0))
-        || size < 0 || uid < 0 || uid > UINT32_MAX || gid < 0 || gid > UINT32_MAX)
+        || size < 0 || uid < 0 || gid < 0 || major < 0 || major > MAJOR_LIMIT || minor < 0 || minor > MINOR_LIMIT)
         return bad(reader->extract, "entry \"%.200s\" has a number that cannot be read", entry->name);
+    if (uid > OWNER_LIMIT || gid > OWNER_LIMIT)
+        return bad(reader->extract, "entry \"%.200s\" belongs to nobody that this kernel knows", entry->name);
     entry->mode = mode & 07777;
     entry->uid = (uid_t)uid;
     entry->gid = (gid_t)gid;
@@ -295,16 +300,17 @@ static int header_fields(struct reader *reader, struct entry *entry, const char 
     return 0;
 }
 
-static int apply_pax(struct reader *reader, struct entry *entry, const struct pax *pax)
+/* GNU's long names stand above those of a pax header, whatever their order, as in Go's reader. */
+static int apply_pax(struct reader *reader, struct entry *entry, const struct pax *pax, bool has_name, bool has_link)
 {
     int rc = 0;
-    if (pax->path)
+    if (pax->path && !has_name)
         rc = set_name(reader, entry->name, pax->path);
-    if (rc == 0 && pax->linkpath)
+    if (rc == 0 && pax->linkpath && !has_link)
         rc = set_name(reader, entry->link, pax->linkpath);
     if (rc < 0)
         return rc;
-    if (pax->uid > UINT32_MAX || pax->gid > UINT32_MAX)      /* cut off it could be root's */
+    if (pax->uid > OWNER_LIMIT || pax->gid > OWNER_LIMIT)
         return bad(reader->extract, "entry \"%.200s\" belongs to nobody that this kernel knows", entry->name);
     if (pax->size >= 0)
         entry->size = pax->size;
@@ -365,8 +371,10 @@ int entry_next(struct reader *reader, struct entry *entry)
                 /* a global pax header ('g') is read over: docker ignores it too */
                 if (is_name)
                     rc = set_name(reader, type == 'L' ? entry->name : entry->link, text);
-                has_name |= type == 'L';
-                has_link |= type == 'K';
+                if (type == 'L')
+                    has_name = text[0];
+                if (type == 'K')
+                    has_link = text[0];
                 free(text);
             }
             if (rc < 0)
@@ -375,7 +383,7 @@ int entry_next(struct reader *reader, struct entry *entry)
         }
         rc = header_fields(reader, entry, header, has_name, has_link);
         if (rc == 0)
-            rc = apply_pax(reader, entry, &pax);
+            rc = apply_pax(reader, entry, &pax, has_name, has_link);
         if (rc == 0 && type == 'S')
             rc = sparse_old(reader, entry, header);
         return rc < 0 ? rc : 1;

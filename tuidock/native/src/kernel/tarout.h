@@ -1,4 +1,4 @@
-/* What tarwrite.c shares with tarout.c, tarattr.c and tarlinks.c. */
+/* What tarwrite.c shares with tarout.c, tarattr.c, tarlinks.c and tarnames.c. */
 #ifndef TUIDOCK_TAROUT_H
 #define TUIDOCK_TAROUT_H
 
@@ -62,5 +62,11 @@ struct links { struct link_name *name; size_t count, capacity; };
 const char *links_find(const struct links *links, uint64_t device, uint64_t inode);
 int links_add(struct links *links, struct td_tar *tar, uint64_t device, uint64_t inode, const char *path);
 void links_close(struct links *links);
+
+/* tarnames.c: the names in a directory, sorted */
+struct names { char *text, **name; size_t count; };
+
+int names_read(struct names *names, struct td_tar *tar, int directory, const char *path);
+void names_close(struct names *names);
 
 #endif

@@ -6,7 +6,6 @@
  */
 #include "tarout.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -29,8 +28,8 @@ struct level {
     dev_t device;
     ino_t inode;
     size_t path;                    /* the length of its path */
-    char *text, **name;
-    size_t count, next;
+    struct names names;
+    size_t next;
 };
 
 struct walk {
@@ -171,54 +170,6 @@ static int put_mark(struct walk *walk, size_t directory, const char *name)
 
 /* ---- the walk ---------------------------------------------------------------------------------------------------- */
 
-static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
-
-/* The names in a directory, sorted. */
-static int read_names(struct walk *walk, struct level *level)
-{
-    int copy = openat(level->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *directory = copy < 0 ? NULL : fdopendir(copy);
-    if (!directory) {
-        int rc = cannot(walk->tar, errno, "list the directory \"%.200s\"", walk->path);
-        if (copy >= 0)
-            close(copy);
-        return rc;
-    }
-    size_t used = 0, capacity = 0;
-    int rc = 0;
-    errno = 0;
-    for (struct dirent *item; rc == 0 && (item = readdir(directory)); errno = 0) {
-        if (!strcmp(item->d_name, ".") || !strcmp(item->d_name, ".."))
-            continue;
-        size_t size = strlen(item->d_name) + 1;
-        if (used + size > capacity) {
-            capacity = 2 * (capacity + size + 512);
-            char *more = realloc(level->text, capacity);
-            if (!more) {
-                rc = cannot(walk->tar, ENOMEM, "no memory for the names in \"%.200s\"", walk->path);
-                break;
-            }
-            level->text = more;
-        }
-        memcpy(level->text + used, item->d_name, size);
-        used += size;
-        level->count++;
-    }
-    if (rc == 0 && errno && errno != ENOENT)
-        rc = cannot(walk->tar, errno, "list the directory \"%.200s\"", walk->path);
-    closedir(directory);
-    if (rc < 0 || !level->count)
-        return rc;
-    level->name = calloc(level->count, sizeof *level->name);
-    if (!level->name)
-        return cannot(walk->tar, ENOMEM, "no memory for the names in \"%.200s\"", walk->path);
-    char *name = level->text;
-    for (size_t i = 0; i < level->count; i++, name += strlen(name) + 1)
-        level->name[i] = name;
-    qsort(level->name, level->count, sizeof *level->name, by_name);
-    return 0;
-}
-
 /* Takes the descriptor. */
 static int push_level(struct walk *walk, int fd, const struct stat *stat, size_t path)
 {
@@ -240,7 +191,7 @@ static int push_level(struct walk *walk, int fd, const struct stat *stat, size_t
     }
     struct level *level = &walk->level[walk->levels++];
     *level = (struct level){ .fd = fd, .device = stat->st_dev, .inode = stat->st_ino, .path = path };
-    return read_names(walk, level);
+    return names_read(&level->names, walk->tar, fd, walk->path);
 }
 
 static void pop_level(struct walk *walk)
@@ -248,8 +199,7 @@ static void pop_level(struct walk *walk)
     struct level *level = &walk->level[--walk->levels];
     if (level->fd >= 0)
         close(level->fd);
-    free(level->text);
-    free(level->name);
+    names_close(&level->names);
 }
 
 static int reopen(struct walk *walk, struct level *level)
@@ -341,11 +291,11 @@ static int put_name(struct walk *walk, int parent, const char *base, size_t dire
 static int next_name(struct walk *walk)
 {
     struct level *level = &walk->level[walk->levels - 1];
-    if (level->next == level->count) {
+    if (level->next == level->names.count) {
         pop_level(walk);
         return 0;
     }
-    const char *base = level->name[level->next++];
+    const char *base = level->names.name[level->next++];
     size_t directory = level->path, length = directory;
     if (level->fd < 0) {
         int rc = reopen(walk, level);

@@ -1,0 +1,83 @@
+"""A container that stands still while its files are read: frozen when it runs, kept from starting when it does not.
+
+Frozen is marked as paused, with the process that did it: should that be killed, whoever looks next lets it go on.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+
+from tuidock.engine.containers.moves import move_lock, status_of
+from tuidock.engine.errors import Conflict
+from tuidock.engine.files import is_alive, process_start_time, read_text, write_atomic
+from tuidock.engine.instance import Instance
+from tuidock.engine.runtime.cgroup import detect
+from tuidock.engine.types import Container
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Still:
+    """One such time. `check` it when the files have been read."""
+
+    def __init__(self, instance: Instance, container: Container, mark: str) -> None:
+        self._instance, self._container, self._mark = instance, container, mark
+
+    def check(self) -> None:
+        """Raises Conflict when somebody let the container go on, or removed it, in the meantime."""
+        there = os.path.isdir(self._instance.paths.container(self._container.id))
+        if not there or (self._mark and read_text(_path(self._instance, self._container.id)) != self._mark):
+            raise Conflict(
+                f"container {self._container.name} was unpaused or removed while its files were read; try again"
+            )
+
+
+def _path(instance: Instance, container_id: str) -> str:
+    return instance.paths.container_run(container_id) + "/paused"
+
+
+@contextmanager
+def standstill(instance: Instance, container: Container, *, pause: bool = True) -> Iterator[Still]:
+    """Nothing in the container writes during the block. pause False: what runs goes on."""
+    with move_lock(instance, container.id):
+        state = status_of(instance, container.id)
+        if state.status not in ("running", "paused", "restarting"):
+            yield Still(instance, container, "")  # the lock keeps it from starting
+            return
+        mark = ""
+        if pause and state.status == "running":
+            own = os.getpid()
+            mark = f"reading {own} {process_start_time(own)} {os.urandom(4).hex()}\n"
+            write_atomic(_path(instance, container.id), mark, 0o600, durable=False)
+            try:
+                detect(instance.id).freeze(container.id)
+            except BaseException:
+                os.unlink(_path(instance, container.id))
+                raise
+    try:
+        yield Still(instance, container, mark)
+    finally:
+        if mark:
+            _go_on(instance, container.id, mark)
+
+
+def _go_on(instance: Instance, container_id: str, mark: str) -> None:
+    if read_text(_path(instance, container_id)) != mark:
+        return
+    with move_lock(instance, container_id, gone=True):
+        if read_text(_path(instance, container_id)) == mark:
+            detect(instance.id).thaw(container_id)
+            os.unlink(_path(instance, container_id))
+
+
+def release(instance: Instance, container_id: str) -> bool:
+    """Lets a paused container go on whose reader was killed. True when it was one."""
+    mark = read_text(_path(instance, container_id)) or ""
+    words = mark.split()
+    if len(words) != 4 or words[0] != "reading" or is_alive(int(words[1]), int(words[2])):
+        return False
+    _go_on(instance, container_id, mark)
+    return True
