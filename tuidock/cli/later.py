@@ -13,7 +13,6 @@ _INSTEAD = {
     "cp": "until then share a directory with -v, or pipe: tuidock exec -i NAME sh -c 'cat > /file' < file",
     "network connect": "there are bridge, host and none, chosen with --network when a container is made",
     "network create": "there are bridge, host and none; --link gives containers of the bridge names",
-    "push": "until then save the image and load it elsewhere",
     "update": "until then make the container anew with other limits",
 }
 

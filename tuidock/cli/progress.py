@@ -113,6 +113,8 @@ def follow_pull(steps: Iterator[Progress], *, quiet: bool = False, descriptor: i
 
 
 def _said(step: Progress, word: str) -> str:
+    if step.action == "mounted":
+        return f"{word} {step.message}"
     return f"{word}: {step.message}" if step.message and step.action in ("retrying", "downloading") else word
 
 

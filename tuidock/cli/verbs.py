@@ -46,6 +46,7 @@ IMAGE = {
     "ls": "images:IMAGES",
     "prune": "prune:PRUNE_IMAGES",
     "pull": "archives:PULL",
+    "push": "registry:PUSH",
     "rm": "images:RMI",
     "save": "archives:SAVE",
     "tag": "images:TAG",
@@ -79,7 +80,7 @@ GROUPS: dict[str, tuple[str, dict[str, str]]] = {
 
 VERBS: dict[str, str] = {
     **{name: target for name, target in CONTAINER.items() if name not in ("inspect", "ls", "prune")},
-    **{name: IMAGE[name] for name in ("history", "import", "load", "pull", "save", "tag")},
+    **{name: IMAGE[name] for name in ("history", "import", "load", "pull", "push", "save", "tag")},
     "boot": "system:BOOT",
     "completion": "completion:COMPLETION",
     "demo": "demo:DEMO",
@@ -87,8 +88,11 @@ VERBS: dict[str, str] = {
     "images": "images:IMAGES",
     "info": "system:INFO",
     "inspect": "inspect:INSPECT",
+    "login": "registry:LOGIN",
+    "logout": "registry:LOGOUT",
     "ps": "ps:PS",
     "rmi": "images:RMI",
+    "search": "registry:SEARCH",
     "version": "system:VERSION",
     "_complete": "completion:COMPLETE",
     "_reap": "lifecycle:REAP",
@@ -98,8 +102,8 @@ VERBS: dict[str, str] = {
 LATER = frozenset(
     (
         "build", "container cp", "container update",
-        "cp", "image build", "image push", "login", "logout", "network connect", "network create",
-        "network disconnect", "network prune", "network remove", "network rm", "push", "search", "update",
+        "cp", "image build", "network connect", "network create",
+        "network disconnect", "network prune", "network remove", "network rm", "update",
     )
 )  # fmt: skip
 

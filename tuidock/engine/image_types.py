@@ -22,11 +22,12 @@ class SearchResult(Named):
 
 
 class Login(Named):
-    """Credentials kept for a registry; the secret itself stays in the file or helper. helper "" = the file."""
+    """Credentials kept for a registry; the secret itself stays in the helper, or in the file (path) when that is ""."""
 
     server: str
     username: str
     helper: str = ""
+    path: str = ""
 
 
 class Change(Named):

@@ -152,7 +152,8 @@ class Keyring:
             helper = self.helper_of(host, document)
             secret = _in_file(document, host)
             if secret or helper:
-                found[host] = Login(host, secret.username or ("<token>" if secret.identity_token else ""), helper)
+                name = secret.username or ("<token>" if secret.identity_token else "")
+                found[host] = Login(host, name, helper, "" if helper else self.path)
         names = {str(document.get("credsStore") or ""), *map(str, (document.get("credHelpers") or {}).values())}
         for name in sorted(names - {""}):
             for server, username in helpers.listing(name).items():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tuidock.engine.errors import AuthFailed, InvalidArgument
 from tuidock.engine.image_types import Login
-from tuidock.engine.registry.keyring import Keyring, Secret, host_of, key_of
+from tuidock.engine.oci.reference import DEFAULT_DOMAIN
+from tuidock.engine.registry.keyring import Keyring, Secret, host_of
 from tuidock.engine.registry.session import Ask, Session
 
 TYPE_CHECKING = False
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 def login(server: str, username: str, password: str, settings: Settings | None = None) -> Login:
     """Without a name the stored credentials are tried again. Raises AuthFailed, RegistryRefused, InvalidArgument."""
-    host = host_of(server) if server else host_of(key_of("docker.io"))
+    host = host_of(server or DEFAULT_DOMAIN)
     keyring = Keyring()
     secret = Secret(username, password) if username or password else keyring.find(host)
     if not secret:
@@ -41,4 +42,4 @@ def login(server: str, username: str, password: str, settings: Settings | None =
     if token and not secret.identity_token:
         secret = Secret(secret.username, identity_token=token)
     helper = keyring.store(host, secret)
-    return Login(host, secret.username, helper)
+    return Login(host, secret.username, helper, "" if helper else keyring.path)

@@ -53,8 +53,9 @@ def push(
 ) -> Iterator[Progress]:
     """The image under its name, or with all_tags every local tag of the repository.
 
-    The layers' subject is the beginning of their diffID; the last of each tag is `digest` (subject tag, message
-    sha256:..., total the manifest's size). Closing it ends the connections. Raises NotFound, RegistryRefused, AuthFailed,
+    First comes `pushing-to` (subject: the repository's full name). The layers' subject is the beginning of their diffID;
+    the last of each tag is `digest` (subject tag, message sha256:..., total the manifest's size). Closing it ends the
+    connections. Raises NotFound, RegistryRefused, AuthFailed,
     BadContent, InvalidArgument.
     """
     if reference.digest:
@@ -62,8 +63,10 @@ def push(
     chosen = _all_tags(state, reference) if all_tags else [reference]
     known = Known()
     with connect(reference.domain) as registry:
-        for one in chosen:
-            yield from _Push(state, paths, registry, one, known).run()
+        pushes = [_Push(state, paths, registry, one, known) for one in chosen]
+        yield Progress(reference.name, "pushing-to")
+        for one in pushes:
+            yield from one.run()
 
 
 def _all_tags(state: State, reference: Reference) -> list[Reference]:
@@ -109,10 +112,14 @@ class _Push:
         self._news: SimpleQueue[Progress | None] = SimpleQueue()
         self._failures: list[BaseException] = []
         self._lock = threading.Lock()
+        found = images.find_reference(state.read(), str(reference))
+        if found is None:
+            raise NotFound("image", reference.familiar)
+        self._image_id = found[0]
 
     def run(self) -> Iterator[Progress]:
         with Lease(self._paths) as lease:
-            record = self._record()
+            record = images.get(self._state, self._paths, self._image_id)
             layers = list({layer.diff_id: layer for layer in record.layers}.values())
             lease.add(record.id, record.manifest_digest, *[layer.digest for layer in layers])
             raw = self._content.read(record.manifest_digest, manifest.SIZE_LIMIT)
@@ -135,12 +142,6 @@ class _Push:
             )
         append(self._paths.journal, "image", "push", record.id, self._reference.familiar)
         yield Progress(self._reference.tag, "digest", total=len(raw), message=digest)
-
-    def _record(self) -> ImageRecord:
-        found = images.find_reference(self._state.read(), str(self._reference))
-        if found is None:
-            raise NotFound("image", self._reference.familiar)
-        return images.get(self._state, self._paths, found[0])
 
     def _layers(self, layers: Sequence[Layer], sent: dict[str, _Sent]) -> Iterator[Progress]:
         """Sends them all; `sent` gets what they are called now, by diffID."""
