@@ -9,7 +9,7 @@ from tuidock.cli.command import Command, Context
 from tuidock.engine.errors import EngineError
 from tuidock.engine.options.flags import Values, listed, switch
 from tuidock.engine.options.times import parse_moment
-from tuidock.engine.types import Container, Image, Volume
+from tuidock.engine.types import Container, Volume
 from tuidock.engine.units import human_size
 
 TYPE_CHECKING = False
@@ -34,7 +34,7 @@ class _Selection:
         self._before = min(moments, default=0)
         self.everything = "true" in wanted.get("all", [])
 
-    def __contains__(self, item: Container | Image | Volume) -> bool:
+    def __contains__(self, item: Container | Volume) -> bool:
         if self._before and item.created >= self._before:
             return False
         if any(filters.label_fits(item.labels, [label]) for label in self._refused):
@@ -73,28 +73,15 @@ def _containers(context: Context, selection: _Selection) -> tuple[int, int]:
 
 def images(context: Context, values: Values, _: list[str]) -> int:
     every = values.on("all")
-    selection = _Selection(values.items("filter"))
     if not _agreed(values, [_UNUSED_IMAGES if every else "all dangling images"]):
         return 0
-    return _total(_images(context, selection, every))
+    return _total(_images(context, values.items("filter"), every))
 
 
-def _images(context: Context, selection: _Selection, every: bool) -> tuple[int, int]:
-    engine = context.engine
-    lines: list[str] = []
-    size = failed = 0
-    for image in engine.images():
-        if image.containers or (image.references and not every) or image not in selection:
-            continue
-        try:
-            for reference in image.references or (image.id,):
-                lines += [f"{removed.kind.lower()}: {removed.what}" for removed in engine.remove_image(reference)]
-            size += image.size
-        except EngineError as error:
-            output.error(str(error))
-            failed = 1
-    _list("Deleted Images:", lines)
-    return size, failed
+def _images(context: Context, filters: Sequence[str], every: bool) -> tuple[int, int]:
+    removed, size = context.engine.prune_images(all=every, filters=filters)
+    _list("Deleted Images:", [f"{one.kind.lower()}: {one.what}" for one in removed])
+    return size, 0
 
 
 def volumes(context: Context, values: Values, _: list[str]) -> int:
@@ -138,7 +125,7 @@ def system(context: Context, values: Values, _: list[str]) -> int:
     results = [_containers(context, selection)]
     if values.on("volumes"):
         results.append(_volumes(context, selection, False))
-    results.append(_images(context, selection, every))
+    results.append(_images(context, values.items("filter"), every))
     return _total((sum(size for size, _failed in results), max(failed for _size, failed in results)))
 
 

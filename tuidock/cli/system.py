@@ -9,7 +9,7 @@ from tuidock.cli.command import Command, Context
 from tuidock.engine.errors import EngineError, InvalidArgument
 from tuidock.engine.options.flags import Values, switch, text
 from tuidock.engine.types import UsageRow
-from tuidock.engine.units import human_memory, human_size
+from tuidock.engine.units import ago, human_memory, human_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,10 +107,14 @@ def df(context: Context, values: Values, _: list[str]) -> int:
 def _verbose(context: Context) -> None:
     engine = context.engine
     output.line("\nImages space usage:\n")
-    images = [["IMAGE ID", "SIZE", "CONTAINERS", "REFERENCES"]]
+    titles = ["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE", "SHARED SIZE", "UNIQUE SIZE", "CONTAINERS"]
+    images, sizes = [titles], engine.image_sizes()
     for image in engine.images():
-        names = ", ".join(image.references) or "<none>"
-        images.append([image.short_id, human_size(image.size), str(image.containers), names])
+        repository, _, tag = image.references[0].rpartition(":") if image.references else ("<none>", "", "<none>")
+        shared, own = sizes.get(image.id, (0, image.size))
+        created = ago(image.created) if image.created else "N/A"
+        numbers = [human_size(image.size), human_size(shared), human_size(own), str(image.containers)]
+        images.append([repository, tag, image.short_id, created, *numbers])
     output.table(images)
     output.line("\nContainers space usage:\n")
     containers = [["CONTAINER ID", "IMAGE", "SIZE", "NAMES"]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from tuidock.engine.containers import rows
 from tuidock.engine.doors.base import LIVING, Door
@@ -35,6 +35,12 @@ class Images(Door):
             if image.id == found.id:
                 return image
         raise NotFound("image", reference)
+
+    def image_sizes(self) -> Mapping[str, tuple[int, int]]:
+        """By id: bytes of layers that other images have too, and bytes of its own."""
+        from tuidock.engine.store import sharing
+
+        return sharing.sizes(self.instance.state, self.instance.paths).by_image
 
     def inspect_image(self, reference: str) -> dict[str, Any]:
         """docker's JSON."""
@@ -85,12 +91,26 @@ class Images(Door):
         from tuidock.engine.store import operations
 
         self._change("remove an image")
-        users = [(c.name, c.image_id, c.status in LIVING) for c in rows.list_containers(self.instance)]
         removed = operations.remove(
-            self.instance.state, self.instance.paths, reference, users, force=force, no_prune=no_prune
+            self.instance.state, self.instance.paths, reference, self._users(), force=force, no_prune=no_prune
         )
         self._note()
         return removed
+
+    def _users(self) -> list[tuple[str, str, bool]]:
+        return [(c.name, c.image_id, c.status in LIVING) for c in rows.list_containers(self.instance)]
+
+    def prune_images(self, *, all: bool = False, filters: Sequence[str] = ()) -> tuple[list[Removed], int]:
+        """Removes what no container uses: images without a name, with `all` the others too.
+
+        filters: until=, label=, label!=. Answers what went, and the bytes of layers that came free.
+        """
+        from tuidock.engine.store import pruning
+
+        self._change("prune images")
+        done = pruning.prune(self.instance.state, self.instance.paths, self._users(), all=all, filters=filters)
+        self._note()
+        return done
 
     def _noted(self, work: Iterator[Progress]) -> Iterator[Progress]:
         """The work, and then the index beside the blobs, from which a rebuild learns the images' names."""

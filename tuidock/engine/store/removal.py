@@ -2,7 +2,8 @@
 
 A reference is untagged; with the last one the image goes too, unless a container needs it. An id removes the image with
 all its tags when they are of one repository. -f overrides what stopped containers and several repositories object to,
-never a running container.
+never a running container. Images do not need the images that they were made from: what they share is their layers, which
+are counted, so no child keeps a parent and no untagged parent goes with its child.
 """
 
 from __future__ import annotations
@@ -41,21 +42,22 @@ def remove(
     with state.write() as db:
         named = images.find_reference(db, text)
         if named is not None:
-            image_id, done = named[0], _by_reference(db, named[0], named[1], known, force)
+            image_id, done = named[0], _by_reference(state, db, named[0], named[1], known, force)
         else:
             image_id = images.find(db, text)
             if not db.execute("SELECT 1 FROM images WHERE id = ? AND loaded > 0", (image_id,)).fetchone():
                 raise NotFound("image", text)
-            done = _by_id(db, image_id, text, known, force)
+            done = _by_id(state, db, image_id, text, known, force)
     for one in done:
-        append(paths.journal, "image", _ACTIONS[one.kind], image_id, one.what)
+        if one.kind == "Untagged" or one.what == image_id:  # layers are nobody's news
+            append(paths.journal, "image", _ACTIONS[one.kind], image_id, one.what)
     if any(one.kind == "Deleted" for one in done):
         collection.collect(state, paths)
     return done
 
 
 def _by_reference(
-    db: sqlite3.Connection, image_id: str, reference: Reference, users: Sequence[User], force: bool
+    state: State, db: sqlite3.Connection, image_id: str, reference: Reference, users: Sequence[User], force: bool
 ) -> list[Removed]:
     standing = [user for user in users if user.image_id == image_id]
     remaining = [one for one in images.references_of(db, image_id) if one != reference]
@@ -65,13 +67,19 @@ def _by_reference(
             f"container {clean(standing[0].name)} is using its referenced image {image_id[7:19]}"
         )
     done = [_untag(db, reference)]
+    if all(one.digest for one in remaining if one.name == reference.name):
+        # names by digest only stand beside the tags of their repository
+        done += [_untag(db, one) for one in remaining if one.name == reference.name]
+        remaining = [one for one in remaining if one.name != reference.name]
     # a running container keeps the image, now without a name; docker does not speak of that either
     if not remaining and not any(user.running for user in standing):
-        done += _delete(db, image_id, hidden=bool(standing))
+        done += _delete(state, db, image_id, hidden=bool(standing))
     return done
 
 
-def _by_id(db: sqlite3.Connection, image_id: str, text: str, users: Sequence[User], force: bool) -> list[Removed]:
+def _by_id(
+    state: State, db: sqlite3.Connection, image_id: str, text: str, users: Sequence[User], force: bool
+) -> list[Removed]:
     standing = [user for user in users if user.image_id == image_id]
     tried = f"conflict: unable to delete {clean(text)}"
     running = next((user for user in standing if user.running), None)
@@ -81,10 +89,11 @@ def _by_id(db: sqlite3.Connection, image_id: str, text: str, users: Sequence[Use
         )
     tags = images.references_of(db, image_id)
     if not force and len({tag.name for tag in tags}) > 1:
-        raise Conflict(f"{tried} (must be forced) - image is referenced in multiple repositories")
+        named = ", ".join(tag.familiar for tag in tags)
+        raise Conflict(f"{tried} (must be forced) - image is referenced in multiple repositories: {named}")
     if not force and standing:
         raise InUse(f"{tried} (must be forced) - image is being used by stopped container {clean(standing[0].name)}")
-    return [_untag(db, tag) for tag in tags] + _delete(db, image_id, hidden=bool(standing))
+    return [_untag(db, tag) for tag in tags] + _delete(state, db, image_id, hidden=bool(standing))
 
 
 def _untag(db: sqlite3.Connection, reference: Reference) -> Removed:
@@ -92,10 +101,16 @@ def _untag(db: sqlite3.Connection, reference: Reference) -> Removed:
     return Removed("Untagged", reference.familiar)
 
 
-def _delete(db: sqlite3.Connection, image_id: str, *, hidden: bool) -> list[Removed]:
-    """hidden: stopped containers stand on it, so its row stays unseen until they have gone."""
+def _delete(state: State, db: sqlite3.Connection, image_id: str, *, hidden: bool) -> list[Removed]:
+    """The image, and the layers that nothing else has, topmost first.
+
+    hidden: stopped containers stand on it, so its row stays unseen until they have gone.
+    """
+    done = [Removed("Deleted", image_id)]
     if hidden:
         db.execute("UPDATE images SET loaded = 0 WHERE id = ?", (image_id,))
-    else:
-        db.execute("DELETE FROM images WHERE id = ?", (image_id,))
-    return [Removed("Deleted", image_id)]
+        return done
+    layers = images.get(state, state.paths, image_id).layers
+    db.execute("DELETE FROM images WHERE id = ?", (image_id,))
+    _, needed = collection.roots(state)
+    return done + [Removed("Deleted", one.chain_id) for one in reversed(layers) if one.chain_id not in needed]

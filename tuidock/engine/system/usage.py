@@ -10,6 +10,7 @@ from tuidock.engine.containers.rows import list_containers, writable_size
 from tuidock.engine.files import every_file
 from tuidock.engine.instance import Instance
 from tuidock.engine.options.platforms import architecture_of
+from tuidock.engine.store import sharing
 from tuidock.engine.types import Container, Image, UsageRow
 
 TYPE_CHECKING = False
@@ -30,16 +31,12 @@ def tree_size(directory: str) -> int:
 
 
 def disk_usage(instance: Instance, images: list[Image]) -> list[UsageRow]:
-    """docker's four lines. Build cache is 0: steps are ordinary layers here."""
+    """docker's four lines; layers that images share count once. Build cache is 0: steps are ordinary layers here."""
     containers = list_containers(instance)
     used_images = {container.image_id for container in containers}
-    unused = [image for image in images if image.id not in used_images]
-    rows = [
-        UsageRow(
-            "Images", len(images), len(images) - len(unused), sum(image.size for image in images),
-            sum(image.size for image in unused),
-        )
-    ]  # fmt: skip
+    active_images = sum(image.id in used_images for image in images)
+    layers = sharing.sizes(instance.state, instance.paths, used_images)
+    rows = [UsageRow("Images", len(images), active_images, layers.total, layers.total - layers.used)]
     sizes = {container.id: writable_size(instance, container.id) for container in containers}
     active = [container for container in containers if container.status in ("running", "paused", "restarting")]
     idle = sum(sizes.values()) - sum(sizes[container.id] for container in active)
