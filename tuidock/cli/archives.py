@@ -8,13 +8,13 @@ import sys
 from tuidock.cli import output
 from tuidock.cli.command import Command, Context
 from tuidock.cli.images import check_platform
-from tuidock.engine.errors import InvalidArgument, Unsupported
+from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.options.flags import Values, listed, switch, text
 from tuidock.engine.options.values import check_platform as check_pulled_platform
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import BinaryIO
+    from typing import Any, BinaryIO
 
 _PLATFORM = text("platform", "", "Accepted where it names this machine", parse=check_platform, hidden=True)
 
@@ -71,11 +71,19 @@ def import_image(context: Context, values: Values, arguments: list[str]) -> int:
     from tuidock.cli.progress import show
 
     source, reference = arguments[0], arguments[1] if len(arguments) > 1 else ""
+    message = values["message"]
     if "://" in source:
-        raise Unsupported(f"import cannot fetch {source}; download it and give the file, or pipe it to 'import -'")
-    with _opened(source) as file:
-        steps = context.engine.import_image(file, reference, values["message"], values.items("change"))
-        for step in show(steps, descriptor=2):
+        from tuidock.cli.fetching import Fetched, without_secrets
+
+        opened: Any = Fetched(source)
+        message = message or f"Imported from {without_secrets(source)}"
+    else:
+        opened = _opened(source)
+    with opened as file:
+        changes, platform = values.items("change"), values["platform"]
+        for step in show(
+            context.engine.import_image(file, reference, message, changes, platform=platform), descriptor=2
+        ):
             if step.action == "imported":
                 output.line(step.subject)
     return 0
@@ -121,13 +129,13 @@ SAVE = Command(
     least=1,
 )
 IMPORT = Command(
-    "[OPTIONS] file|- [REPOSITORY[:TAG]]",
+    "[OPTIONS] file|URL|- [REPOSITORY[:TAG]]",
     "Import the contents from a tarball to create a filesystem image",
     import_image,
     (
         listed("change", "c", "Apply a Dockerfile instruction to the image"),
         text("message", "m", "Set the comment of the image"),
-        _PLATFORM,
+        text("platform", "", "What the image is for, when that is not this machine", parse=check_pulled_platform),
     ),
     least=1,
     most=2,

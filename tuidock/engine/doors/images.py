@@ -68,14 +68,21 @@ class Images(Door):
         operations.save(self.instance.state, self.instance.paths, references, target)
 
     def import_image(
-        self, source: BinaryIO, reference: str = "", message: str = "", changes: Sequence[str] = ()
+        self,
+        source: BinaryIO,
+        reference: str = "",
+        message: str = "",
+        changes: Sequence[str] = (),
+        *,
+        platform: str = "",
     ) -> Iterator[Progress]:
         """An image from a tar of a root file system; the last progress has action `imported` and the id."""
         from tuidock.engine.store import operations
 
         self._change("import an image")
+        state, paths = self.instance.state, self.instance.paths
         return self._noted(
-            operations.import_image(self.instance.state, self.instance.paths, source, reference, message, changes)
+            operations.import_image(state, paths, source, reference, message, changes, platform=platform)
         )
 
     def tag(self, source: str, target: str) -> None:

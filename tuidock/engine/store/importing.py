@@ -9,9 +9,12 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 
+from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.events import append
 from tuidock.engine.oci import image_config
+from tuidock.engine.oci.descriptor import Platform
 from tuidock.engine.oci.reference import Reference
+from tuidock.engine.options.platforms import parse_platform
 from tuidock.engine.paths import Paths
 from tuidock.engine.state import State
 from tuidock.engine.store import collection, images
@@ -31,26 +34,42 @@ if TYPE_CHECKING:
 
 
 def import_image(
-    state: State, paths: Paths, source: BinaryIO, reference: str = "", message: str = "", changes: Sequence[str] = ()
-) -> Iterator[Progress]:
-    """Makes the image; the last progress is `imported` with its id.
+    state: State, paths: Paths, source: BinaryIO, reference: str = "", message: str = "", changes: Sequence[str] = (),
+    *, platform: str = "",
+) -> Iterator[Progress]:  # fmt: skip
+    """Makes the image; the last progress is `imported` with its id. platform "": this machine's.
 
-    Raises InvalidArgument for the reference or a change, BadContent for the tar.
+    Raises InvalidArgument for the reference, the platform or a change, BadContent for the tar.
     """
     tags = [images.parse_reference(reference)] if reference else []
+    if tags and tags[0].digest:
+        raise InvalidArgument(f"cannot import to {reference}: a digest cannot be chosen, give name:tag")
     config = apply({}, changes)
-    return _import(state, paths, source, tags, message or "Imported from -", config)
+    meant = _platform(platform)
+    return _import(state, paths, source, tags, message or "Imported from -", config, meant)
+
+
+def _platform(text: str) -> Platform:
+    here = host_platform()
+    if not text:
+        return here
+    asked = parse_platform(text, here.architecture)
+    if asked.os != "linux":
+        raise InvalidArgument(f"platform {text} has no images here: containers are Linux")
+    variant = asked.variant or (here.variant if asked.architecture == here.architecture else "")
+    return Platform(asked.os, asked.architecture, variant)
 
 
 def _import(
-    state: State, paths: Paths, source: BinaryIO, tags: list[Reference], message: str, config: dict[str, Any]
-) -> Iterator[Progress]:
+    state: State, paths: Paths, source: BinaryIO, tags: list[Reference], message: str, config: dict[str, Any],
+    platform: Platform,
+) -> Iterator[Progress]:  # fmt: skip
     collection.sweep(paths)
     with ContentStore(paths).ingests() as ingests, ExitStack() as begun, Assembly(state, paths) as assembly:
         blob = ingests.new()
         ahead = yield from _receive(source, blob, Snapshots(paths), begun)
         yield from assembly.add(blob, ahead=ahead)
-        made = single_layer_config(assembly.diff_ids, config, message, time.time_ns())
+        made = single_layer_config(assembly.diff_ids, config, message, time.time_ns(), platform)
         yield Progress(made.id[7:19], "committing")
         assembly.commit(made, tags)
     for warning in assembly.warnings:
@@ -88,10 +107,10 @@ def _receive(
 
 
 def single_layer_config(
-    diff_ids: Sequence[str], config: dict[str, Any], message: str, created: int
+    diff_ids: Sequence[str], config: dict[str, Any], message: str, created: int, platform: Platform | None = None
 ) -> image_config.ImageConfig:
-    """The configuration of an image that was not built but taken from somewhere."""
-    platform = host_platform()
+    """The configuration of an image that was not built but taken from somewhere. platform None: this machine's."""
+    platform = platform or host_platform()
     moment = image_config.format_time(created)
     document: dict[str, Any] = {
         "architecture": platform.architecture,

@@ -43,12 +43,14 @@ def save(state: State, paths: Paths, references: Sequence[str], target: BinaryIO
 
 
 def import_image(
-    state: State, paths: Paths, source: BinaryIO, reference: str = "", message: str = "", changes: Sequence[str] = ()
-) -> Iterator[Progress]:
+    state: State, paths: Paths, source: BinaryIO, reference: str = "", message: str = "", changes: Sequence[str] = (),
+    *, platform: str = "",
+) -> Iterator[Progress]:  # fmt: skip
     """See `importing.import_image`."""
     from tuidock.engine.store import importing
 
-    return _told(importing.import_image(state, paths, source, reference, message, changes), "import the tar")
+    work = importing.import_image(state, paths, source, reference, message, changes, platform=platform)
+    return _told(work, "import the tar")
 
 
 def tag(state: State, paths: Paths, source: str, target: str) -> None:
