@@ -62,7 +62,7 @@ class Patterns:
         self._runs: list[tuple[bool, list[str]]] = []
         self._back: list[list[str]] = []
         for pattern in listed:
-            pattern = pattern.strip(SPACES)
+            pattern = pattern.strip(SPACES).encode("utf-8", "replace").decode()  # no Unicode: `?`, which fits it
             if not pattern:
                 continue
             pattern = clean(pattern)

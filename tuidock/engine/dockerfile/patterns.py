@@ -10,6 +10,7 @@ _LIMIT = 4096
 
 def _tokens(pattern: str) -> list[str]:
     """Characters, and "*" and "?" as such; a literal one of these has its backslash."""
+    pattern = pattern.encode("utf-8", "replace").decode()
     if len(pattern) > _LIMIT:
         raise DockerfileError(f"a pattern in ${{}} is longer than {_LIMIT} characters")
     tokens: list[str] = []
@@ -44,12 +45,12 @@ def _compiled(expression: str, pattern: str) -> Automaton:
 def trim(pattern: str, value: str, *, at_end: bool, longest: bool) -> str:
     """The value without what the pattern matches at its start or end. Raises DockerfileError."""
     tokens = _tokens(pattern)
+    raw = value.encode("utf-8", "replace")
     if at_end:  # the shortest match at an end is the leftmost one of the text read backwards
         tokens.reverse()
-        value = value[::-1]
-    raw = value.encode("utf-8", "replace")
+        raw = value[::-1].encode("utf-8", "replace")
     _, end = _compiled("^" + _expression(tokens, longest), pattern).search(raw, 0, len(raw))[0]
-    rest = raw[end:].decode() if end > 0 else value
+    rest = raw[max(end, 0) :].decode()
     return rest[::-1] if at_end else rest
 
 
