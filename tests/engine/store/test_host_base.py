@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.engine.store.conftest import Store
-from tuidock.engine.errors import Unsupported
-from tuidock.engine.store import elf, images, operations
+from tuidock.engine.store import elf, images
+from tuidock.engine.transfer import operations
 
 
 def pull(store: Store) -> str:
@@ -82,11 +82,6 @@ def test_its_config_says_what_it_is(store: Store) -> None:
     assert config["Cmd"] == ["sh"] and any(entry.startswith("PATH=") for entry in config["Env"])
     assert config["Labels"]["org.opencontainers.image.title"] == "host/base"
     assert store.problems() == []
-
-
-def test_other_names_are_told_what_to_do(store: Store) -> None:
-    with pytest.raises(Unsupported, match="registries come with the next version; use load or import"):
-        operations.pull(store.state, store.paths, "busybox")
 
 
 def test_the_headers_agree_with_the_loader() -> None:

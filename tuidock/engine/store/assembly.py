@@ -96,7 +96,7 @@ class Assembly:
             draft.diff_id = diff_id
             draft.write_size()
             self._drafts.append((draft, chain_id))
-            root = draft.root
+            root = self._keep(os.dup(draft.root))
         else:
             root = self._open_layer(chain_id)
         if not media_type:
@@ -112,9 +112,11 @@ class Assembly:
             raise BadContent(f"the image has more than {DEPTH_LIMIT} layers; squash some of them")
 
     def _open_layer(self, chain_id: str) -> int:
-        root = os.open(self._snapshots.path(chain_id), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._undo.callback(os.close, root)
-        return root
+        return self._keep(os.open(self._snapshots.path(chain_id), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+
+    def _keep(self, fd: int) -> int:
+        self._undo.callback(os.close, fd)
+        return fd
 
     def _put(self, root: int, blob: Blob, layer: Layer) -> None:
         self._roots.insert(0, root)
@@ -151,7 +153,7 @@ class Assembly:
                 self.lease.add(chain_id)
                 draft.write_size()
                 self._drafts.append((draft, chain_id))
-                root = draft.root
+                root = self._keep(os.dup(draft.root))
         finally:
             os.close(fd)
         kind_of_blob = media_type or descriptor.OCI_LAYER + _SUFFIX[kind]
@@ -218,15 +220,21 @@ class Assembly:
         for blob in (*self._blobs, *written):
             self._content.publish(blob, synced=True)
         self._content.sync()
-        for draft, chain_id in self._drafts:
-            self._snapshots.commit(draft, chain_id)
-        if self._drafts:
-            self._snapshots.sync()
+        self.settle()
         size = sum(self._snapshots.size(layer.chain_id) for layer in self._layers)
         with self._state.write() as db:
             images.insert(
                 db, config, manifest_blob.digest, self._layers, size, tags, (others or [manifest_blob])[0].digest
             )
+
+    def settle(self) -> None:
+        """Gives the layers so far their names, also before the image is complete: what is durable already (`sync_root`)
+        can be used by others."""
+        for draft, chain_id in self._drafts:
+            self._snapshots.commit(draft, chain_id)
+        if self._drafts:
+            self._snapshots.sync()
+        self._drafts.clear()
 
     def warn(self, extracted: Extractor, subject: str) -> None:
         if extracted.skipped_devices:

@@ -155,20 +155,25 @@ class Layering:
             reader = fetch.reader()
             try:
                 found = diff_id_of(reader.read) if layer.is_there else self._unpack_once(layer, reader.read)
+                if found != layer.diff_id:
+                    raise BadContent(f"layer {layer.subject} is {found}, not what the image config promises")
+                failure = None
             except (BadContent, Stopped) as error:
-                # the sentence about a wrong digest says more than the one about its consequences
-                damaged = not isinstance(error, Bomb) and (not fetch.await_end() or reader.is_stale)
-                if not damaged:
+                if isinstance(error, Bomb):
                     raise
-                if not reader.is_stale:
-                    raise Stopped("given up") from None
-                self._drop_draft(layer)
-            else:
-                break
+                failure = error
             finally:
                 reader.close()
-        if found != layer.diff_id:
-            raise BadContent(f"layer {layer.subject} is {found}, not what the image config promises")
+            # the sentence about a wrong digest says more than the one about its consequences; and behind what was
+            # unpacked there may be more bytes that belong to the blob
+            complete = fetch.await_end()
+            if complete and not reader.is_stale:
+                if failure is not None:
+                    raise failure
+                return
+            if not complete:
+                raise Stopped("given up")
+            self._drop_draft(layer)
 
     def _was_compared(self, layer: Wanted) -> bool:
         """Whether some image has this blob as this layer: perhaps one that another process has just pulled."""
@@ -201,7 +206,7 @@ class Layering:
         self._start(self._fetch_all, len(self._fetches))
         self._start(self._unpack_all, sum(layer.known is None for layer in self._layers))
         looked = time.monotonic()
-        for number, layer in enumerate(self._layers):
+        for layer in self._layers:
             while not layer.known and not layer.ended:
                 yield from self._news()
                 if self._failure:
@@ -209,7 +214,7 @@ class Layering:
                 if time.monotonic() - looked > _BEAT:
                     looked = time.monotonic()
                     yield from self._sample()
-                    self._hand_over(number)
+                    self._hand_over(assembly)
             yield from self._adopt(assembly, layer)
         self._done = True
 
@@ -269,18 +274,28 @@ class Layering:
             reader.close()
         layer.root_seen = True
 
-    def _hand_over(self, first: int) -> None:
-        """Publishes what another process waits for, as far as it is ready; the rest comes with the whole image."""
-        for layer in self._layers[first:]:
-            fetch = layer.fetch
-            if fetch is None or not layer.ended or not fetch.wanted:
-                continue
-            if layer.draft is not None and not layer.is_bare and layer.root_seen:
-                layer.draft.write_size()
-                sync_root(self._paths)
-                self._snapshots.commit(layer.draft, layer.chain_id)
-                self._snapshots.sync()
-                layer.draft, layer.is_there = None, True
+    def _hand_over(self, assembly: Assembly) -> None:
+        """Gives others what they wait for, as far as it is ready; the rest gets its name with the whole image.
+
+        The blob of a layer that is ready is given away in any case: else two who wait for each other would for ever.
+        """
+        wanted = [layer for layer in self._layers if layer.ended and layer.fetch is not None and layer.fetch.wanted]
+        if not wanted:
+            return
+        ready = [layer for layer in wanted if layer.draft is not None and not layer.is_bare and layer.root_seen]
+        for layer in ready:
+            assert layer.draft is not None
+            layer.draft.write_size()
+        sync_root(self._paths)
+        assembly.settle()
+        for layer in ready:
+            assert layer.draft is not None
+            self._snapshots.commit(layer.draft, layer.chain_id)
+            layer.draft, layer.is_there = None, True
+        if ready:
+            self._snapshots.sync()
+        for fetch in dict.fromkeys(layer.fetch for layer in wanted):
+            assert fetch is not None
             fetch.publish()
 
     def close(self) -> None:
