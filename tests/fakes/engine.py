@@ -15,32 +15,24 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from tuidock.engine.errors import Conflict, InUse, NotFound, PortTaken, Unsupported, WrongState
+from tests.fakes.images import IMAGE_NUMBERS, ImageDoors
+from tests.fakes.values import ALIVE, NOW, SECOND, identity
+from tuidock.engine.errors import Conflict, InUse, NotFound, PortTaken, WrongState
 from tuidock.engine.types import (
     Container,
     CreateRequest,
     Endpoint,
     Event,
     ExecRequest,
-    Image,
     MountPoint,
     Network,
     PortBinding,
     ProcessTable,
-    Progress,
-    Removed,
     Stats,
     Volume,
 )
 
-SECOND = 1_000_000_000
-#: 2026-11-24T08:00:00Z, the moment at which all pictures are taken.
-NOW = 1_795_507_200 * SECOND
-ALIVE = ("running", "paused", "restarting")
-
-
-def identity(number: int) -> str:
-    return f"{number:02x}" * 32
+__all__ = ["ALIVE", "NOW", "SECOND", "Engine", "container", "identity"]
 
 
 def container(number: int, name: str, image: str, status: str, **values: Any) -> Container:
@@ -52,7 +44,7 @@ def container(number: int, name: str, image: str, status: str, **values: Any) ->
         identity(number),
         name,
         image,
-        "sha256:" + identity(200),
+        "sha256:" + identity(IMAGE_NUMBERS.get(image, 200)),
         values.pop("command", "/bin/app"),
         values.pop("created"),
         status,
@@ -102,30 +94,7 @@ def sample_containers() -> list[Container]:
     ]
 
 
-def sample_images() -> list[Image]:
-    rows = [
-        ("nginx:1.27", 187, 1),
-        ("postgres:16", 432, 1),
-        ("app:dev", 243, 3),
-        ("redis:7", 117, 1),
-        ("busybox:latest", 4, 1),
-        ("", 88, 0),
-    ]
-    return [
-        Image(
-            "sha256:" + identity(200 + at),
-            (name,) if name else (),
-            (),
-            NOW - (at + 2) * 86400 * SECOND,
-            size * 1_000_000,
-            {},
-            users,
-        )
-        for at, (name, size, users) in enumerate(rows)
-    ]
-
-
-class Engine:
+class Engine(ImageDoors):
     """The engine's door, in memory. `calls` records what was asked for; `fail` raises for a method by name."""
 
     def __init__(self, root: str = "", read_only: bool = False, *, empty: bool = False) -> None:
@@ -134,7 +103,6 @@ class Engine:
         self.fail: dict[str, Exception] = {}
         self.before: dict[str, Callable[[], None]] = {}
         self.rows = {} if empty else {row.id: row for row in sample_containers()}
-        self.image_rows = [] if empty else sample_images()
         self.volume_rows = (
             []
             if empty
@@ -161,6 +129,7 @@ class Engine:
         if not root:
             weakref.finalize(self, shutil.rmtree, self.directory, True)
         self.samples = 0
+        self._make_images(empty)
         self._condition = threading.Condition()
         self._events: list[Event] = []
 
@@ -360,61 +329,7 @@ class Engine:
             self.emit("container", "destroy", each, name)
         return ids, 0
 
-    # -- images, volumes, networks ----------------------------------------------------------------------------
-
-    def images(self, all: bool = False) -> list[Image]:
-        self._enter("images")
-        return list(self.image_rows)
-
-    def image(self, ref: str) -> Image:
-        for row in self.image_rows:
-            if ref in (row.id, row.short_id, *row.references):
-                return row
-        raise NotFound("image", ref)
-
-    def inspect_image(self, ref: str) -> dict[str, Any]:
-        self._enter("inspect_image", ref)
-        row = self.image(ref)
-        return {"Id": row.id, "RepoTags": list(row.references), "Size": row.size, "Config": {"Env": ["A=1"]}}
-
-    def history(self, ref: str) -> list[dict[str, Any]]:
-        self._enter("history", ref)
-        row = self.image(ref)
-        return [
-            {"Id": row.id, "Created": row.created // SECOND, "CreatedBy": 'CMD ["app"]', "Size": 0, "Comment": ""},
-            {
-                "Id": "<missing>",
-                "Created": row.created // SECOND,
-                "CreatedBy": "ADD rootfs.tar /",
-                "Size": row.size,
-                "Comment": "",
-            },
-        ]
-
-    def pull(self, ref: str) -> Iterator[Progress]:
-        self._enter("pull", ref, changes=True)
-        if ref not in ("host/base", "host/base:latest"):
-            raise Unsupported(f"Cannot pull {ref}: registries come with the next version; use load or import.")
-        yield Progress("programs", "gathering", 1, 2)
-        yield Progress("programs", "gathering", 2, 2)
-        self.image_rows.append(Image("sha256:" + identity(250), ("host/base:latest",), (), NOW, 9_000_000))
-        self.emit("image", "pull", "host/base:latest", "host/base:latest")
-
-    def tag(self, source: str, target: str) -> None:
-        self._enter("tag", source, target, changes=True)
-        row = self.image(source)
-        at = self.image_rows.index(row)
-        self.image_rows[at] = row._replace(references=(*row.references, target))
-        self.emit("image", "tag", row.id, target)
-
-    def remove_image(self, ref: str, force: bool = False, no_prune: bool = False) -> list[Removed]:
-        self._enter("remove_image", ref, force, changes=True)
-        row = self.image(ref)
-        if row.containers and not force:
-            raise InUse(f"Image {ref} is used by {row.containers} containers; remove them first or use force.")
-        self.image_rows.remove(row)
-        self.emit("image", "delete", row.id, ref)
-        return [Removed("Deleted", row.id)]
+    # -- volumes, networks ------------------------------------------------------------------------------------
 
     def volumes(self) -> list[Volume]:
         self._enter("volumes")

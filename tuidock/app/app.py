@@ -18,6 +18,7 @@ from textual.theme import BUILTIN_THEMES, Theme
 
 from tuidock.app import columns
 from tuidock.app import theme as themes
+from tuidock.app.background import Background
 from tuidock.app.bindings import keymap_of
 from tuidock.app.clipboard import sequence
 from tuidock.app.config import Config
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 AGES_EVERY = 30.0
 
 
-class TuidockApp(App[int]):
+class TuidockApp(Background, App[int]):
     """tuidock over one engine."""
 
     TITLE = "tuidock"
@@ -77,6 +78,7 @@ class TuidockApp(App[int]):
         self.commands_typed: list[str] = []
         self.log_searches: list[str] = []
         self.log_filters: list[str] = []
+        self.path_filters: list[str] = []
         self.errors: list[BaseException] = []
         self._mouse_on = True
         self._terminal = terminal
@@ -189,6 +191,7 @@ class TuidockApp(App[int]):
 
     def _on_exit_app(self) -> Any:
         self.engine_workers.stop()
+        self.drop_jobs()
         return super()._on_exit_app()
 
     def action_ask_quit(self) -> None:
@@ -198,7 +201,7 @@ class TuidockApp(App[int]):
         self.ask_quit()
 
     def ask_quit(self) -> None:
-        """Quits; asks only when a pull would be lost."""
+        """Quits; asks only when a pull or a build would be lost."""
         if not self.model.jobs:
             self.leave()
             return
@@ -253,14 +256,6 @@ class TuidockApp(App[int]):
 
     def on_host_read(self, message: messages.HostRead) -> None:
         self.model.host_name, self.model.host = message.name, message.host
-        if (main := self.main) is not None:
-            main.header.show()
-
-    def on_job_changed(self, message: messages.JobChanged) -> None:
-        job = message.job
-        self.model.put_job(job)
-        if job.ended and not job.failed:
-            self.say(f"{clean(job.title)}: done")
         if (main := self.main) is not None:
             main.header.show()
 

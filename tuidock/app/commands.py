@@ -6,6 +6,7 @@ command line. The palette offers every action that is possible now.
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable
 from functools import partial
@@ -13,11 +14,13 @@ from typing import TYPE_CHECKING
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
+from tuidock.app import paths
 from tuidock.app.bindings import ACTIONS, BY_COMMAND, PRESETS, Action, keys_of, label_of, possible, show_keys
-from tuidock.app.model import CONTAINERS, IMAGES, KINDS, VOLUMES, Row, ViewModel, row_name
+from tuidock.app.model import CONTAINERS, IMAGES, KINDS, VOLUMES, Row, ViewModel, row_id, row_name
 from tuidock.app.panes import NOUNS
 from tuidock.engine.clean import clean
 from tuidock.engine.errors import EngineError
+from tuidock.engine.types import Image
 
 if TYPE_CHECKING:
     from tuidock.app.screens.main import MainScreen
@@ -47,7 +50,15 @@ SYNONYMS = {
     "keymap": "keys",
     "r": "refresh",
     "f": "filter",
+    "layers": "files",
+    "changes": "files",
+    "compare": "diff",
+    "transfers": "jobs",
 }
+
+
+#: Words that are followed by the name of a file or directory.
+PATH_COMMANDS = ("build", "load", "save", "import")
 
 
 def split(text: str) -> tuple[str, list[str]]:
@@ -71,7 +82,11 @@ def complete(model: ViewModel, text: str) -> list[str]:
     elif command in ("run", "create"):
         names = [row_name(row) for row in model.rows[IMAGES].values()]
     elif command == "pull":
-        names = ["host/base"]
+        names = ["host/base", *(row_name(row) for row in model.rows[IMAGES].values())]
+    elif command in PATH_COMMANDS:
+        return [f"{head} {path}" for path in paths.completions(rest, command == "build") if rest]
+    elif command in ("search", "login", "logout"):
+        names = []
     elif command in BY_COMMAND:
         names = [row_name(row) for kind in BY_COMMAND[command].kinds for row in model.rows[kind].values()]
     else:
@@ -140,8 +155,6 @@ def _on_named(screen: MainScreen, action: Action, names: list[str]) -> None:
     if kind != screen.kind and action.id in ("row.inspect", "row.copy"):
         screen.go(kind)
     if action.id == "row.inspect":
-        from tuidock.app.model import row_id
-
         screen.pane(kind).move_cursor(row_id(rows[0]))
     screen.actions.do(action.id, rows, kind)
 
@@ -211,6 +224,106 @@ def _sort(screen: MainScreen, arguments: list[str]) -> None:
         screen.pane().action_sort_next()
 
 
+def _pull(screen: MainScreen, arguments: list[str]) -> None:
+    from tuidock.engine.options import flags as grammar
+
+    known = (grammar.switch("all-tags", "a"), grammar.text("platform"), grammar.switch("quiet", "q"))
+    values, words = grammar.parse(known, arguments)
+    if len(words) != 1:
+        screen.tuidock.say("pull wants one name: pull nginx:1.27", "warning")
+        return
+    screen.actions.pull(words[0], values["platform"] or "", bool(values["all-tags"]))
+
+
+def _push(screen: MainScreen, arguments: list[str]) -> None:
+    screen.actions.push(arguments[0])
+
+
+def _untag(screen: MainScreen, arguments: list[str]) -> None:
+    """By name, without a question: the engine refuses nothing here that could not be tagged again - but the last name."""
+    row = screen.tuidock.model.find(IMAGES, arguments[0])
+    if not isinstance(row, Image):
+        screen.tuidock.say(f"No such image: {clean(arguments[0])}", "error")
+    elif len(row.references) > 1:
+        screen.tuidock.engine_workers.move(
+            "untagged", [(arguments[0], clean(arguments[0]))], lambda engine, ref: engine.remove_image(ref)
+        )
+    else:
+        screen.actions.do("image.untag", [row], IMAGES)
+
+
+def _save(screen: MainScreen, arguments: list[str]) -> None:
+    from tuidock.app import tasks
+    from tuidock.app.actions.images import name_of
+
+    arguments = [word for word in arguments if word not in ("-o", "--output")]
+    path = paths.absolute(arguments[0]) if arguments else ""
+    if not path or os.path.exists(path):
+        screen.tuidock.say(f"{clean(path)} exists; name another file." if path else "Into which file?", "error")
+        return
+    rows = [found for name in arguments[1:] if (found := screen.tuidock.model.find(IMAGES, name)) is not None]
+    if len(rows) < len(arguments) - 1:
+        screen.tuidock.say("No such image among those to be saved.", "error")
+        return
+    rows = rows or (screen.acted_rows() if screen.kind == IMAGES else [])
+    if rows:
+        screen.tuidock.show_jobs(tasks.save(screen.tuidock, [name_of(row) for row in rows], path))
+    else:
+        screen.tuidock.say("Which images? save FILE NAME... names them.", "warning")
+
+
+def _load(screen: MainScreen, arguments: list[str]) -> None:
+    from tuidock.app import tasks
+
+    screen.tuidock.show_jobs(tasks.load(screen.tuidock, paths.absolute(arguments[-1])))
+
+
+def _import(screen: MainScreen, arguments: list[str]) -> None:
+    from tuidock.app import tasks
+
+    reference = arguments[1] if len(arguments) > 1 else ""
+    screen.tuidock.show_jobs(tasks.import_image(screen.tuidock, paths.absolute(arguments[0]), reference))
+
+
+def _export(screen: MainScreen, arguments: list[str]) -> None:
+    from tuidock.app import tasks
+
+    row = _container(screen, arguments[0])
+    if row is None:
+        return
+    path = paths.absolute(arguments[1]) if len(arguments) > 1 else ""
+    if not path:
+        screen.actions.do("container.export", [row], CONTAINERS)
+    elif os.path.exists(path):
+        screen.tuidock.say(f"{clean(path)} exists; name another file.", "error")
+    else:
+        screen.tuidock.show_jobs(tasks.export(screen.tuidock, row_id(row), clean(row_name(row)), path))
+
+
+def _commit(screen: MainScreen, arguments: list[str]) -> None:
+    from tuidock.app import tasks
+
+    row = _container(screen, arguments[0])
+    if row is None:
+        return
+    if len(arguments) == 1:
+        screen.actions.do("container.commit", [row], CONTAINERS)
+    else:
+        screen.tuidock.show_jobs(tasks.commit(screen.tuidock, row_id(row), arguments[1]))
+
+
+def _diff(screen: MainScreen, arguments: list[str]) -> None:
+    model = screen.tuidock.model
+    rows = [model.find(IMAGES, name) or model.find(CONTAINERS, name) for name in arguments[:2]]
+    if any(row is None for row in rows):
+        missing = [name for name, row in zip(arguments, rows, strict=False) if row is None]
+        screen.tuidock.say(f"No such image or container: {clean(', '.join(missing))}", "error")
+        return
+    found = [row for row in rows if row is not None]
+    kind = IMAGES if isinstance(found[0], Image) else CONTAINERS
+    screen.actions.do("image.diff", found, kind)
+
+
 SPECIAL: dict[str, Callable[[MainScreen, list[str]], None]] = {
     "run": _run,
     "create": _create,
@@ -221,7 +334,19 @@ SPECIAL: dict[str, Callable[[MainScreen, list[str]], None]] = {
     "keys": _keys,
     "sort": _sort,
     "reverse": lambda screen, arguments: screen.pane().action_sort_reverse(),
-    "pull": lambda screen, arguments: screen.actions.pull(arguments[0]),
+    "pull": _pull,
+    "push": _push,
+    "untag": _untag,
+    "save": _save,
+    "load": _load,
+    "import": _import,
+    "export": _export,
+    "commit": _commit,
+    "diff": _diff,
+    "build": lambda screen, arguments: screen.actions.build(arguments),
+    "search": lambda screen, arguments: screen.actions.image_search(" ".join(arguments)),
+    "login": lambda screen, arguments: screen.actions.registry_login(arguments[0]),
+    "logout": lambda screen, arguments: screen.actions.logout(arguments[0]),
     "filter": lambda screen, arguments: screen.actions.set_filter(" ".join(arguments)),
     "merged": lambda screen, arguments: _on_named(screen, BY_COMMAND["merged"], arguments),
 }

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
-from tuidock.app.model import HostLoad, Job, Row
+from tuidock.app.model import HostLoad, Row
 from tuidock.engine.types import Container, Event, Stats
+
+if TYPE_CHECKING:
+    from tuidock.app.jobs import Job
 
 
 class RowsRead(Message, bubble=False):
@@ -51,12 +54,28 @@ class HostRead(Message, bubble=False):
         self.name, self.host = name, host
 
 
-class JobChanged(Message, bubble=False):
-    """A long operation began, went on or ended."""
+class JobBegan(Message, bubble=False):
+    """A thread has begun a long operation by itself, such as the pull of an image that a container wants."""
 
     def __init__(self, job: Job) -> None:
         super().__init__()
         self.job = job
+
+
+class JobNews(Message, bubble=False):
+    """The feed of a job has something."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__()
+        self.job = job
+
+
+class JobEnded(Message, bubble=False):
+    """A job is over: the error and its sentence when it went wrong."""
+
+    def __init__(self, job: Job, error: BaseException | None, sentence: str) -> None:
+        super().__init__()
+        self.job, self.error, self.sentence = job, error, sentence
 
 
 class MovesEnded(Message, bubble=False):

@@ -11,9 +11,12 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tuidock.engine.types import Container, Image, Network, Stats, Volume
+
+if TYPE_CHECKING:
+    from tuidock.app.jobs import Job
 
 CONTAINERS, IMAGES, VOLUMES, NETWORKS = "containers", "images", "volumes", "networks"
 #: The kinds of rows in the order of their panes; a pane has the name of its kind.
@@ -31,18 +34,6 @@ class HostLoad(NamedTuple):
     memory: int = -1
     memory_total: int = -1
     disk_free: int = -1
-
-
-class Job(NamedTuple):
-    """A long operation that goes on in the background, such as a pull."""
-
-    number: int
-    title: str
-    message: str = ""
-    done: int = 0
-    total: int = 0
-    ended: bool = False
-    failed: bool = False
 
 
 def row_id(row: Row) -> str:
@@ -68,6 +59,7 @@ class ViewModel:
         self.history: dict[str, deque[Stats]] = {}
         self.volume_sizes: dict[str, int] = {}
         self.jobs: dict[int, Job] = {}
+        self.past_jobs: list[Job] = []
         self.host = HostLoad()
         self.host_name = ""
         self.user = ""
@@ -171,7 +163,12 @@ class ViewModel:
     # -- jobs -------------------------------------------------------------------------------------------------
 
     def put_job(self, job: Job) -> None:
-        if job.ended:
-            self.jobs.pop(job.number, None)
-        else:
+        """A job began or ended; those that have ended can be looked at for a while."""
+        if not job.ended:
             self.jobs[job.number] = job
+        elif self.jobs.pop(job.number, None) is not None:
+            self.past_jobs.append(job)
+
+    def every_job(self) -> list[Job]:
+        """The newest first."""
+        return sorted([*self.jobs.values(), *self.past_jobs], key=lambda job: -job.number)

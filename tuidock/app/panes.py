@@ -21,8 +21,8 @@ NOUNS = {CONTAINERS: "container", IMAGES: "image", VOLUMES: "volume", NETWORKS: 
 DIGITS = {kind: str(at) for at, kind in enumerate(KINDS, 1)}
 
 EMPTY = {
-    CONTAINERS: "No containers yet. R runs one; P pulls host/base, an image made from this machine's programs.",
-    IMAGES: "No images yet. P pulls host/base; `tuidock load -i file.tar` brings one.",
+    CONTAINERS: "No containers yet. R runs one; P pulls an image: host/base is made from this machine's programs.",
+    IMAGES: "No images yet. P pulls one, B builds one, `:load file.tar` reads one from an archive.",
     VOLUMES: "No volumes yet. ctrl+n creates one.",
     NETWORKS: "No networks.",
 }
@@ -38,7 +38,7 @@ TABS: dict[str, tuple[tuple[str, str], ...]] = {
         ("top", "Top"),
         ("timeline", "Timeline"),
     ),
-    IMAGES: (("layers", "Layers"), ("inspect", "Inspect")),
+    IMAGES: (("layers", "Layers"), ("history", "History"), ("inspect", "Inspect")),
     VOLUMES: (("users", "Users"), ("inspect", "Inspect")),
     NETWORKS: (("users", "Members"), ("inspect", "Inspect")),
 }
@@ -154,6 +154,7 @@ def copies(row: Row) -> list[tuple[str, str]]:
         found += [("logs command", f"tuidock logs -f {row.name}"), ("shell command", f"tuidock exec -it {row.name} sh")]
     elif isinstance(row, Image):
         found += [("id", row.id), ("run command", f"tuidock run -it --rm {row_name(row)}")]
+        found += [("name", name) for name in row.references[1:]]
         found += [("digest", digest) for digest in row.digests]
     elif isinstance(row, Volume):
         found += [("mountpoint", row.mountpoint), ("run option", f"-v {row.name}:/data")]

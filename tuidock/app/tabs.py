@@ -20,6 +20,12 @@ PORT_COLUMNS = (
 )
 CONFIG_COLUMNS = (Column("name", "NAME", 16, grow=1), Column("value", "VALUE", 20, grow=4))
 LAYER_COLUMNS = (
+    Column("number", "", 3, "right", sortable=False),
+    Column("size", "SIZE", 6, "right"),
+    Column("wasted", "WASTED", 6, "right", priority=1),
+    Column("by", "COMMAND", 20, grow=1),
+)
+HISTORY_COLUMNS = (
     Column("age", "AGE", 5, "right", priority=1),
     Column("size", "SIZE", 6, "right"),
     Column("by", "CREATED BY", 20, grow=1),
@@ -194,7 +200,8 @@ def ended_words(row: Container) -> str:
     return f"{why}{after}"
 
 
-def layer_rows(history: Sequence[Mapping[str, Any]], now_ns: int) -> list[Line]:
+def history_rows(history: Sequence[Mapping[str, Any]], now_ns: int) -> list[Line]:
+    """The steps that made an image, the newest first, as `history` lists them."""
     rows = []
     for at, entry in enumerate(history):
         size = int(entry.get("Size") or 0)

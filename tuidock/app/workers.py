@@ -8,20 +8,21 @@ takes ten seconds to stop. They talk to the app by posting messages, which Textu
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tuidock.app.model import CONTAINERS, IMAGES, KINDS, NETWORKS, VOLUMES, HostLoad, Job
+from tuidock.app.model import CONTAINERS, IMAGES, KINDS, NETWORKS, VOLUMES, HostLoad
 from tuidock.app.report import sentence
 from tuidock.engine.types import Container, Event
 
 if TYPE_CHECKING:
     from textual.message import Message
 
-    from tuidock.engine.types import Progress
+    from tuidock.app.jobs import Job
 
 #: Above this many named containers one list costs less than asking for each.
 SINGLE_READS = 12
@@ -79,8 +80,7 @@ class Workers:
         self._awake = True
         self._touched = time.monotonic()
         self.charts = False  # somebody looks at curves, which want a sample each second
-        self._job_number = 0
-        self._cancelled_jobs: set[int] = set()
+        self._job_numbers = itertools.count(1)
         self._began = time.time_ns()
 
     # -- life -------------------------------------------------------------------------------------------------
@@ -301,6 +301,28 @@ class Workers:
             self._questions[topic] = (question, then, failed)
             self._asked.notify()
 
+    def ask_apart(
+        self,
+        question: Callable[[Door], Any],
+        then: Callable[[Any], None],
+        failed: Callable[[BaseException, str], None],
+    ) -> None:
+        """Asks in a thread of its own, for what may take long: a registry, or the files of a large image. What went
+        wrong is told as the exception and as a sentence."""
+        from tuidock.app.messages import Answered
+
+        def work() -> None:
+            try:
+                answer = question(self.engine())
+            except Exception as error:
+                text = sentence(error)
+                fault = error
+                self.post(Answered(lambda fault: failed(fault, text), fault))
+            else:
+                self.post(Answered(then, answer))
+
+        self._thread("tuidock-question", work)
+
     def forget(self, topic: str) -> None:
         with self._asked:
             self._questions.pop(topic, None)
@@ -375,7 +397,7 @@ class Workers:
             except NotFound as error:
                 if error.kind != "image" or request.pull == "never":
                     raise
-                self._follow_job(f"pull {error.reference}", engine.pull(error.reference))
+                self._pull_missing(engine, error.reference)
                 identity = engine.create(request)
             if start:
                 try:
@@ -390,44 +412,61 @@ class Workers:
 
     # -- jobs ---------------------------------------------------------------------------------------------------
 
-    def job(self, title: str, begin: Callable[[Door], Iterator[Progress]]) -> None:
-        """Follows a long operation in the background; the header shows how far it is."""
-        self._thread("tuidock-job", self._job, title, begin)
+    def job_number(self) -> int:
+        return next(self._job_numbers)
 
-    def cancel_job(self, number: int) -> None:
-        self._cancelled_jobs.add(number)
+    def job(self, job: Job) -> None:
+        """Follows a long operation in the background, in a thread of its own."""
+        self._thread("tuidock-job", self._job, job)
 
-    def _job(self, title: str, begin: Callable[[Door], Iterator[Progress]]) -> None:
+    def _job(self, job: Job) -> None:
+        assert job.begin is not None
         try:
-            self._follow_job(title, begin(self.engine()))
+            self._follow_job(job, job.begin(self.engine(), job))
         except Exception as error:
-            from tuidock.app.messages import EngineFailed
+            self._end_job(job, error)
+        else:
+            self._end_job(job, None)
 
-            self.post(EngineFailed(sentence(error)))
+    def _follow_job(self, job: Job, news: Iterator[Any]) -> None:
+        from tuidock.app.jobs import GivenUp
+        from tuidock.app.messages import JobNews
 
-    def _follow_job(self, title: str, progress: Iterator[Progress]) -> None:
-        from tuidock.app.messages import JobChanged
-
-        self._job_number += 1
-        job = Job(self._job_number, title)
-        failed = True
-        posted = 0.0
-        self.post(JobChanged(job))
+        job.tell = lambda: self.post(JobNews(job))
         try:
-            for step in progress:
-                if job.number in self._cancelled_jobs or self.stopping.is_set():
-                    close = getattr(progress, "close", None)
-                    if close is not None:
-                        close()
-                    break
-                job = job._replace(message=f"{step.action} {step.subject}", done=step.done, total=step.total)
-                if time.monotonic() - posted > 0.2:
-                    posted = time.monotonic()
-                    self.post(JobChanged(job))
-            else:
-                failed = False
+            for each in news:
+                job.put(each)
+                if self.stopping.is_set():
+                    raise GivenUp
         finally:
-            self.post(JobChanged(job._replace(ended=True, failed=failed)))
+            close = getattr(news, "close", None)
+            if close is not None:
+                close()
+
+    def _end_job(self, job: Job, error: Exception | None) -> None:
+        from tuidock.app.jobs import GivenUp
+        from tuidock.app.messages import JobEnded
+
+        text = "" if error is None or isinstance(error, GivenUp) else sentence(error)
+        self.post(JobEnded(job, error, text))
+
+    def _pull_missing(self, engine: Door, reference: str) -> None:
+        """The image that a new container wants, as a job that can be watched."""
+        from tuidock.app.jobs import Job
+        from tuidock.app.messages import JobBegan
+        from tuidock.app.transfers import Transfer
+
+        job = Job(
+            self.job_number(), f"pull {reference}", kind="pull", subject=reference,
+            begin=lambda engine, job: engine.pull(reference), make_tracker=Transfer, started=time.time_ns(),
+        )  # fmt: skip
+        self.post(JobBegan(job))
+        try:
+            self._follow_job(job, engine.pull(reference))
+        except Exception as error:
+            self._end_job(job, error)
+            raise
+        self._end_job(job, None)
 
 
 def ground_of(engine: Door) -> tuple[int, int] | None:

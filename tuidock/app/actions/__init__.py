@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tuidock.app.actions.changes import Changes
+from tuidock.app.actions.images import Images
+from tuidock.app.actions.removing import Removing
 from tuidock.app.actions.terminal import Terminal
 from tuidock.app.actions.views import Views
 from tuidock.app.bindings import BY_ID, Action, Situation, possible
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Actions"]
 
 
-class Actions(Changes, Views, Terminal):
+class Actions(Changes, Removing, Images, Views, Terminal):
     """The actions of the main screen."""
 
     @property

@@ -1,4 +1,4 @@
-"""Actions that change something: the life of containers, removing, images, volumes."""
+"""Actions that change something: the life of containers, running new ones, volumes, many at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tuidock.app.model import CONTAINERS, IMAGES, NETWORKS, VOLUMES, Row, row_id, row_name
-from tuidock.app.panes import NOUNS
 from tuidock.engine.clean import clean
 from tuidock.engine.types import Container, Image, Volume
 
@@ -42,6 +41,7 @@ class Changes:
 
     screen: MainScreen
     app: TuidockApp
+    row_remove: Callable[[list[Row]], None]  # in `removing.py`
 
     def _move(self, verb: str, rows: list[Row], call: Callable[[Any, str], Any]) -> None:
         self.app.engine_workers.move(verb, targets(rows), call)
@@ -127,127 +127,7 @@ class Changes:
     def rename(self, row: Row, name: str) -> None:
         self._move("renamed", [row], lambda engine, ref: engine.rename(ref, name))
 
-    # -- removing -----------------------------------------------------------------------------------------------
-
-    def row_remove(self, rows: list[Row]) -> None:
-        self._remove(rows, force=False)
-
-    def row_force(self, rows: list[Row]) -> None:
-        self._remove(rows, force=True)
-
-    def _remove(self, rows: list[Row], force: bool) -> None:
-        from tuidock.app.screens.confirm import Answer, Choice, ConfirmScreen
-
-        kind = self.screen.kind if rows and row_id(rows[0]) in self.app.model.rows[self.screen.kind] else _kind_of(rows)
-        if kind == NETWORKS:
-            self.app.say("Networks cannot be removed in this version.", "warning")
-            return
-        alive = with_status(rows, *ALIVE)
-        lines = listed(rows) if len(rows) > 1 else []
-        choices: list[Choice] = []
-        expect = ""
-        if kind == CONTAINERS:
-            if len(rows) == 1 and isinstance(rows[0], Container):
-                lines.append(f"It is {rows[0].status}; its writable layer and its logs go with it.")
-            elif alive:
-                lines.append(f"{len(alive)} of them still run.")
-            choices = [
-                Choice("f", "force: stop what runs (SIGKILL)", force),
-                Choice("v", "remove its anonymous volumes, too"),
-            ]
-        elif kind == IMAGES:
-            used = [row for row in rows if isinstance(row, Image) and row.containers]
-            if used:
-                lines.append(f"{len(used)} in use by containers." if len(rows) > 1 else "It is in use by containers.")
-            choices = [Choice("f", "force: remove every name, and although containers use it", force)]
-        elif kind == VOLUMES:
-            lines.append("What is in it is lost." if len(rows) == 1 else "What is in them is lost.")
-            expect = clean(row_name(rows[0])) if len(rows) == 1 else str(len(rows))
-            if len(rows) > 1:
-                lines.append(f"Type {len(rows)} to confirm.")
-
-        def refuse(ticked: frozenset[str]) -> str:
-            if kind == CONTAINERS and alive and "f" not in ticked:
-                state = getattr(alive[0], "status", "running")
-                who = f"{clean(row_name(alive[0]))} is {state}" if len(alive) == 1 else f"{len(alive)} still run"
-                return f"{who}: press f to remove by force, or stop it first."
-            return ""
-
-        def removed(answer: Answer | None) -> None:
-            if answer is None:
-                return
-            hard, volumes = "f" in answer.ticked, "v" in answer.ticked
-            calls: dict[str, Callable[[Any, str], Any]] = {
-                CONTAINERS: lambda engine, ref: engine.remove(ref, force=hard, volumes=volumes),
-                IMAGES: lambda engine, ref: engine.remove_image(ref, force=hard),
-                VOLUMES: lambda engine, ref: engine.remove_volume(ref, force=force),
-            }
-            references = rows
-            self.app.engine_workers.move("removed", self._removal_targets(kind, references, hard), calls[kind])
-
-        verb = "Force remove" if force else "Remove"
-        noun = NOUNS[kind] if len(rows) == 1 else ""
-        self.app.push_screen(
-            ConfirmScreen(
-                f"{verb} {noun} {named(rows, kind)}?".replace("  ", " "),
-                lines,
-                yes="remove",
-                choices=choices,
-                expect=expect,
-                refuse=refuse,
-            ),
-            removed,
-        )
-
-    @staticmethod
-    def _removal_targets(kind: str, rows: list[Row], force: bool) -> list[tuple[str, str]]:
-        """An image is removed by its name, so that its other names stay; by its id when all are to go."""
-        if kind != IMAGES:
-            return targets(rows)
-        found = []
-        for row in rows:
-            single = isinstance(row, Image) and len(row.references) == 1
-            reference = row_name(row) if single and not force else row_id(row)
-            found.append((reference, clean(row_name(row))))
-        return found
-
-    # -- images, volumes ------------------------------------------------------------------------------------------
-
-    def image_pull(self) -> None:
-        from tuidock.app.screens.ask import AskScreen, Question
-
-        def chosen(values: list[str] | None) -> None:
-            if values:
-                self.pull(values[0])
-
-        self.app.push_screen(
-            AskScreen(
-                "Pull an image",
-                [Question("Reference", "host/base", known=("host/base",))],
-                yes="pull",
-                note="host/base is a small image made from this machine's own programs, without any network.",
-            ),
-            chosen,
-        )
-
-    def pull(self, reference: str) -> None:
-        self.app.engine_workers.job(f"pull {reference}", lambda engine: engine.pull(reference))
-
-    def image_tag(self, rows: list[Row]) -> None:
-        from tuidock.app.screens.ask import AskScreen, Question
-
-        row = rows[0]
-
-        def chosen(values: list[str] | None) -> None:
-            if values:
-                self.tag(row_id(row), values[0])
-
-        self.app.push_screen(
-            AskScreen(f"Tag {clean(row_name(row))}", [Question("New name", "", "name:tag")], yes="tag"), chosen
-        )
-
-    def tag(self, source: str, target: str) -> None:
-        self.app.engine_workers.move("tagged", [(source, clean(target))], lambda engine, ref: engine.tag(ref, target))
+    # -- volumes, running ------------------------------------------------------------------------------------------
 
     def row_new(self) -> None:
         if self.screen.kind == VOLUMES:
@@ -335,9 +215,3 @@ class Changes:
                 value[0](value[1])
 
         self.app.push_screen(PickerScreen("Act on many", choices), chosen)
-
-
-def _kind_of(rows: list[Row]) -> str:
-    if not rows or isinstance(rows[0], Container):
-        return CONTAINERS
-    return IMAGES if isinstance(rows[0], Image) else VOLUMES if isinstance(rows[0], Volume) else NETWORKS

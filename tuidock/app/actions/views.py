@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tuidock.app import panes
 from tuidock.app.model import CONTAINERS, IMAGES, KINDS, NETWORKS, VOLUMES, Row, row_name
 from tuidock.engine.clean import clean
-from tuidock.engine.types import Container, PortBinding
+from tuidock.engine.types import Container, Image, PortBinding
 
 if TYPE_CHECKING:
     from tuidock.app.app import TuidockApp
@@ -206,7 +206,9 @@ class Views:
             if isinstance(found, Container):
                 self.screen.go(CONTAINERS)
                 self.screen.pane(CONTAINERS).move_cursor(found.id)
-        elif detail.tab in ("env", "layers"):
+        elif detail.tab == "layers" and isinstance(row, Image):
+            self.screen.actions.layers(row, int(key))
+        elif detail.tab in ("env", "history"):
             self.app.copy(line.cell(len(table.columns) - 1).text, "the value")
 
     # -- copying and opening --------------------------------------------------------------------------------------
@@ -318,21 +320,6 @@ class Views:
             PickerScreen("Keymap", [Choice(name, name) for name in PRESETS]),
             lambda name: self.app.use_keymap(name) if name else None,
         )
-
-    def app_jobs(self) -> None:
-        from tuidock.app.screens.picker import Choice, PickerScreen
-
-        jobs = list(self.app.model.jobs.values())
-        if not jobs:
-            self.app.say("Nothing goes on in the background.")
-            return
-        choices = [Choice(f"give up {clean(job.title)}", job.number, clean(job.message)) for job in jobs]
-
-        def chosen(number: int | None) -> None:
-            if number is not None:
-                self.app.engine_workers.cancel_job(number)
-
-        self.app.push_screen(PickerScreen("In the background", choices), chosen)
 
     def app_mouse(self) -> None:
         self.app.toggle_mouse()

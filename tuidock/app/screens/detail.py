@@ -77,7 +77,7 @@ class Detail(Vertical):
         return self._views.get(self._view_name(self.tab))
 
     def _view_name(self, tab: str) -> str:
-        return f"{tab}-{self.kind}" if tab in ("ports", "users", "layers", "env", "top") else tab
+        return f"{tab}-{self.kind}" if tab in ("ports", "users", "layers", "history", "env", "top") else tab
 
     # -- following the cursor -----------------------------------------------------------------------------------
 
@@ -199,7 +199,7 @@ class Detail(Vertical):
         tabs_fill = getattr(self, f"_fill_{self.tab}")
         tabs_fill(row)
 
-    def _ask(self, question: Callable[[Any], Any], then: Callable[[Any], None]) -> None:
+    def _ask(self, question: Callable[[Any], Any], then: Callable[[Any], None], apart: bool = False) -> None:
         wanted = (self.kind, self.identity, self.tab)
 
         def answered(value: Any) -> None:
@@ -210,7 +210,10 @@ class Detail(Vertical):
             if wanted == (self.kind, self.identity, self.tab) and self.is_attached:
                 self.say(text)
 
-        self._workers.ask("detail", question, answered, failed)
+        if apart:
+            self._workers.ask_apart(question, answered, lambda error, text: failed(text))
+        else:
+            self._workers.ask("detail", question, answered, failed)
 
     def _present(self, make: Callable[[], Widget]) -> tuple[Widget, bool]:
         """The view of the tab, alone on the stage; True when it was made just now."""
@@ -323,11 +326,22 @@ class Detail(Vertical):
         self._ask(lambda engine: engine.inspect_container(row.id), show)
 
     def _fill_layers(self, row: Row) -> None:
+        """In a thread of its own: what is wasted is found by comparing the names of all layers."""
+        from tuidock.app.screens.layers import rows_of
+
+        identity = row_id(row)
+        self._ask(
+            lambda engine: engine.layers(identity),
+            lambda value: self._table(tabs.LAYER_COLUMNS, rows_of(value), "No layers."),
+            apart=True,
+        )
+
+    def _fill_history(self, row: Row) -> None:
         identity = row_id(row)
         clock = self.model.clock
         self._ask(
             lambda engine: engine.history(identity),
-            lambda value: self._table(tabs.LAYER_COLUMNS, tabs.layer_rows(value, clock()), "No layers."),
+            lambda value: self._table(tabs.HISTORY_COLUMNS, tabs.history_rows(value, clock()), "No steps."),
         )
 
     def _fill_users(self, row: Row) -> None:

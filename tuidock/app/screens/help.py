@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 
 from tuidock.app.bindings import ACTIONS, Situation, keys_of, possible, show_keys
 from tuidock.app.panes import TITLES
+from tuidock.app.screen_keys import SCREENS, help_lines
 from tuidock.app.screens.still_input import StillInput
 from tuidock.app.widgets.line_table import LineTable
 from tuidock.app.widgets.rows import Cell, Column
@@ -89,7 +90,11 @@ class HelpScreen(ModalScreen[None]):
                 ("state:running", "a field: name, image, state, port, network, volume ...", "", ""),
             ],
         )
-        return [logs, *sections, filters] if self._first == "Logs" else [*sections, logs, filters]
+        others = [logs]
+        for title, table in SCREENS.items():
+            others.append((title, [(shown, text, "", "") for shown, text in help_lines(table)]))
+        first = [each for each in others if each[0] == self._first]
+        return [*first, *sections, *(each for each in others if each[0] != self._first), filters]
 
     def _show(self, text: str) -> None:
         words = text.lower().split()

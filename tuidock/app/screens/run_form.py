@@ -1,4 +1,4 @@
-"""A form for `tuidock run` that shows the command line as it grows, so that it teaches what it does.
+"""The form of `tuidock run`.
 
 The form only writes the command line. What it means, and whether it is right, is said by the same parser that the
 command line has, so the two cannot differ.
@@ -6,38 +6,13 @@ command line has, so the two cannot differ.
 
 from __future__ import annotations
 
-import shlex
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple, cast
-
-from textual import events, on
-from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
-from textual.widgets import Checkbox, Input, Label, Static
 
 from tuidock.app.model import CONTAINERS, IMAGES, NETWORKS, VOLUMES, ViewModel, row_name
-from tuidock.app.screens.lines import Item, KeyLine, PressableLine
-from tuidock.app.screens.prompt import CompleteFrom
-from tuidock.app.screens.still_input import StillInput
+from tuidock.app.screens.form import Field, Form, Tick, flag_words, words
 from tuidock.engine.clean import clean
 from tuidock.engine.errors import EngineError
 from tuidock.engine.types import Container
-
-if TYPE_CHECKING:
-    from tuidock.app.app import TuidockApp
-
-
-class Field(NamedTuple):
-    """One input. flag is what each of its words is preceded by; "" stands for itself."""
-
-    key: str
-    label: str
-    placeholder: str
-    flag: str = ""
-    many: bool = False
-    half: bool = False
-
 
 FIELDS = (
     Field("image", "Image", "host/base", half=True),
@@ -54,14 +29,6 @@ FIELDS = (
 )
 
 
-def words(text: str) -> list[str]:
-    """Words as a shell reads them; an open quote is taken as a letter while it is being typed."""
-    try:
-        return shlex.split(text)
-    except ValueError:
-        return text.split()
-
-
 def command_line(values: dict[str, str], ticks: dict[str, bool]) -> list[str]:
     """The words behind `tuidock run` that the form means."""
     argv = ["-d"]
@@ -69,12 +36,7 @@ def command_line(values: dict[str, str], ticks: dict[str, bool]) -> list[str]:
         argv.append("-it")
     if ticks.get("remove"):
         argv.append("--rm")
-    for field in FIELDS:
-        text = values.get(field.key, "").strip()
-        if not field.flag or not text:
-            continue
-        for word in words(text) if field.many else [text]:
-            argv += [field.flag, word]
+    argv += flag_words(FIELDS, values)
     argv += words(values.get("more", ""))
     image = values.get("image", "").strip()
     if image:
@@ -101,49 +63,18 @@ def port_conflict(argv: list[str], model: ViewModel) -> str:
     return ""
 
 
-class RunForm(ModalScreen[None]):
+class RunForm(Form):
     """ctrl+r runs, ctrl+n only creates, ctrl+c copies the command, esc goes back."""
 
+    TITLE_TEXT, VERB, FIELDS = "Run a container", "run", FIELDS
+    TICKS = (Tick("terminal", "terminal (-it)"), Tick("remove", "remove at exit (--rm)"))
+    KEYS = (("run", "ctrl+r", "run"), ("create", "ctrl+n", "only create"), ("copy", "ctrl+c", "copy the command"))
+
     def __init__(self, model: ViewModel, image: str = "") -> None:
-        super().__init__()
-        self._model, self._image = model, image
-        self._busy = False
+        super().__init__({"image": image} if image else {})
+        self._model = model
 
-    @property
-    def tuidock(self) -> TuidockApp:
-        return cast("TuidockApp", self.app)
-
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog form"):
-            yield Static("Run a container", classes="dialog-title", markup=False)
-            with VerticalScroll(id="fields", can_focus=False):
-                pending: Field | None = None
-                for field in FIELDS:
-                    if field.half and pending is None:
-                        pending = field
-                        continue
-                    with Horizontal(classes="field"):
-                        if pending is not None:
-                            yield from self._field(pending)
-                            pending = None
-                        yield from self._field(field)
-                with Horizontal(classes="field ticks"):
-                    yield Checkbox("terminal (-it)", compact=True, id="terminal")
-                    yield Checkbox("remove at exit (--rm)", compact=True, id="remove")
-            yield Static("", id="command-line", markup=False)
-            yield Static("", id="dialog-error", markup=False)
-            yield KeyLine(id="dialog-keys")
-
-    def _field(self, field: Field) -> ComposeResult:
-        yield Label(field.label, markup=False, classes="field-label")
-        known = self._known(field.key)
-        suggester = CompleteFrom(lambda text, known=known: known) if known else None  # type: ignore[misc]
-        value = self._image if field.key == "image" else ""
-        yield StillInput(
-            value, placeholder=field.placeholder, id=f"field-{field.key}", suggester=suggester, select_on_focus=False
-        )
-
-    def _known(self, key: str) -> list[str]:
+    def known(self, key: str) -> list[str]:
         kind = {"image": IMAGES, "network": NETWORKS, "volumes": VOLUMES}.get(key)
         if key == "restart":
             return ["no", "always", "unless-stopped", "on-failure"]
@@ -153,79 +84,27 @@ class RunForm(ModalScreen[None]):
         names = [clean(row_name(row)) + suffix for row in self._model.rows[kind].values()]
         return names + (["host/base"] if kind == IMAGES else [])
 
-    def on_mount(self) -> None:
-        self.query_one("#dialog-keys", KeyLine).set_items(
-            [
-                Item("run", "run", "ctrl+r"),
-                Item("create", "only create", "ctrl+n"),
-                Item("copy", "copy the command", "ctrl+c"),
-                Item("back", "back", "esc"),
-            ]
-        )
-        first = "command" if self._image else "image"
-        self.query_one(f"#field-{first}", Input).focus()
-        self._draw()
+    def first_field(self) -> str:
+        return "command" if self._given.get("image") else "image"
 
     def argv(self) -> list[str]:
-        values = {field.key: self.query_one(f"#field-{field.key}", Input).value for field in FIELDS}
-        ticks = {each.id or "": each.value for each in self.query(Checkbox)}
-        return command_line(values, ticks)
+        return command_line(self.values(), self.ticks())
 
-    def _draw(self) -> None:
-        argv = self.argv()
-        self.query_one("#command-line", Static).update(clean("tuidock run " + shlex.join(argv)))
-        self._complain(port_conflict(argv, self._model))
+    def problem(self) -> str:
+        return port_conflict(self.argv(), self._model)
 
-    @on(Input.Changed)
-    @on(Checkbox.Changed)
-    def _changed(self) -> None:
-        self._draw()
-
-    @on(Input.Submitted)
-    def _entered(self) -> None:
-        self.focus_next()
-
-    @on(PressableLine.Pressed)
-    def _pressed(self, event: PressableLine.Pressed) -> None:
-        event.stop()
-        self._do(event.key)
-
-    def on_key(self, event: events.Key) -> None:
-        key = {"ctrl+r": "run", "ctrl+n": "create", "ctrl+c": "copy", "escape": "back"}.get(event.key)
-        if event.key in ("up", "down") and isinstance(self.focused, Input | Checkbox):
-            (self.focus_previous if event.key == "up" else self.focus_next)()
-        elif key is not None:
-            self._do(key)
-        else:
-            return
-        event.stop()
-        event.prevent_default()
-
-    def _do(self, what: str) -> None:
-        if what == "back":
-            self.dismiss(None)
-        elif what == "copy":
-            self.tuidock.copy("tuidock run " + shlex.join(self.argv()), "the command")
-        else:
-            self._run(start=what == "run")
-
-    def _run(self, start: bool) -> None:
+    def go(self, what: str) -> None:
         from tuidock.engine.options.run import parse_run
 
-        if self._busy:
-            return
-        argv = self.argv()
-        if not self.query_one("#field-image", Input).value.strip():
-            self._complain("Which image? Type a name, or host/base for one made from this machine's programs.")
-            self.query_one("#field-image", Input).focus()
+        start = what == "run"
+        if self.missing("image", "Which image? Type a name, or host/base for one made from this machine's programs."):
             return
         try:
-            request = parse_run(argv, verb="run").request
+            request = parse_run(self.argv(), verb="run").request
         except EngineError as error:
-            self._complain(clean(str(error)))
+            self.complain(str(error))
             return
-        self._busy = True
-        self._complain("starting …" if start else "creating …", wrong=False)
+        self.busy("starting …" if start else "creating …")
 
         def ended(row: Container | None) -> None:
             self.tuidock.said("started" if start else "created", row)
@@ -236,17 +115,4 @@ class RunForm(ModalScreen[None]):
                 main.go(CONTAINERS)
                 main.pane(CONTAINERS).seek(row.id)
 
-        def failed(text: str) -> None:
-            self._busy = False
-            if self.is_attached:
-                self._complain(text)
-            else:
-                self.tuidock.say(text, "error")
-
-        self.tuidock.engine_workers.run(request, start, ended, failed)
-
-    def _complain(self, text: str, wrong: bool = True) -> None:
-        error = self.query_one("#dialog-error", Static)
-        error.update(f"✖ {text}" if text and wrong else text)
-        error.set_class(wrong, "-wrong")
-        error.display = bool(text)
+        self.tuidock.engine_workers.run(request, start, ended, self.failed)

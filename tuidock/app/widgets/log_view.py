@@ -139,6 +139,16 @@ class LogView(LogActions, LogNews, LogSearch, LogDrawing, Widget, can_focus=True
         self._listen()
         self._changed()
 
+    def empty(self, note: str) -> None:
+        """Show no log, and why."""
+        if self._session is None and note == self._note:
+            return
+        self._drop()
+        self._note = note
+        self._told_search = None
+        self.refresh()
+        self._changed()
+
     def poke(self) -> None:
         """Look now; not needed, the files and directories are watched."""
         self._look()

@@ -1,0 +1,125 @@
+"""Keys of the screens beside the main one, as one table: bindings, the line at the foot, help and README read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from tuidock.app.bindings import show_keys
+from tuidock.app.spans import Item
+
+
+class Key(NamedTuple):
+    """id is also the name of the screen's action: `jobs.retry` calls action_retry. footer "" leaves it out there."""
+
+    id: str
+    keys: str
+    footer: str
+    help: str
+    changes: bool = False
+    rank: int = 0
+
+
+JOBS = (
+    Key(
+        "jobs.open",
+        "enter",
+        "open",
+        "Look into it: the steps of a build, the image that came, the login that is wanted",
+    ),
+    Key("jobs.fold", "space", "layers", "Show or hide the layers of the job", False, 4),
+    Key("jobs.give_up", "d,delete,ctrl+k", "give up", "Give it up when it goes on, else take it off the list"),
+    Key("jobs.retry", "r", "retry", "Try again what has failed", True),
+    Key("jobs.login", "L", "log in", "Log in to its registry", True, 1),
+    Key("jobs.copy", "c", "copy", "Copy its error, or the digest", False, 2),
+    Key("jobs.clear", "C", "clear", "Take everything off the list that has ended", False, 3),
+    Key("jobs.help", "question_mark,f1", "help", "The keys"),
+    Key("jobs.back", "escape,q", "back", "Back; the jobs go on"),
+)
+BUILD = (
+    Key("build.open", "enter", "output", "The output of the step; a shell in the last good state when it has failed"),
+    Key("build.run", "R", "run", "Run the image", True),
+    Key("build.inspect", "i", "inspect", "The image in its list"),
+    Key("build.files", "F", "files", "The layers of the image and their files", False, 2),
+    Key("build.shell", "e", "shell", "A shell in the last good state of a step that has failed", True),
+    Key("build.follow", "s", "follow", "Follow the step that runs", False, 3),
+    Key("build.source", "f", "Dockerfile", "The Dockerfile in the place of the output", False, 4),
+    Key("build.next", "tab", "other side", "Between steps, output and Dockerfile", False, 5),
+    Key("build.give_up", "ctrl+k", "give up", "Give the build up, after asking"),
+    Key("build.retry", "r", "again", "Build again with the same options", True, 6),
+    Key("build.copy", "y", "", "Copy the command line or the error"),
+    Key("build.help", "question_mark,f1", "help", "The keys"),
+    Key("build.back", "escape,q", "back", "Back; the build goes on"),
+)
+LAYERS = (
+    Key("layers.open", "enter", "open", "From the layer to its files; unfold a directory; look into a file"),
+    Key("layers.next", "tab", "other side", "Between layers and files", False, 4),
+    Key(
+        "layers.whole",
+        "a",
+        "whole/layer",
+        "The files up to this layer, or only what the layer itself changes",
+        False,
+        1,
+    ),
+    Key("layers.added", "A", "added", "Show or hide what was added", False, 3),
+    Key("layers.changed", "C", "changed", "Show or hide what was changed", False, 3),
+    Key("layers.deleted", "D", "deleted", "Show or hide what was deleted", False, 3),
+    Key("layers.filter", "slash", "filter", "Only paths that fit a regular expression"),
+    Key("layers.unfold", "plus,asterisk", "", "Unfold everything"),
+    Key("layers.fold", "minus", "", "Fold everything"),
+    Key("layers.sort", "o", "sort", "Sort by size, or by name", False, 5),
+    Key("layers.copy", "c", "", "Copy the path"),
+    Key("layers.help", "question_mark,f1", "help", "The keys"),
+    Key("layers.back", "escape,q", "back", "Back; clears the filter first"),
+)
+FILE = (
+    Key("file.hex", "x", "hex/text", "Bytes or text"),
+    Key("file.wrap", "w", "wrap", "Wrap long lines"),
+    Key("file.copy", "c", "copy", "Copy what is shown"),
+    Key("file.back", "escape,q,enter", "back", "Back"),
+)
+SEARCH = (
+    Key("search.pull", "enter", "pull", "Get the image", True),
+    Key("search.tags", "t", "tags", "The tags of the image, to choose one", False, 1),
+    Key("search.again", "slash", "search", "Search for something else"),
+    Key("search.copy", "c", "copy", "Copy the name", False, 2),
+    Key("search.back", "escape,q", "back", "Back"),
+)
+LOGINS = (
+    Key("logins.login", "n,enter", "log in", "Log in to a registry", True),
+    Key("logins.logout", "d,delete", "log out", "Forget the credentials", True),
+    Key("logins.back", "escape,q", "back", "Back"),
+)
+PRUNE = (
+    Key("prune.tick", "space", "toggle", "Take it, or leave it"),
+    Key("prune.dangling", "a", "all dangling", "Only images without a name"),
+    Key("prune.unused", "A", "all unused", "Images that no container has and unused build cache, too; volumes never"),
+    Key("prune.none", "backslash", "none", "Nothing", False, 1),
+    Key("prune.go", "enter", "remove", "Remove what is ticked, after asking", True),
+    Key("prune.back", "escape,q", "back", "Back"),
+)
+
+#: Title in help and README -> its keys.
+SCREENS: Mapping[str, tuple[Key, ...]] = {
+    "Jobs": JOBS,
+    "Build": BUILD,
+    "Layers and files": LAYERS,
+    "File": FILE,
+    "Search": SEARCH,
+    "Logins": LOGINS,
+    "Prune": PRUNE,
+}
+
+
+def items(keys: Sequence[Key], read_only: bool = False, hidden: Sequence[str] = ()) -> list[Item]:
+    """The line at the foot."""
+    return [
+        Item(key.id, key.footer, show_keys(key.keys).split(" ")[0], True, key.rank)
+        for key in keys
+        if key.footer and key.id not in hidden and not (key.changes and read_only)
+    ]
+
+
+def help_lines(keys: Sequence[Key]) -> list[tuple[str, str]]:
+    return [(show_keys(key.keys), key.help) for key in keys]

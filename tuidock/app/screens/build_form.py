@@ -1,0 +1,70 @@
+"""The form of `tuidock build`: a directory, its Dockerfile, a name."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+
+from tuidock.app import tasks
+from tuidock.app.build_words import dockerfile_problem, parse_build
+from tuidock.app.screens.form import Field, Form, Tick, flag_words, words
+from tuidock.engine.errors import EngineError
+
+FIELDS = (
+    Field("context", "Context", "the directory that COPY takes files from", path="directory"),
+    Field("tag", "Tag", "name:tag, or several", "-t", many=True, half=True),
+    Field("target", "Target", "the last stage", "--target", half=True),
+    Field("dockerfile", "File", "Dockerfile", "-f", path="file"),
+    Field("args", "Args", "VERSION=1.2 OTHER='two words'", "--build-arg", many=True),
+    Field("more", "More", "any other option: --label a=b --network host"),
+)
+
+
+def command_line(values: Mapping[str, str], ticks: Mapping[str, bool]) -> list[str]:
+    """The words behind `tuidock build` that the form means."""
+    argv = flag_words(FIELDS, values)
+    if ticks.get("no-cache"):
+        argv.append("--no-cache")
+    if ticks.get("pull"):
+        argv.append("--pull")
+    argv += words(values.get("more", ""))
+    context = values.get("context", "").strip()
+    return [*argv, context] if context else argv
+
+
+class BuildForm(Form):
+    """ctrl+r builds, and goes to where one can watch it."""
+
+    TITLE_TEXT, VERB, FIELDS = "Build an image", "build", FIELDS
+    TICKS = (Tick("no-cache", "no cache (--no-cache)"), Tick("pull", "newer base images (--pull)"))
+    KEYS = (("build", "ctrl+r", "build"), ("copy", "ctrl+c", "copy the command"))
+
+    def __init__(self, context: str = "") -> None:
+        if not context and os.path.isfile("Dockerfile"):
+            context = "."
+        super().__init__({"context": context} if context else {})
+
+    def first_field(self) -> str:
+        return "tag" if self._given.get("context") else "context"
+
+    def argv(self) -> list[str]:
+        return command_line(self.values(), self.ticks())
+
+    def problem(self) -> str:
+        return dockerfile_problem(self.values())
+
+    def go(self, what: str) -> None:
+        if self.missing("context", "Which directory? The context is what COPY takes files from."):
+            return
+        problem = self.problem()
+        if problem:
+            self.complain(problem)
+            return
+        try:
+            request = parse_build(self.argv())
+        except EngineError as error:
+            self.complain(str(error))
+            return
+        self.dismiss(None)
+        self.tuidock.show_build(tasks.build(self.tuidock, request, f"tuidock build {shlex.join(self.argv())}"))

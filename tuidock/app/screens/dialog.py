@@ -1,0 +1,45 @@
+"""A dialog whose keys come from `screen_keys.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import on
+from textual.screen import ModalScreen
+
+from tuidock.app.screen_keys import Key, items
+from tuidock.app.screens.keyed import bindings
+from tuidock.app.screens.lines import KeyLine, PressableLine
+
+if TYPE_CHECKING:
+    from tuidock.app.app import TuidockApp
+
+__all__ = ["Dialog", "bindings"]
+
+
+class Dialog(ModalScreen[None]):
+    """Base of dialogs with a list in them."""
+
+    KEYS: ClassVar[tuple[Key, ...]] = ()
+
+    @property
+    def tuidock(self) -> TuidockApp:
+        return cast("TuidockApp", self.app)
+
+    def hidden_keys(self) -> Sequence[str]:
+        return ()
+
+    def draw_keys(self) -> None:
+        self.query_one("#dialog-keys", KeyLine).set_items(items(self.KEYS, self.tuidock.read_only, self.hidden_keys()))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        for key in self.KEYS:
+            if key.id.partition(".")[2] == action:
+                return not (key.changes and self.tuidock.read_only)
+        return True
+
+    @on(PressableLine.Pressed, "#dialog-keys")
+    async def _foot_pressed(self, event: PressableLine.Pressed) -> None:
+        event.stop()
+        await self.run_action(event.key.partition(".")[2])

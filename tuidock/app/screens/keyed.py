@@ -1,0 +1,57 @@
+"""A screen whose keys come from `screen_keys.py`: bindings, the line at the foot and its presses, help."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+
+from tuidock.app.screen_keys import Key, items
+from tuidock.app.screens.lines import KeyLine, PressableLine
+from tuidock.app.screens.log_keys import LogKeys
+from tuidock.app.screens.prompt import PromptLine
+
+if TYPE_CHECKING:
+    from tuidock.app.widgets.log_view import LogView
+
+
+def bindings(keys: Sequence[Key]) -> list[BindingType]:
+    return [Binding(key.keys, key.id.partition(".")[2], key.footer or key.help, show=False, id=key.id) for key in keys]
+
+
+class Keyed(LogKeys):
+    """Base of the full screens beside the main one. A key does nothing while a line at the foot is being typed in."""
+
+    KEYS: ClassVar[tuple[Key, ...]] = ()
+    HELP_TITLE: ClassVar[str] = ""
+
+    @property
+    def log_view(self) -> LogView | None:
+        return None
+
+    def hidden_keys(self) -> Sequence[str]:
+        """Keys that make no sense now, and are not offered at the foot."""
+        return ()
+
+    def draw_keys(self) -> None:
+        self.query_one("#keys", KeyLine).set_items(items(self.KEYS, self.tuidock.read_only, self.hidden_keys()))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        for key in self.KEYS:
+            if key.id.partition(".")[2] == action:
+                return not (key.changes and self.tuidock.read_only) and not self.query(PromptLine)
+        return True
+
+    @on(PressableLine.Pressed, "#keys")
+    async def _foot_pressed(self, event: PressableLine.Pressed) -> None:
+        event.stop()
+        await self.run_action(event.key.partition(".")[2])
+
+    def action_help(self) -> None:
+        from tuidock.app.screens.help import HelpScreen
+
+        main = self.tuidock.main
+        if main is not None:
+            self.app.push_screen(HelpScreen(self.tuidock.keymap, main.situation, first=self.HELP_TITLE))

@@ -1,0 +1,101 @@
+"""The registries that one is logged in to. Secrets are not here: they stay in docker's file or its helper."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Static
+
+from tuidock.app import registry_names, screen_keys
+from tuidock.app.screens.dialog import Dialog, bindings
+from tuidock.app.screens.lines import KeyLine
+from tuidock.app.widgets.line_table import Cell, Column, LineTable, Row
+from tuidock.engine.clean import clean
+from tuidock.engine.image_types import Login
+
+COLUMNS = (
+    Column("server", "REGISTRY", 22, grow=2),
+    Column("user", "USER", 14, grow=1),
+    Column("where", "KEPT IN", 18, priority=1, grow=1),
+)
+
+
+def rows_of(logins: list[Login]) -> list[Row]:
+    return [
+        Row(
+            each.server or "docker.io",
+            (
+                registry_names.shown(each.server),
+                each.username,
+                Cell(f"helper {each.helper}" if each.helper else "docker's config.json", "muted"),
+            ),
+        )
+        for each in logins
+    ]
+
+
+class LoginsScreen(Dialog):
+    """A table of logins; d forgets one, n asks for another."""
+
+    BINDINGS = bindings(screen_keys.LOGINS)
+    KEYS = screen_keys.LOGINS
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog listing"):
+            yield Static("Logged in to", classes="dialog-title", markup=False)
+            yield LineTable(COLUMNS, empty="asking …", ascii=self.tuidock.config.ascii)
+            yield KeyLine(id="dialog-keys")
+
+    def on_mount(self) -> None:
+        self.query_one(LineTable).focus()
+        self.draw_keys()
+        self._read()
+
+    def on_screen_resume(self) -> None:
+        self._read()
+
+    def _read(self) -> None:
+        def shown(logins: list[Login]) -> None:
+            if self.is_attached:
+                table = self.query_one(LineTable)
+                table.set_empty("To none; n logs in.")
+                table.set_rows(rows_of(logins))
+
+        def failed(error: BaseException, text: str) -> None:
+            if self.is_attached:
+                self.query_one(LineTable).set_empty(text)
+
+        self.tuidock.engine_workers.ask_apart(lambda engine: engine.logins(), shown, failed)
+
+    @on(LineTable.RowSelected)
+    def action_login(self) -> None:
+        from tuidock.app.screens.registry_forms import LoginForm
+
+        if self.tuidock.read_only:
+            return
+        server = self.query_one(LineTable).cursor_key or ""
+        self.app.push_screen(LoginForm("" if server == "docker.io" else server))
+
+    def action_logout(self) -> None:
+        server = self.query_one(LineTable).cursor_key
+        if server:
+            logout(self.tuidock, "" if server == "docker.io" else server, self._read)
+
+    def action_back(self) -> None:
+        self.dismiss(None)
+
+
+def logout(app: object, server: str, then: object = None) -> None:
+    """Forgets the credentials, and says so."""
+    from tuidock.app.app import TuidockApp
+
+    assert isinstance(app, TuidockApp)
+    name = clean(registry_names.shown(server))
+
+    def done(was: bool) -> None:
+        app.say(f"Logged out of {name}." if was else f"There was no login for {name}.")
+        if callable(then):
+            then()
+
+    app.engine_workers.ask_apart(lambda engine: engine.logout(server), done, lambda error, text: app.say(text, "error"))

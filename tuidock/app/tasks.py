@@ -1,0 +1,146 @@
+"""What the forms and the words after `:` start in the background, each as one job: how it is called, how it begins.
+
+The functions here run on the app's thread; what they hand over as `begin` runs on the job's, and is kept to try again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from tuidock.app.jobs import Job
+from tuidock.app.transfers import Transfer
+from tuidock.engine.types import Progress
+
+if TYPE_CHECKING:
+    from tuidock.app.app import TuidockApp
+    from tuidock.engine.image_types import BuildRequest
+
+#: Bytes between two pieces of news about a file that is written or read.
+_NEWS_EVERY = 1 << 20
+
+
+def pull(app: TuidockApp, reference: str, platform: str = "", all_tags: bool = False) -> Job:
+    def begin(engine: Any, job: Job) -> Iterator[Any]:
+        options: dict[str, Any] = {}
+        if platform:
+            options["platform"] = platform
+        if all_tags:
+            options["all_tags"] = True
+        return engine.pull(reference, **options)  # type: ignore[no-any-return]
+
+    return app.begin_job(f"pull {reference}", "pull", begin, Transfer, reference)
+
+
+def push(app: TuidockApp, reference: str, source: str = "", all_tags: bool = False) -> Job:
+    """source: an image that gets the name first."""
+
+    def begin(engine: Any, job: Job) -> Iterator[Any]:
+        if source:
+            engine.tag(source, reference)
+        return engine.push(reference, **({"all_tags": True} if all_tags else {}))  # type: ignore[no-any-return]
+
+    return app.begin_job(f"push {reference}", "push", begin, Transfer, reference)
+
+
+def build(app: TuidockApp, request: BuildRequest, command: str = "") -> Job:
+    """command is the command line that does the same, to be copied."""
+    from tuidock.app.builds import Build
+
+    name = request.tags[0] if request.tags else os.path.basename(request.context.rstrip("/"))
+    return app.begin_job(
+        f"build {name}", "build", lambda engine, job: engine.build(request), lambda: Build(request.tags, command), name
+    )
+
+
+def commit(app: TuidockApp, container: str, reference: str = "", **options: Any) -> Job:
+    return app.begin_job(
+        f"commit {reference or container}", "commit",
+        lambda engine, job: engine.commit(container, reference, **options), Transfer, reference,
+    )  # fmt: skip
+
+
+def save(app: TuidockApp, references: Sequence[str], path: str) -> Job:
+    names = list(references)
+    title = f"save {names[0]}" if len(names) == 1 else f"save {len(names)} images"
+    return _write(app, title, "save", path, lambda engine, target: engine.save(names, target))
+
+
+def export(app: TuidockApp, container: str, name: str, path: str) -> Job:
+    return _write(app, f"export {name}", "export", path, lambda engine, target: engine.export(container, target))
+
+
+def load(app: TuidockApp, path: str) -> Job:
+    return _read(app, f"load {os.path.basename(path)}", "load", path, lambda engine, source: engine.load(source))
+
+
+def import_image(
+    app: TuidockApp, path: str, reference: str = "", message: str = "", changes: Sequence[str] = ()
+) -> Job:
+    return _read(
+        app, f"import {os.path.basename(path)}", "import", path,
+        lambda engine, source: engine.import_image(source, reference, message, tuple(changes)),
+    )  # fmt: skip
+
+
+def _write(app: TuidockApp, title: str, kind: str, path: str, call: Callable[[Any, BinaryIO], None]) -> Job:
+    """A file that appears under its name when it is complete, readable for its owner only."""
+
+    def begin(engine: Any, job: Job) -> Iterator[Any]:
+        part = f"{path}.part-{os.getpid()}-{job.number}"
+        name = os.path.basename(path)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(part, flags, 0o600)
+        try:
+            with open(descriptor, "wb", buffering=0) as file:
+                counted = Counted(file, job, name)
+                call(engine, counted)  # type: ignore[arg-type]
+            os.rename(part, path)
+        except BaseException:
+            os.unlink(part)
+            raise
+        yield Progress(name, "done", counted.count, counted.count)
+        yield Progress(path, "written", counted.count, counted.count)
+
+    return app.begin_job(title, kind, begin, Transfer, path)
+
+
+def _read(app: TuidockApp, title: str, kind: str, path: str, call: Callable[[Any, BinaryIO], Iterator[Any]]) -> Job:
+    def begin(engine: Any, job: Job) -> Iterator[Any]:
+        with open(path, "rb") as file:
+            yield from call(engine, file)
+
+    return app.begin_job(title, kind, begin, Transfer, path)
+
+
+class Counted:
+    """A file that tells its job how much has been written, and that stops when the job is given up."""
+
+    def __init__(self, file: Any, job: Job, name: str) -> None:
+        self._file, self._job, self._name = file, job, name
+        self.count = 0
+        self._told = -_NEWS_EVERY
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        size = len(view)
+        while view:
+            view = view[self._file.write(view) :]
+        self.count += size
+        if self.count - self._told >= _NEWS_EVERY:
+            self._told = self.count
+            self._job.put(Progress(self._name, "writing", self.count))
+        return size
+
+    def flush(self) -> None:
+        """Every write goes to the file at once."""
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self.count
+
+    def close(self) -> None:
+        """The file belongs to who made it."""
