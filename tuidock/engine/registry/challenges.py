@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_PARAMETER = re.compile(rf'[\s,]*({_TOKEN})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_TOKEN}))\s*(?=,|$)', re.DOTALL)
-_SCHEME = re.compile(rf"[\s,]*({_TOKEN})(?=\s|,|$)")
-_SKIP = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^",])*', re.DOTALL)
+_PARAMETER = re.compile(rf'({_TOKEN})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_TOKEN}))\s*(?=,|$)', re.DOTALL)
+_SCHEME = re.compile(rf"({_TOKEN})(?=\s|,|$)")
+_SEPARATORS = re.compile(r"[\s,]*")
+_GARBAGE = re.compile(r'"(?:[^"\\]|\\.)*"|[^",]+', re.DOTALL)
 #: A header longer than this is not read to its end (characters).
 _LIMIT = 16384
 
@@ -41,7 +42,9 @@ def _one(header: str) -> list[Challenge]:
     found: list[Challenge] = []
     position = 0
     parameters: dict[str, str] = {}
-    while position < len(header):
+    while True:
+        separators = _SEPARATORS.match(header, position)
+        position = separators.end() if separators else position
         match = _PARAMETER.match(header, position)
         if match and found:
             value = match[3] if match[2] is None else re.sub(r"\\(.)", r"\1", match[2], flags=re.DOTALL)
@@ -54,9 +57,10 @@ def _one(header: str) -> list[Challenge]:
             found.append(Challenge(match[1].lower(), parameters))
             position = match.end()
             continue
-        skipped = _SKIP.match(header, position)
-        position = max(skipped.end() if skipped else 0, position + 1)
-    return found
+        match = _GARBAGE.match(header, position)
+        if not match:
+            return found  # the end, or a quote that is never closed
+        position = match.end()
 
 
 def choose(challenges: Iterable[Challenge]) -> Challenge | None:
