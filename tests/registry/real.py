@@ -66,7 +66,7 @@ def running(
     authority: Path | None = None
     extra = ""
     if tls:
-        authority, cert, key = certificate(directory, name, "localhost", "127.0.0.1")
+        authority, cert, key = certificate(directory, name)
         extra += f"  tls:\n    certificate: {cert}\n    key: {key}\n"
     if password:
         (directory / "htpasswd").write_text(_HTPASSWD)
