@@ -166,7 +166,9 @@ def _run(command: Command, found: verbs.Found, context: Context) -> int:
             import traceback
 
             traceback.print_exc()
-        output.error(str(error))
+        output.error(str(error).removesuffix(error.excerpt))
+        if error.excerpt:
+            output.note(error.excerpt.removeprefix("\n"))
         if isinstance(error, BadOptions) or (isinstance(error, InvalidArgument) and command.failure == 125):
             output.note(f"\nSee 'tuidock {found.path} --help'.")
         return _code(error, command)

@@ -21,9 +21,14 @@ from __future__ import annotations
 
 
 class EngineError(Exception):
-    """Base of all errors that the engine raises on purpose; str() is the one sentence to show."""
+    """Base of all errors that the engine raises on purpose; str() is the one sentence to show.
+
+    excerpt: what str() ends with beyond that sentence, from a line break on: the line of a file that the error is about
+    and a marker below it. All other line breaks come from outside and are shown as such.
+    """
 
     exit_code = 1
+    excerpt = ""
 
 
 class InvalidArgument(EngineError):

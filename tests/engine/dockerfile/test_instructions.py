@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -150,3 +151,14 @@ def test_history_of_run_and_arg() -> None:
 )  # fmt: skip
 def test_durations_as_go_prints_them(nanoseconds: int, text: str) -> None:
     assert history.go_duration(nanoseconds) == text
+
+
+def test_a_bad_change_is_shown_with_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from tuidock.cli.main import main
+
+    archive = tmp_path / "x.tar"
+    archive.write_bytes(b"\0" * 1024)
+    code = main(["--root", str(tmp_path / "root"), "import", "-c", "ENV a=1 \x1bb", str(archive)])
+    told = capsys.readouterr().err.splitlines()
+    assert code == 1 and told[0].startswith("tuidock: --change:1:") and told[1].startswith("    1 | ENV a=1")
+    assert told[2].strip() == "^" and "\x1b" not in "".join(told)

@@ -178,6 +178,12 @@ def test_long_and_odd_lines_are_shown_in_part() -> None:
     assert shown.partition("| ")[2].startswith("...") and shown[len(marker) - 1 :] == "here"
 
 
+def test_the_marker_stands_below_wide_letters_too() -> None:
+    with pytest.raises(DockerfileError) as caught:
+        parser.parse("FROM a\nENV 漢字=1 e\u0301=2 here", "D")
+    assert caught.value.column == 15 and caught.value.excerpt.split("\n")[-1] == " " * (8 + 15) + "^"
+
+
 def test_warnings() -> None:
     text = "FROM a AS context\nMAINTAINER x\nENV a b\nCMD ['x']\nONBUILD BOGUS\nFROM b AS two\nFROM c AS Two"
     warnings = parser.parse(text).warnings

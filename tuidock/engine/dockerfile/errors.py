@@ -15,7 +15,7 @@ class DockerfileError(InvalidArgument):
     """A Dockerfile, or a part of one, that means nothing.
 
     reason: the sentence without its place; file, line and column: the place, line 0 when it is not known. str() is
-    `Dockerfile:3:5: reason` and, below it, the line with a marker.
+    `Dockerfile:3:5: reason` and, below it, `excerpt`: the line with a marker.
     """
 
     exit_code = 1
@@ -28,6 +28,15 @@ class DockerfileError(InvalidArgument):
         super().__init__(f"{place}{reason}{self.excerpt}")
 
 
+def _cells(text: str) -> int:
+    """How wide a terminal shows the text."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum([0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text])
+
+
 def _excerpt(source: Source, line: int, column: int) -> str:
     if not 0 < line <= len(source.lines):
         return ""
@@ -36,5 +45,5 @@ def _excerpt(source: Source, line: int, column: int) -> str:
     start = max(0, min(at - _SHOWN // 2, len(text) - _SHOWN))
     before, after = "..." if start else "", "..." if len(text) > start + _SHOWN else ""
     margin = f"{line:>5} | "
-    marker = " " * (len(margin) + len(before) + at - start) + "^"
+    marker = " " * (len(margin) + len(before) + _cells(text[start:at])) + "^"
     return f"\n{margin}{before}{text[start : start + _SHOWN]}{after}\n{marker}"
