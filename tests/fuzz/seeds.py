@@ -1,4 +1,5 @@
-"""Writes the seeds of the fuzzers: one archive for each feature of tar that the extractor knows, and a launch record."""
+"""Writes the seeds of the fuzzers: one archive for each feature of tar that the extractor knows, the hostile tars of the
+tests, and a launch record."""
 
 from __future__ import annotations
 
@@ -6,6 +7,13 @@ import io
 import sys
 import tarfile
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.security.hostile_tars import corpus
+
+#: Longer ones make a fuzzer slow (bytes).
+LONGEST = 16_384
 
 
 def entry(name: str, kind: bytes = tarfile.REGTYPE, content: bytes = b"", **more: object) -> bytes:
@@ -61,9 +69,15 @@ def record() -> bytes:
     return "".join(f"{key}\0{value}\0" for key, value in pairs).encode()
 
 
+def hostile() -> dict[str, bytes]:
+    """Those of the corpus that are short."""
+    found = enumerate(corpus("/../outside").values())
+    return {f"hostile-{number}": case.tar for number, case in found if len(case.tar) <= LONGEST}
+
+
 def main() -> None:
     directory = Path(sys.argv[1])
-    for name, content in tars().items():
+    for name, content in (tars() | hostile()).items():
         (directory / "extract" / name).parent.mkdir(parents=True, exist_ok=True)
         (directory / "extract" / name).write_bytes(content)
     (directory / "record").mkdir(exist_ok=True)

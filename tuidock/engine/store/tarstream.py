@@ -69,7 +69,8 @@ class TarStream:
         return self._exactly(size + -size % BLOCK)[:size]
 
     def __iter__(self) -> Iterator[Member]:
-        pending: dict[str, str] = {}
+        pax: dict[str, str] = {}
+        long: dict[str, str] = {}  # GNU's, which stand above those of a pax header, as in Go's reader
         first = True
         while True:
             header = self._header(first)
@@ -81,17 +82,17 @@ class TarStream:
             if kind in b"xgLK" and kind != b"":
                 raw = self._special(size)
                 if kind == b"x":
-                    pending.update((key, value) for key, value in _pax(raw).items() if key in _WANTED)
+                    pax = {key: value for key, value in _pax(raw).items() if key in _WANTED and value}
                 elif kind != b"g":
-                    pending["path" if kind == b"L" else "linkpath"] = _text(raw.rstrip(b"\0"))
+                    long["path" if kind == b"L" else "linkpath"] = _text(raw.split(b"\0", 1)[0])
                 continue
-            if "size" in pending:
-                size = int(pending["size"]) if _is_number(pending["size"]) else -1
+            if "size" in pax:
+                size = int(pax["size"]) if _is_number(pax["size"]) else -1
             if size < 0:
                 raise BadContent("an entry of the archive has a negative size; it is damaged")
-            name = pending.get("path") or _name(header)
-            link = pending.get("linkpath") or _text(header[157:257].split(b"\0", 1)[0])
-            pending = {}
+            name = long.get("path") or pax.get("path") or _name(header)
+            link = long.get("linkpath") or pax.get("linkpath") or _text(header[157:257].split(b"\0", 1)[0])
+            pax, long = {}, {}
             what = {b"0": "file", b"\0": "file", b"7": "file", b"1": "hardlink", b"2": "symlink", b"5": "directory"}
             found = what.get(kind, "other")
             if found in ("hardlink", "symlink", "directory"):

@@ -18,15 +18,15 @@
 
 #include "kernel.h"
 
-struct directory_time { char *path; struct timespec mtime; };
+/* Sparse files may claim exabytes each. The sizes of all layers of an image together still fit a signed number. */
+#define SUM_LIMIT (UINT64_C(1) << 56)
 
 struct work {
     struct reader reader;
     struct tree tree;
     struct entry entry;
     struct td_extract *extract;
-    struct directory_time *time;
-    size_t times, time_capacity;
+    struct times times;
     char path[NAME_LIMIT + 1];      /* the entry's clean name */
 };
 
@@ -148,25 +148,14 @@ static int make_file(struct work *work, int parent, const char *base)
     if (rc == 0 && futimens(fd, times) < 0)
         rc = failed(work->extract, errno, "set the time of \"%.200s\"", work->path);
     close(fd);
-    work->extract->file_bytes += work->entry.real_size;
+    uint64_t *sum = &work->extract->file_bytes;
+    *sum = work->entry.real_size <= SUM_LIMIT - *sum ? *sum + work->entry.real_size : SUM_LIMIT;
     return rc;
 }
 
 static int remember_time(struct work *work)
 {
-    if (work->times == work->time_capacity) {
-        size_t capacity = work->time_capacity ? 2 * work->time_capacity : 256;
-        struct directory_time *more = reallocarray(work->time, capacity, sizeof *more);
-        if (!more)
-            return failed(work->extract, ENOMEM, "no memory for the times of directories");
-        work->time = more;
-        work->time_capacity = capacity;
-    }
-    char *path = strdup(work->path);
-    if (!path)
-        return failed(work->extract, ENOMEM, "no memory for the times of directories");
-    work->time[work->times++] = (struct directory_time){ path, work->entry.mtime };
-    return 0;
+    return times_remember(&work->times, &work->tree, work->path, work->entry.mtime);
 }
 
 static int make_directory(struct work *work, int parent, const char *base)
@@ -279,6 +268,8 @@ static int make_hard_link(struct work *work)
         return bad(extract, "hard link \"%.200s\" leads to \"%.200s\", which is not there", work->path, target);
     if (from < 0)
         return from;
+    if (extract->flags & TD_EXTRACT_LAYER && S_ISCHR(old.st_mode) && old.st_rdev == makedev(0, 0))
+        return bad(extract, "hard link \"%.200s\" leads to \"%.200s\", which this layer removes", work->path, target);
     if (S_ISDIR(old.st_mode))
         return bad(extract, "hard link \"%.200s\" leads to the directory \"%.200s\"", work->path, target);
     from = dup(from);   /* the next line may drop it from the cache */
@@ -378,27 +369,6 @@ static int make_entry(struct work *work)
     }
 }
 
-/* Directories that are still directories get their times, the innermost last named first. */
-static int set_directory_times(struct work *work)
-{
-    tree_close(&work->tree);
-    for (size_t i = work->times; i-- > 0;) {
-        const char *path = work->time[i].path[0] ? work->time[i].path : ".";
-        int fd = td_openat2(work->tree.root, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0, 0x10 | 0x02);
-        if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
-            continue;
-        if (fd < 0)
-            return failed(work->extract, fd, "open the directory \"%.200s\"", path);
-        struct timespec times[2] = { work->time[i].mtime, work->time[i].mtime };
-        int rc = futimens(fd, times);
-        int error = errno;
-        close(fd);
-        if (rc < 0)
-            return failed(work->extract, error, "set the time of \"%.200s\"", path);
-    }
-    return 0;
-}
-
 static int run(struct work *work)
 {
     struct td_extract *extract = work->extract;
@@ -412,7 +382,7 @@ static int run(struct work *work)
             return rc;
     }
     if (rc == 0)
-        rc = set_directory_times(work);
+        rc = times_set(&work->times, &work->tree);
     return rc < 0 ? rc : reader_drain(&work->reader);
 }
 
@@ -429,9 +399,7 @@ int td_extract(int tar, int root, struct td_extract *extract)
     tree_close(&work->tree);
     reader_close(&work->reader);
     entry_free(&work->entry);
-    for (size_t i = 0; i < work->times; i++)
-        free(work->time[i].path);
-    free(work->time);
+    times_forget(&work->times);
     free(work);
     return rc;
 }

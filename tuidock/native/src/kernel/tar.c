@@ -339,8 +339,12 @@ int entry_next(struct reader *reader, struct entry *entry)
     for (;;) {
         const char *bytes = NULL;
         int rc = block(reader, &bytes);
-        if (rc <= 0)
+        if (rc < 0)
             return rc;
+        if ((rc == 0 || all_zero(bytes)) && (entry->pax || has_name || has_link))
+            return bad(extract, "it ends where an entry is announced");
+        if (rc == 0)
+            return 0;
         if (all_zero(bytes)) {
             rc = block(reader, &bytes);
             if (rc > 0 && !all_zero(bytes))

@@ -95,4 +95,11 @@ int tree_existing_parent(struct tree *tree, const char *path, const char **base)
 int tree_clear(struct tree *tree, int parent, const char *base, const char *path, bool keep_directory,
                bool *was_whiteout, bool *kept);
 
+/* times.c */
+struct directory_time { char *path; struct timespec mtime; };
+struct times { struct directory_time *of; size_t count, capacity, bytes; };
+int times_remember(struct times *times, struct tree *tree, const char *path, struct timespec mtime);
+int times_set(struct times *times, struct tree *tree);      /* all of them, and forgets them */
+void times_forget(struct times *times);
+
 #endif

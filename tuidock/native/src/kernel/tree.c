@@ -69,20 +69,23 @@ int tree_clean_name(struct tree *tree, const char *what, const char *name, char 
     return 0;
 }
 
-/* A directory that the archive does not name looks as it does below, else like one that an administrator makes. */
-static int dress_implied(struct tree *tree, int fd, const char *path)
+/* A directory that the archive does not name looks as it does below, else like one that an administrator makes.
+ * below: whether there may be one; false from the first level on that no layer below has. */
+static int dress_implied(struct tree *tree, int fd, const char *path, bool *below)
 {
     struct td_extract *extract = tree->extract;
     struct stat stat = { .st_mode = 0755 };
+    int lowers = *below ? extract->lowers : 0;
     extract->implied++;
-    for (int i = 0; i < extract->lowers; i++) {
+    *below = false;
+    for (int i = 0; i < lowers; i++) {
         struct stat found;
         int lower = td_openat2(extract->lower[i], path, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0, IN_ROOT);
         if (lower < 0)
             continue;
-        bool is_directory = fstat(lower, &found) == 0 && S_ISDIR(found.st_mode);
+        *below = fstat(lower, &found) == 0 && S_ISDIR(found.st_mode);
         close(lower);
-        if (is_directory)
+        if (*below)
             stat = found;
         break;
     }
@@ -94,7 +97,8 @@ static int dress_implied(struct tree *tree, int fd, const char *path)
 static int make_directories(struct tree *tree, const char *path, int depth);
 
 /* path[:before] is the directory `parent`, and `name` in it was not found there. */
-static int make_missing(struct tree *tree, int parent, const char *path, size_t before, const char *name, int depth)
+static int make_missing(struct tree *tree, int parent, const char *path, size_t before, const char *name, int depth,
+                        bool *below)
 {
     char target[2 * NAME_LIMIT + 2];
     memcpy(target, path, before);
@@ -103,7 +107,7 @@ static int make_missing(struct tree *tree, int parent, const char *path, size_t 
         if (fd < 0)
             return -errno;
         strcpy(target + before, name);
-        int rc = dress_implied(tree, fd, target);
+        int rc = dress_implied(tree, fd, target, below);
         if (rc < 0)
             close(fd);
         return rc < 0 ? rc : fd;
@@ -117,10 +121,20 @@ static int make_missing(struct tree *tree, int parent, const char *path, size_t 
     return make_directories(tree, target[before] == '/' ? target + before : target, depth + 1);
 }
 
+/* One level down, when that is a plain directory: a path of 2 000 levels is not resolved from its top 2 000 times. */
+static int step(int parent, const char *name)
+{
+    if (!strcmp(name, ".") || !strcmp(name, ".."))
+        return -ENOTDIR;
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
 /* mkdir -p, through links that lead to nothing yet. Returns a descriptor. */
 static int make_directories(struct tree *tree, const char *path, int depth)
 {
     char prefix[NAME_LIMIT + 1], name[256];
+    bool below = true;
     if (depth > 20 || strlen(path) > NAME_LIMIT)
         return -ELOOP;
     int fd = fcntl(tree->root, F_DUPFD_CLOEXEC, 0);
@@ -132,15 +146,18 @@ static int make_directories(struct tree *tree, const char *path, int depth)
         if (!size)
             break;
         end = part + size;
-        memcpy(prefix, path, end - path);
-        prefix[end - path] = 0;
-        int next = open_directory(tree, prefix);
-        if (next == -ENOENT && size >= sizeof name)
-            next = -ENAMETOOLONG;
-        else if (next == -ENOENT) {
+        int next = -ENAMETOOLONG;
+        if (size < sizeof name) {
             memcpy(name, part, size);
             name[size] = 0;
-            next = make_missing(tree, fd, path, part - path, name, depth);
+            next = step(fd, name);
+            if (next == -ENOTDIR || next == -ELOOP) {
+                memcpy(prefix, path, end - path);
+                prefix[end - path] = 0;
+                next = open_directory(tree, prefix);
+            }
+            if (next == -ENOENT)
+                next = make_missing(tree, fd, path, part - path, name, depth, &below);
         }
         close(fd);
         fd = next;
