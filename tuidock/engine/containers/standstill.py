@@ -9,10 +9,11 @@ import os
 from contextlib import contextmanager
 
 from tuidock.engine.containers.moves import move_lock, status_of
-from tuidock.engine.errors import Conflict
+from tuidock.engine.errors import Conflict, SystemFailure
 from tuidock.engine.files import is_alive, process_start_time, read_text, write_atomic
 from tuidock.engine.instance import Instance
 from tuidock.engine.runtime.cgroup import detect
+from tuidock.engine.runtime.status import read_pid
 from tuidock.engine.types import Container
 
 TYPE_CHECKING = False
@@ -44,24 +45,49 @@ def standstill(instance: Instance, container: Container, *, pause: bool = True) 
     """Nothing in the container writes during the block. pause False: what runs goes on."""
     with move_lock(instance, container.id):
         state = status_of(instance, container.id)
-        if state.status not in ("running", "paused", "restarting"):
-            yield Still(instance, container, "")  # the lock keeps it from starting
+        mark = _freeze(instance, container.id) if pause and state.status == "running" else ""
+        if not mark and (pause or state.status != "running") and state.status != "paused":
+            yield Still(instance, container, "")  # the lock keeps it from starting, and its shim from restarting it
             return
-        mark = ""
-        if pause and state.status == "running":
-            own = os.getpid()
-            mark = f"reading {own} {process_start_time(own)} {os.urandom(4).hex()}\n"
-            write_atomic(_path(instance, container.id), mark, 0o600, durable=False)
-            try:
-                detect(instance.id).freeze(container.id)
-            except BaseException:
-                os.unlink(_path(instance, container.id))
-                raise
     try:
         yield Still(instance, container, mark)
     finally:
         if mark:
             _go_on(instance, container.id, mark)
+
+
+def _freeze(instance: Instance, container_id: str) -> str:
+    """The mark; "" when there was nobody left to freeze: it has just ended. Lock held."""
+    own = os.getpid()
+    mark = f"reading {own} {process_start_time(own)} {os.urandom(4).hex()}\n"
+    write_atomic(_path(instance, container_id), mark, 0o600, durable=False)
+    cgroups = detect(instance.id)
+    try:
+        cgroups.freeze(container_id)
+        if cgroups.pids(container_id):
+            return mark
+        cgroups.thaw(container_id)
+    except (SystemFailure, OSError):
+        if _is_alive(instance, container_id):
+            _forget_mark(instance, container_id)
+            raise
+    except BaseException:
+        _forget_mark(instance, container_id)
+        raise
+    _forget_mark(instance, container_id)
+    return ""
+
+
+def _is_alive(instance: Instance, container_id: str) -> bool:
+    record = read_pid(instance.paths, container_id)
+    return record is not None and is_alive(*record.init)
+
+
+def _forget_mark(instance: Instance, container_id: str) -> None:
+    try:
+        os.unlink(_path(instance, container_id))
+    except FileNotFoundError:
+        pass
 
 
 def _go_on(instance: Instance, container_id: str, mark: str) -> None:
@@ -70,7 +96,7 @@ def _go_on(instance: Instance, container_id: str, mark: str) -> None:
     with move_lock(instance, container_id, gone=True):
         if read_text(_path(instance, container_id)) == mark:
             detect(instance.id).thaw(container_id)
-            os.unlink(_path(instance, container_id))
+            _forget_mark(instance, container_id)
 
 
 def release(instance: Instance, container_id: str) -> bool:
