@@ -108,6 +108,8 @@ def test_a_stage_declares_what_it_uses() -> None:
     ("lines", "build_args", "env"),
     [
         ("ARG v=1\nFROM scratch\nENV e=$v", {}, "e="),
+        ("FROM scratch\nARG v='x  \"y'\nENV e=$v", {}, 'e=x  "y'),
+        ("ARG b='scratch'\nFROM \"$b\"\nENV e=", {}, "e="),
         ("ARG v=1\nFROM scratch\nARG v\nENV e=$v", {}, "e=1"),
         ("ARG v=1\nFROM scratch\nARG v=2\nENV e=$v", {}, "e=2"),
         ("ARG v=1\nFROM scratch\nARG v=2\nENV e=$v", {"v": "3"}, "e=3"),

@@ -51,6 +51,12 @@ def test_configs(lines: list[str], expected: dict[str, Any]) -> None:
     assert applied(*lines) == expected
 
 
+def test_what_is_no_unicode() -> None:
+    label = parser.parse_line("LABEL a=x", "D")._replace(args=("a", "\udcff\U0001f600"))
+    assert instructions.apply({}, label) == {"Labels": {"a": "\ufffd\U0001f600"}}
+    assert history.created_by(label, {}).encode()
+
+
 def test_the_given_config_stays() -> None:
     config: dict[str, Any] = {
         "Env": ["A=1"],

@@ -38,9 +38,20 @@ def created_by(
     RUN wants its argv and the arguments of the stage declared so far (as names with values; `variables` tells which
     values ENV has changed), ARG the arguments it declared itself.
     """
+    line = _line(instruction, config, argv, arguments, variables or {})
+    return line if line.isascii() else line.encode("utf-8", "replace").decode()
+
+
+def _line(
+    instruction: Instruction,
+    config: Mapping[str, Any],
+    argv: Sequence[str],
+    arguments: Iterable[Argument],
+    variables: Mapping[str, str],
+) -> str:
     word, args = instruction.word, instruction.args
     if word == "RUN":
-        return _run(argv, arguments, variables or {})
+        return _run(argv, arguments, variables)
     if word in ("COPY", "ADD"):
         return _copy(instruction)
     if word in ("ENV", "LABEL"):

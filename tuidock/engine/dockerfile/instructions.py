@@ -53,10 +53,17 @@ def apply(config: Config, instruction: Instruction, *, own_command: bool = False
     if any("\0" in arg for arg in instruction.args):
         raise instruction.error(f"{instruction.word} holds a NUL, which no text of an image can")
     result = dict(config)
-    change(result, instruction)
+    change(result, instruction._replace(args=tuple([_unicode(arg) for arg in instruction.args])))
     if instruction.word == "ENTRYPOINT" and not own_command:
         result.pop("Cmd", None)
     return result
+
+
+def _unicode(text: str) -> str:
+    """An image holds Unicode only; the caller's environment may give other bytes to a variable."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def shell_of(config: Config) -> tuple[str, ...]:

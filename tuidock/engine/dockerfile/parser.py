@@ -27,7 +27,7 @@ def _decoded(text: str | bytes, name: str) -> str:
 
 
 def parse(text: str | bytes, name: str = "Dockerfile") -> Dockerfile:
-    """The Dockerfile that a text means. Raises DockerfileError."""
+    """The Dockerfile that a text means; bytes that are not UTF-8 become U+FFFD. Raises DockerfileError."""
     reader = Reader(_decoded(text, name), name)
     instructions = list(read(reader))
     if not instructions:
