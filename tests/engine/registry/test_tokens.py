@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -101,14 +102,12 @@ def test_a_token_that_is_not_good_any_more_is_replaced_once(registry: Misbehavin
 
 
 def test_tokens_run_out(registry: Misbehaving, client: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tuidock.engine.registry import tokens
-
     registry.auth, registry.public, registry.lifetime = "bearer", True, 5
     registry.add("a/b", "latest", MADE)
     client.manifest("a/b", "latest")
-    now = tokens.time.monotonic()
+    now = time.monotonic()
     for later, asked in ((50, 1), (60, 2)):  # a minute is the least, as with docker
-        monkeypatch.setattr(tokens.time, "monotonic", lambda later=later: now + later)
+        monkeypatch.setattr(time, "monotonic", lambda later=later: now + later)
         client.manifest("a/b", "latest")
         assert len(registry.seen("GET", "/token")) == asked
 

@@ -69,6 +69,12 @@ class Compressing:
         self._thread.join()
         os.close(self._reader)
 
+    def finish(self) -> None:
+        """Waits until digest and size are known. Raises what `chunks` raises."""
+        self._thread.join()
+        if self._failure is not None:
+            raise self._failure
+
     def chunks(self, offset: int) -> Iterator[bytes]:
         """Raises BadContent when the tar is not the layer, SystemFailure when the disk refuses."""
         while True:

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 _AT_ONCE = 5
 _BEAT_NS = 100_000_000
 _PIECE = 1 << 18
+#: A plain layer no longer than this is compressed first: perhaps it need not be sent (bytes).
+_SMALL = 16 << 20
 #: How many other repositories are asked to lend a blob.
 _LENDERS = 3
 
@@ -212,12 +214,15 @@ class _Push:
             told = _Told(self._news, subject, layer.size)
             upload.moved = lambda _: told(body.consumed)
             try:
-                upload.send(body)
+                if layer.size <= _SMALL:
+                    body.finish()
+                if not body.digest or not self._is_there(upload, body.digest, body.size, subject, lenders):
+                    upload.send(body)
+                    self._finished(body.digest, layer.size, subject, "pushed")
             finally:
                 body.close()
         packed = Packed(body.digest, body.size)
         compressing.remember(self._paths, layer.diff_id, packed)
-        self._finished(packed.digest, layer.size, subject, "pushed")
         return packed
 
     def _is_there(self, upload: Upload, digest: str, size: int, subject: str, lenders: Sequence[str]) -> bool:
