@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from tuidock.engine.doors.builds import Builds
 from tuidock.engine.doors.layers import Layers
-from tuidock.engine.doors.registries import Registries
 from tuidock.engine.doors.system import System
 from tuidock.engine.instance import Instance
 
 
-class Engine(System, Registries, Builds, Layers):
+class Engine(System, Builds, Layers):
     """Containers, images, volumes and networks of one data root ("" = TUIDOCK_ROOT or /var/lib/tuidock)."""
 
     def __init__(self, root: str = "", *, read_only: bool = False) -> None:

@@ -1,4 +1,5 @@
-"""state.db: what people decided - image references, containers, networks, volumes, addresses, port claims.
+"""state.db: what people decided - image references, containers, networks, volumes, addresses, port claims - and what
+builds have made already.
 
 SQLite in WAL mode with synchronous=FULL: one change is one transaction and survives a power cut. What the kernel did
 (pids, exits, restarts) is not here but in small files that the shim writes, so a dead database loses no exit code.
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 else:
     import _sqlite3 as sqlite3  # the package around it brings datetime and adapters that nothing here uses
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 #: SQLite's primary result codes; the module _sqlite3 has no names for them.
 _READ_ONLY, _IO_ERROR, _CORRUPT, _FULL, _CANNOT_OPEN, _NO_DATABASE = 8, 10, 11, 13, 14, 26
@@ -62,6 +63,15 @@ CREATE TABLE volume_uses(
     volume TEXT NOT NULL, container_id TEXT NOT NULL, PRIMARY KEY(volume, container_id)) WITHOUT ROWID;
 CREATE INDEX volume_uses_by_container ON volume_uses(container_id);
 """
+
+_BUILD_CACHE = """
+CREATE TABLE build_cache(
+    key TEXT PRIMARY KEY, kind TEXT NOT NULL, text TEXT NOT NULL, layers TEXT NOT NULL, config TEXT NOT NULL DEFAULT '',
+    size INTEGER NOT NULL, created INTEGER NOT NULL, used INTEGER NOT NULL) WITHOUT ROWID
+"""
+
+#: What leads from the version before to this one, and from an empty file to the newest.
+STEPS = {1: SCHEMA, 2: _BUILD_CACHE}
 
 
 def refusal(error: sqlite3.Error, tried: str, path: str) -> SystemFailure:
@@ -147,8 +157,8 @@ class State:
             elif version == 0 and self.existing:
                 connection.close()
                 raise self._lost("it is empty")
-            elif version < SCHEMA_VERSION:
-                self._create(connection)
+            elif version < SCHEMA_VERSION and not (version and self.read_only):
+                self._upgrade(connection)
         except sqlite3.Error as error:
             raise refusal(error, f"open {path}", path) from error
         return connection
@@ -158,13 +168,16 @@ class State:
             f"cannot open {self.paths.database}: {how}; `tuidock system rebuild` makes it anew from the containers' own files"
         )
 
-    def _create(self, connection: sqlite3.Connection) -> None:
+    def _upgrade(self, connection: sqlite3.Connection) -> None:
+        """Makes an empty file or an older version's the newest; what an older tuidock knows of it stays as it is."""
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("BEGIN EXCLUSIVE")
-        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:  # another process may have been faster
-            for statement in SCHEMA.split(";"):
+        known = connection.execute("PRAGMA user_version").fetchone()[0]  # another process may have been faster
+        for version in range(known + 1, SCHEMA_VERSION + 1):
+            for statement in STEPS[version].split(";"):
                 if statement.strip():
                     connection.execute(statement)
+        if known < SCHEMA_VERSION:
             connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         connection.execute("COMMIT")
         os.chmod(self.paths.database, 0o600)

@@ -14,6 +14,10 @@ from tuidock.engine.idmap import IdMap
 from tuidock.engine.named import Named
 from tuidock.engine.paths import Paths
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _STUB_DIRECTORIES = ("dev", "proc", "sys", "etc")
 _STUB_FILES = ("etc/hosts", "etc/hostname", "etc/resolv.conf")
 
@@ -75,30 +79,51 @@ def with_init_layer(paths: Paths, top_chain_id: str, lower: tuple[str, ...]) -> 
 
 def _make(directory: str, lower: tuple[str, ...]) -> None:
     temporary = f"{directory}.{os.getpid()}.{os.urandom(4).hex()}"
-    os.mkdir(temporary, 0o755)
     try:
-        root = os.stat(lower[0]) if lower else None
-        if root is not None:
-            os.chown(temporary, root.st_uid, root.st_gid)
-        os.chmod(temporary, stat.S_IMODE(root.st_mode) if root is not None else 0o755)
-        for path in _STUB_DIRECTORIES:
-            if look_up(lower, path).kind == "missing":
-                os.mkdir(f"{temporary}/{path}", 0o755)
-        etc = look_up(lower, "etc")
-        for path in _STUB_FILES:
-            if etc.kind == "other" or look_up(lower, path).kind != "missing":
-                continue
-            if not os.path.isdir(f"{temporary}/etc"):
-                os.mkdir(f"{temporary}/etc")
-                os.chown(f"{temporary}/etc", etc.uid, etc.gid)
-                os.chmod(f"{temporary}/etc", etc.mode)
-            os.close(os.open(f"{temporary}/{path}", os.O_CREAT | os.O_WRONLY | os.O_EXCL | os.O_CLOEXEC, 0o644))
+        make_stubs(temporary, lower)
         os.rename(temporary, directory)
     except OSError:
         remove_tree(temporary)
         if not os.path.isdir(directory):  # another create may have been faster; its layer is the same
             raise
     sync_directory(os.path.dirname(directory))
+
+
+def make_stubs(target: str, lower: tuple[str, ...], more: Sequence[tuple[str, bool]] = ()) -> None:
+    """A new directory `target` with the mountpoints that the merged layers lack; more: path and whether it is a file.
+
+    What it has to repeat of the layers (a directory on the way) looks as it does there.
+    """
+    os.mkdir(target, 0o755)
+    _dress_like(target, os.stat(lower[0]) if lower else None)
+    stubs = [*((path, False) for path in _STUB_DIRECTORIES), *((path, True) for path in _STUB_FILES), *more]
+    for path, is_file in stubs:
+        _make_stub(target, lower, path, is_file)
+
+
+def _make_stub(target: str, lower: tuple[str, ...], path: str, is_file: bool) -> None:
+    parts = path.split("/")
+    for count in range(1, len(parts)):
+        parent = "/".join(parts[:count])
+        if not os.path.isdir(f"{target}/{parent}"):
+            found = look_up(lower, parent)
+            if found.kind == "other":
+                return
+            os.mkdir(f"{target}/{parent}")
+            os.chown(f"{target}/{parent}", found.uid, found.gid)
+            os.chmod(f"{target}/{parent}", found.mode)
+    if os.path.lexists(f"{target}/{path}") or look_up(lower, path).kind != "missing":
+        return
+    if is_file:
+        os.close(os.open(f"{target}/{path}", os.O_CREAT | os.O_WRONLY | os.O_EXCL | os.O_CLOEXEC, 0o644))
+    else:
+        os.mkdir(f"{target}/{path}", 0o755)
+
+
+def _dress_like(path: str, known: os.stat_result | None) -> None:
+    if known is not None:
+        os.chown(path, known.st_uid, known.st_gid)
+    os.chmod(path, stat.S_IMODE(known.st_mode) if known is not None else 0o755)
 
 
 def make_layer(directory: str, lower: tuple[str, ...], ids: IdMap) -> None:

@@ -61,7 +61,7 @@ def start(
                 if place.warning:
                     instance.notices.append(place.warning)
                 undo.add(wiring.release, instance, row, host_config)
-                launch = _plan(instance, row, config, host_config, lower, place, generation, tty_size, began)
+                launch = plan_launch(instance, row, config, host_config, lower, place, generation, tty_size, began)
                 pid = _launch(instance, launch, lock, owner)
             except OSError as error:
                 raise refuse(error, f"start container {row.name}") from error
@@ -141,10 +141,11 @@ def _after_kill(instance: Instance, launch: spec.Launch) -> int:
     return 0
 
 
-def _plan(
+def plan_launch(
     instance: Instance, row: Container, config: Mapping[str, Any], host_config: Mapping[str, Any],
     lower: tuple[str, ...], place: wiring.Wiring, generation: int, tty_size: tuple[int, int], began: int,
 ) -> spec.Launch:  # fmt: skip
+    """Everything that the launch record of a container says, decided."""
     directory = instance.paths.container(row.id)
     privileged = bool(host_config.get("Privileged"))
     available = defaults.available_capabilities()

@@ -54,6 +54,10 @@ def remove_link(name: str) -> None:
 
 def heal(instance: Instance, container_id: str, state: Status) -> bool:
     """Puts right what a look at one container showed. True when something was done."""
+    if state.status == "paused":
+        from tuidock.engine.containers.standstill import release
+
+        return release(instance, container_id)
     if state.needs_shim:
         shim.adopt(instance.paths.container(container_id), instance.paths.container_run(container_id))
         return True
@@ -120,7 +124,10 @@ def sweep(instance: Instance) -> list[str]:
             done.append(f"container {name}: looked after again")
         if state.status in _LIVING:
             living.add(container_id)
+    from tuidock.engine.containers import hidden
+
     done += _finish_removals(instance)
+    done += hidden.sweep(instance)
     done += _sweep_kernel(instance, living, set(rows))
     done += _sweep_ports(instance)
     done += _sweep_disk(instance, rows)

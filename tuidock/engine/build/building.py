@@ -1,0 +1,87 @@
+"""The whole of a build: context, Dockerfile, plan, stages, image - as one generator of what happens.
+
+Whatever ends it, failure, cancel or success, the layers that were finished are stored with their cache rows, so that the
+next build goes on from there; only then does it raise.
+"""
+
+from __future__ import annotations
+
+import os
+
+from tuidock.engine.build import result
+from tuidock.engine.build.context import Context
+from tuidock.engine.build.planner import make_plan
+from tuidock.engine.build.scheduling import Schedule
+from tuidock.engine.build.workshop import Workshop
+from tuidock.engine.dockerfile.arguments import platform_arguments, unused
+from tuidock.engine.dockerfile.parser import parse
+from tuidock.engine.errors import Unsupported
+from tuidock.engine.events import append
+from tuidock.engine.image_types import BuildEvent
+from tuidock.engine.instance import Instance
+from tuidock.engine.options.platforms import architecture_of, parse_platform
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from typing import BinaryIO
+
+    from tuidock.engine.build.workshop import Pull
+    from tuidock.engine.image_types import BuildRequest
+
+_STEP_OF_CONTEXT = 0
+
+
+def build(
+    instance: Instance, request: BuildRequest, source: BinaryIO | None, pull: Pull
+) -> Generator[BuildEvent, None, None]:
+    """The last event is `built`. Raises BuildFailed for a step, InvalidArgument and others for what comes before one."""
+    if request.squash:
+        raise Unsupported("cannot build with --squash: join the RUN lines, or take the result with COPY --from")
+    tags = result.parse_tags(request.tags)
+    machine = os.uname().machine
+    own = f"linux/{architecture_of(machine)}"
+    wanted = str(parse_platform(request.platform, machine)) if request.platform else own
+    build_args = _build_args(request)
+    with Context(instance, request, source) as context:
+        for done, total in context.open():
+            yield BuildEvent("bytes", _STEP_OF_CONTEXT, done=done, total=total, message="context")
+        dockerfile = parse(context.dockerfile, context.name)
+        predefined = platform_arguments(wanted, own, request.target)
+        plan = make_plan(dockerfile, request.target, build_args, predefined, request.contexts)
+        text = context.dockerfile.decode("utf-8", "replace")
+        yield BuildEvent("plan", steps=plan.lines, source=text, message=context.name)
+        for warning in dockerfile.warnings:
+            yield BuildEvent("warning", message=f"{context.name}:{warning.line}: {warning.message}")
+        if forgotten := unused(dockerfile, build_args):
+            yield BuildEvent("warning", message=f"One or more build-args {list(forgotten)} were not consumed")
+        with Workshop(instance, request, dockerfile, plan, context, build_args, pull) as workshop:
+            try:
+                yield from Schedule(workshop).run()
+                image = result.of_stage(workshop, workshop.results[plan.target], tags)
+            except BaseException:
+                if workshop.has_news:
+                    workshop.publish()
+                raise
+            _store(workshop, image)
+        for tag in tags:
+            append(instance.paths.journal, "image", "tag", image.id, tag.familiar)
+        append(instance.paths.journal, "image", "build", image.id, tags[0].familiar if tags else "")
+    yield BuildEvent("built", message=image.id)
+
+
+def _store(workshop: Workshop, image: result.Image) -> None:
+    if not image.is_there():
+        workshop.publish(image.documents(workshop.put), image.insert)
+    elif workshop.has_news or workshop.hits:
+        workshop.publish()
+
+
+def _build_args(request: BuildRequest) -> dict[str, str]:
+    """The values; one without comes from the environment, and is none when it has none."""
+    found = {}
+    for name, value in request.build_args.items():
+        given = os.environ.get(name) if value is None else value
+        if given is not None:
+            found[name] = given
+    return found

@@ -1,0 +1,204 @@
+"""What files are, as a digest: the part of a cache key that COPY, ADD and bind mounts give.
+
+A file counts with path, kind, mode, owner (where it keeps it), attributes, link target and data, and not with its times.
+Data are not read again when device, inode, size and both times are those of the last reading; that memory is a file of
+its own below cache/, which may be lost at any time. A file that changed a moment ago is not remembered, because it could
+change again without its times telling.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+import time
+
+from tuidock.engine.errors import SystemFailure
+from tuidock.engine.paths import Paths
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
+    from tuidock.engine.build.trees import Entry, Tree
+else:
+    import _sqlite3 as sqlite3
+
+_CHUNK = 1 << 20
+_SETTLED_NS = 2_000_000_000
+_SIZE_LIMIT = 64 << 20
+#: Attributes that belong to the file system or the machine and not to the file.
+FOREIGN_XATTRS = ("trusted.overlay.", "user.overlay.", "security.selinux", "system.", "trusted.SGI")
+
+
+def xattrs(path: str, *, follow: bool = False) -> dict[str, bytes]:
+    """The attributes of a file that a copy takes along."""
+    try:
+        names = os.listxattr(path, follow_symlinks=follow)
+        return {
+            name: os.getxattr(path, name, follow_symlinks=follow)
+            for name in sorted(names)
+            if not name.startswith(FOREIGN_XATTRS)
+        }
+    except OSError:
+        return {}
+
+
+class FileHashes:
+    """The memory of data digests; `save` writes down what is new. Safe to use from several threads."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._directory = paths.cache + "/build"
+        self._lock = threading.Lock()
+        self._new: list[tuple[int, int, int, int, int, bytes]] = []
+        self._trees: dict[str, str] = {}
+        self._db = self._open()
+
+    def _open(self) -> sqlite3.Connection | None:
+        path = self._directory + "/files.db"
+        try:
+            os.makedirs(self._directory, mode=0o700, exist_ok=True)
+            if os.path.exists(path) and os.stat(path).st_size > _SIZE_LIMIT:
+                os.unlink(path)
+            connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
+            connection.execute("PRAGMA synchronous=OFF")
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS files(dev INTEGER, ino INTEGER, size INTEGER, mtime INTEGER, ctime INTEGER,"
+                " digest BLOB, PRIMARY KEY(dev, ino)) WITHOUT ROWID"
+            )
+            connection.execute("CREATE TABLE IF NOT EXISTS trees(key TEXT PRIMARY KEY, digest TEXT) WITHOUT ROWID")
+            return connection
+        except (sqlite3.Error, OSError):
+            try:
+                os.unlink(path)  # damaged by a power cut; it only saves time
+            except OSError:
+                pass
+            return None
+
+    def digest(self, fd: int, status: os.stat_result) -> bytes:
+        """The sha256 of a regular file that is open for reading."""
+        key = (status.st_dev & 0x7FFFFFFFFFFFFFFF, status.st_ino & 0x7FFFFFFFFFFFFFFF)
+        state = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        with self._lock:
+            row = self._look(key)
+        if row is not None and row[:3] == state:
+            return bytes(row[3])
+        found = read_digest(fd)
+        if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _SETTLED_NS:
+            after = os.fstat(fd)
+            if (after.st_size, after.st_mtime_ns, after.st_ctime_ns) == state:
+                with self._lock:
+                    self._new.append((*key, *state, found))
+        return found
+
+    def _look(self, key: tuple[int, int]) -> tuple[int, int, int, bytes] | None:
+        if self._db is None:
+            return None
+        try:
+            row: tuple[int, int, int, bytes] | None = self._db.execute(
+                "SELECT size, mtime, ctime, digest FROM files WHERE dev = ? AND ino = ?", key
+            ).fetchone()
+            return row
+        except sqlite3.Error:
+            return None
+
+    def known(self, key: str) -> str:
+        """The digest of what a key names for ever (a path in layers), "" when nobody has asked before."""
+        with self._lock:
+            if key in self._trees or self._db is None:
+                return self._trees.get(key, "")
+            try:
+                row = self._db.execute("SELECT digest FROM trees WHERE key = ?", (key,)).fetchone()
+            except sqlite3.Error:
+                return ""
+            return str(row[0]) if row else ""
+
+    def remember(self, key: str, digest: str) -> None:
+        """What `known` is to answer."""
+        with self._lock:
+            self._trees[key] = digest
+
+    def close(self) -> None:
+        """Writes down what is new."""
+        with self._lock:
+            if self._db is None:
+                return
+            try:
+                if self._new or self._trees:
+                    self._db.execute("BEGIN")
+                    self._db.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", self._new)
+                    self._db.executemany("INSERT OR REPLACE INTO trees VALUES (?, ?)", list(self._trees.items()))
+                    self._db.execute("COMMIT")
+            except sqlite3.Error:
+                pass
+            self._db.close()
+            self._db = None
+
+
+def read_digest(fd: int) -> bytes:
+    """The sha256 of what an open file holds."""
+    from hashlib import sha256
+
+    digest = sha256()
+    offset = 0
+    while chunk := os.pread(fd, _CHUNK, offset):
+        digest.update(chunk)
+        offset += len(chunk)
+    return digest.digest()
+
+
+class Content:
+    """The digest of everything that an instruction takes, collected piece by piece."""
+
+    def __init__(self, files: FileHashes) -> None:
+        from hashlib import sha256
+
+        self._files, self._digest = files, sha256()
+        self._forgetful = False
+
+    def add_text(self, text: str) -> None:
+        raw = text.encode("utf-8", "surrogateescape")
+        self._digest.update(b"%d:" % len(raw) + raw)
+
+    def add_source(self, tree: Tree, path: str, also_excluded: Callable[[str], bool] | None = None) -> None:
+        """A file, or a directory with all below it. Raises SystemFailure when it cannot be read."""
+        self._forgetful = bool(tree.identity)  # files of a merged tree have numbers that mean nothing tomorrow
+        try:
+            fd = tree.open(path)
+            try:
+                status = os.fstat(fd)
+                self._add("", status, f"/proc/self/fd/{fd}", tree.own_ids, follow=True)
+            finally:
+                os.close(fd)
+            if stat.S_ISDIR(status.st_mode):
+                for entry in tree.walk(path, also_excluded):
+                    self._add_entry(entry, tree.own_ids)
+        except OSError as error:
+            raise SystemFailure(f"cannot read {path or '.'} for the build: {os.strerror(error.errno or 0)}") from error
+
+    def _add_entry(self, entry: Entry, own_ids: bool) -> None:
+        self._add(entry.path, entry.status, f"/proc/self/fd/{entry.parent}/{entry.name}", own_ids)
+
+    def _add(self, path: str, status: os.stat_result, place: str, own_ids: bool, *, follow: bool = False) -> None:
+        mode = status.st_mode
+        owner = (status.st_uid, status.st_gid) if own_ids else (0, 0)
+        self.add_text(path)
+        self.add_text(f"{mode:o} {owner[0]} {owner[1]} {status.st_rdev if stat.S_IFMT(mode) in _NODES else 0}")
+        for name, value in xattrs(place, follow=follow).items():
+            self.add_text(name)
+            self.add_text(value.hex())
+        if stat.S_ISLNK(mode):
+            self.add_text(os.readlink(place))
+        elif stat.S_ISREG(mode):
+            fd = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW))
+            try:
+                self._digest.update(read_digest(fd) if self._forgetful else self._files.digest(fd, os.fstat(fd)))
+            finally:
+                os.close(fd)
+
+    def hexdigest(self) -> str:
+        return self._digest.hexdigest()
+
+
+_NODES = (stat.S_IFCHR, stat.S_IFBLK)
