@@ -8,6 +8,9 @@ clear sentence for the person and the default for the program; the app starts in
     mouse: true
     ascii: false                      # states as * o = ~ ! instead of glyphs
     ports: 49000-49900                # where -P publishes
+    registries:                       # see engine.registry.settings
+      mirrors: [https://mirror.example]
+      insecure: [registry.example:5000]
     keymap:
       preset: vim                     # default | vim | k9s | lazydocker
       container.stop: ctrl+t          # id: keys, separated by commas; `?` lists the ids
@@ -63,6 +66,8 @@ def check(data: object) -> Config:
             config = config._replace(ascii=value)
         elif key == "ports" and (ports := parse_ports(value)) is not None:
             config = config._replace(ports=ports)
+        elif key == "registries" and isinstance(value, dict):
+            continue  # whoever speaks to a registry reads it, and complains
         elif key == "keymap" and isinstance(value, dict):
             preset, keys, wrong = _keymap(value)
             problems += wrong
@@ -79,6 +84,7 @@ def _complaint(key: str, value: object) -> str:
         "mouse": "true or false",
         "ascii": "true or false",
         "ports": "a range such as 49000-49900",
+        "registries": "`mirrors:` and `insecure:` lines",
         "keymap": "a list of `id: keys` lines",
     }
     if key in expected:
