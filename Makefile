@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test check bench shots fuzz setup native clean
+.PHONY: run test check bench shots fuzz powercut setup native clean
 
 run:
 	@.ci/setup run
@@ -37,6 +37,11 @@ shots:
 # the extractor and the launch record under mutated input, FUZZ_SECONDS each (as root, with clang and its runtime)
 fuzz:
 	@tests/fuzz/run
+
+# 200 cuts of the power during each operation on images (as root; POWERCUT_ARGS="--cuts 20 --only pull")
+powercut:
+	@.ci/setup test
+	$(PYTHON) -m tests.failure.power_cut $(POWERCUT_ARGS)
 
 native:
 	@cmake --build tuidock/native

@@ -154,7 +154,7 @@ def look_inside(store: Store, case: Case, *, imported: bool) -> None:
         assert os.path.relpath(path, root) in opaque or not [
             name for name in os.listxattr(path, follow_symlinks=False) if "overlay" in name
         ], path
-        if os.path.isdir(path) and not os.path.islink(path) and len(path) < 3500:
+        if os.path.isdir(path) and not os.path.islink(path) and len(path) < 1000:
             waiting += (entry.path for entry in os.scandir(path))
 
 

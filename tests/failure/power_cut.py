@@ -1,0 +1,208 @@
+"""Cuts the power at random moments of operations on images, and looks at what is left.
+
+    python -m tests.failure.power_cut --cuts 200 [--only load,commit] [--seed N]
+
+After every cut: the file system recovers, `system check` with all hashes finds nothing but leftovers, every image that is
+listed runs and has all its files with their contents, what was reported as done before the cut is there, the same
+operation works now, and what it left is collected with the images.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import NamedTuple
+
+from tests.conftest import request
+from tests.failure.machine import argv
+from tests.failure.power import PowerDisk, power_disk, recover
+from tests.failure.power_works import BASE, VICTIM, Work, works
+from tuidock.engine import Engine
+
+#: Later than the end, because what is done must stay done (part of the operation's time).
+_BEYOND = 1.5
+#: Problems that are no damage: they go with the next collection, which the test then proves.
+_REMOVABLE = ("content", "layer", "sweep")
+_OMIT = ("./proc", "./sys", "./dev", "./etc/hosts", "./etc/hostname", "./etc/resolv.conf")
+_LIST = (
+    "cd /; list() { find . -xdev "
+    + "".join(f"-path {path} -prune -o " for path in _OMIT)
+    + '"$@" -print0 | sort -z; }; list -type f | xargs -0 sha256sum | sha256sum; '
+    "list | xargs -0 stat -c '%n %a %u %g %F' | sha256sum; list -type l | xargs -0 -n 1 readlink | sha256sum; "
+    "list -type f | tr '\\0' '\\n' | wc -l"
+)
+
+
+class Outcome(NamedTuple):
+    """One cut. done: the operation had ended before it; listed: how many of its images were there after it."""
+
+    moment: float
+    done: bool
+    listed: int
+    leftovers: int
+
+
+class Trial:
+    """One operation on one disk, to be cut as often as wanted."""
+
+    def __init__(self, disk: PowerDisk, work: Work) -> None:
+        self.disk, self.work = disk, work
+        self._before, self._after = f"{disk.place}/before.img", f"{disk.place}/after.img"
+        self.root = f"{disk.mounted}/root"
+        disk.mount()
+        with self._opened() as engine:
+            work.prepare(engine)
+        disk.unmount()
+        disk.keep(self._before)
+        self._expected: dict[str, str] = {}
+        self.seconds = min(self._uncut() for _ in range(2))  # the first one reads the program from the disk
+
+    def _uncut(self) -> float:
+        """How long the operation takes, and what the images are when nothing happens."""
+        self.disk.restore(self._before)
+        self.disk.mount()
+        began = time.monotonic()
+        self._work()
+        seconds = time.monotonic() - began
+        with self._opened() as engine:
+            expected = {reference: listing(engine, reference) for reference in _references(engine)}
+        assert set(self.work.makes) <= set(expected), f"{self.work.name} made {sorted(expected)}"
+        assert expected == (self._expected or expected), f"{self.work.name} is another thing every time"
+        self._expected = expected
+        self.disk.unmount()
+        return seconds
+
+    def cut(self, moment: float) -> Outcome:
+        """The power goes after that many seconds. Raises AssertionError when something was lost."""
+        self.disk.restore(self._before)
+        self.disk.mount()
+        process = subprocess.Popen(
+            argv(self.root, *self.work.words),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        try:
+            done = process.wait(moment) == 0
+        except subprocess.TimeoutExpired:
+            done = False
+        self.disk.cut(self._after)
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors.decode(errors="replace")
+        self.disk.unmount()
+        recover(self._after)
+        self.disk.mount(self._after)
+        try:
+            shutil.rmtree(f"{self.root}/run", ignore_errors=True)  # it lies in memory for the data root of the machine
+            with self._opened() as engine:
+                return self._look(engine, moment, done)
+        finally:
+            self.disk.unmount()
+
+    def _look(self, engine: Engine, moment: float, done: bool) -> Outcome:
+        repaired = list(engine.check(repair=True))
+        problems = list(engine.check())
+        damage = [problem for problem in problems if problem.area not in _REMOVABLE or "damaged" in problem.message]
+        assert not damage, f"damaged: {damage} after {repaired}"
+        found = _references(engine)
+        kept = {BASE, VICTIM} - set(self.work.removes)
+        assert kept <= set(found), f"lost: {kept - set(found)}"
+        made = [reference for reference in self.work.makes if reference in found]
+        if done:
+            assert len(made) == len(self.work.makes), f"it was done, and now there is only {made}"
+            assert not set(self.work.removes) & set(found), f"it was removed, and is there again: {found}"
+        for image in engine.images():
+            for reference in image.references or (image.id,):
+                seen = listing(engine, reference)
+                assert seen == self._expected.get(reference, seen), f"{reference} is not what it was"
+        if self.work.makes or set(self.work.removes) & set(found):
+            self._work()
+        for reference in self.work.makes:
+            assert listing(engine, reference) == self._expected[reference], f"{reference} is another one"
+        self.work.discard(engine)
+        for reference in {*_references(engine)} - {BASE}:
+            engine.remove_image(reference, force=True)
+        left = list(engine.check())
+        assert not left, f"never collected: {left}"
+        return Outcome(moment, done, len(made), len(repaired) + len(problems))
+
+    def _work(self) -> None:
+        done = subprocess.run(argv(self.root, *self.work.words), capture_output=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr.decode(errors="replace")
+
+    @contextmanager
+    def _opened(self) -> Iterator[Engine]:
+        engine = Engine(self.root)
+        try:
+            yield engine
+        finally:
+            engine.instance.state.close()
+
+
+def _references(engine: Engine) -> list[str]:
+    return sorted(reference for image in engine.images() for reference in image.references)
+
+
+def listing(engine: Engine, reference: str) -> str:
+    """Digests of all files, looks and links of an image, made by a container of it."""
+    asked = request(["sh", "-c", _LIST], config={"Image": reference, "Entrypoint": []}, NetworkMode="none")
+    container = engine.create(asked)
+    try:
+        engine.start(container)
+        code = engine.wait(container)
+        text = "".join(line.text.decode() + "\n" for batch in engine.logs(container) for line in batch)
+    finally:
+        engine.remove(container, force=True)
+    assert code == 0 and text.count("\n") == 4 and int(text.split()[-1]) > 2, f"{reference} does not run: {code} {text}"
+    return text
+
+
+def moments(seconds: float, cuts: int, chance: random.Random) -> list[float]:
+    """Random ones, in equal parts of the operation's time, so that few of them are spread too."""
+    return [seconds * _BEYOND * (number + chance.random()) / cuts for number in range(cuts)]
+
+
+def main(words: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="tests.failure.power_cut", description=__doc__)
+    parser.add_argument("--cuts", type=int, default=200, help="for each operation (200)")
+    parser.add_argument("--only", default="", help="names of operations, separated by commas")
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
+    options = parser.parse_args(words)
+    failures = 0
+    print(f"seed {options.seed}")
+    with ExitStack() as stack:
+        for work in works(stack, options.only.split(",") if options.only else ()):
+            with power_disk() as disk:
+                trial = Trial(disk, work)
+                outcomes, failed = [], []
+                for moment in moments(trial.seconds, options.cuts, random.Random(f"{options.seed} {work.name}")):
+                    try:
+                        outcomes.append(trial.cut(moment))
+                    except AssertionError as error:
+                        failed.append(f"  cut at {moment:.3f} s: {error}")
+                failures += len(failed)
+                print(summary(trial, outcomes, len(failed)), *failed, sep="\n", flush=True)
+    return 1 if failures else 0
+
+
+def summary(trial: Trial, outcomes: Sequence[Outcome], failed: int) -> str:
+    """One line about one operation."""
+    there = sum(outcome.listed == len(trial.work.makes) for outcome in outcomes)
+    return (
+        f"{trial.work.name:<8}{len(outcomes) + failed:>5} cuts over {trial.seconds * _BEYOND:.2f} s: {failed} failed; "
+        f"{sum(outcome.done for outcome in outcomes)} after its end, its images all there {there} times, "
+        f"leftovers {sum(outcome.leftovers > 0 for outcome in outcomes)} times, all collected"
+    )
+
+
+if __name__ == "__main__":
+    if os.geteuid() != 0:
+        sys.exit("needs root")
+    sys.exit(main(sys.argv[1:]))
