@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 20
 SNIFF = 6
+#: gzip in pieces that fit into a pipe, so that who inflates and who unpacks do not wait for each other by turns.
+_GZIP_IN, _GZIP_OUT = 1 << 18, 1 << 20
 
 _MAGIC = ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"BZh", "bzip2"), (b"\xfd7zXZ\x00", "xz"))
 
@@ -53,19 +55,19 @@ class Peeked:
 def _gzip(read: Read) -> Iterator[bytes]:
     from isal import isal_zlib
 
-    pending = read(CHUNK)
+    pending = read(_GZIP_IN)
     while pending:
         member = isal_zlib.decompressobj(wbits=31)
         while not member.eof:
-            if not pending and not (pending := read(CHUNK)):
+            if not pending and not (pending := read(_GZIP_IN)):
                 raise EOFError
-            if chunk := member.decompress(pending, 4 * CHUNK):
+            if chunk := member.decompress(pending, _GZIP_OUT):
                 yield chunk
             pending = member.unconsumed_tail
-        pending = member.unused_data or read(CHUNK)
+        pending = member.unused_data or read(_GZIP_IN)
         # what is behind the last member (padding of tapes and old tools) is not gzip and does not count
         if pending and len(pending) < 2:
-            pending += read(CHUNK)
+            pending += read(_GZIP_IN)
         if not pending.startswith(b"\x1f\x8b"):
             return
 

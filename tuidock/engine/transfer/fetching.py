@@ -163,11 +163,11 @@ class Fetch:
             self._news.notify_all()
 
     def _complete(self, blob: Blob) -> None:
+        self._tell("downloaded", "")
         with self._news:
             self._blob = blob
             self.arrived = self.described.size
             self._news.notify_all()
-        self._tell("downloaded", "")
 
     # --- other threads
 

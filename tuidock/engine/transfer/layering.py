@@ -5,6 +5,8 @@ before those below it are there, because what an archive says does not depend on
 without naming looks as it does below (see `store.ahead`). Such a layer is unpacked again when its turn has come, from
 the blob that is here by then.
 
+Meanwhile what was written is brought to the disk again and again, so that the commit finds little left to wait for.
+
 The thread of the caller does what has an order: it takes finished layers into the assembly from the lowest upwards, and
 tells what happens.
 """
@@ -34,8 +36,8 @@ if TYPE_CHECKING:
 
 #: docker's number of downloads at a time; as many are unpacked.
 CREW = 3
-#: How often bytes are told (seconds).
-_BEAT = 0.1
+#: How often bytes are told, and brought to the disk (seconds).
+_BEAT, _WRITE_BACK = 0.1, 0.2
 
 
 class Wanted:
@@ -83,6 +85,7 @@ class Layering:
         self._to_fetch = iter(list(self._fetches.values()))
         self._to_unpack = iter([layer for layer in layers if layer.known is None])
         self._threads: list[threading.Thread] = []
+        self._written = threading.Event()  # everything: there is nothing to write back any more
 
     @property
     def received(self) -> int:
@@ -101,7 +104,7 @@ class Layering:
     # --- the crews
 
     def _start(self, work: Callable[[], None], count: int) -> None:
-        for _ in range(min(CREW, count)):
+        for _ in range(count):
             thread = threading.Thread(target=work, name="tuidock-pull", daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -196,6 +199,13 @@ class Layering:
             layer.draft.close()
             layer.draft = None
 
+    def _write_back(self) -> None:
+        try:
+            while not self._written.wait(_WRITE_BACK):
+                sync_root(self._paths)
+        except OSError:
+            pass  # the commit will say so
+
     # --- the caller's thread
 
     def run(self, assembly: Assembly) -> Iterator[Progress]:
@@ -203,8 +213,9 @@ class Layering:
         for layer in self._layers:
             action = "exists" if layer.known else "waiting"
             yield Progress(layer.subject, action, 0, layer.described.size)
-        self._start(self._fetch_all, len(self._fetches))
-        self._start(self._unpack_all, sum(layer.known is None for layer in self._layers))
+        self._start(self._fetch_all, min(CREW, len(self._fetches)))
+        self._start(self._unpack_all, min(CREW, sum(layer.known is None for layer in self._layers)))
+        self._start(self._write_back, 1)
         looked = time.monotonic()
         for layer in self._layers:
             while not layer.known and not layer.ended:
@@ -217,6 +228,7 @@ class Layering:
                     self._hand_over(assembly)
             yield from self._adopt(assembly, layer)
         self._done = True
+        self._written.set()
 
     def _news(self) -> Iterator[Progress]:
         """What was told, at least after a beat."""
@@ -236,6 +248,8 @@ class Layering:
                 continue
             if not fetch.is_complete:
                 done = fetch.arrived_elsewhere if fetch.elsewhere else fetch.arrived
+                if done == layer.described.size:
+                    continue  # verified, or about to be
                 now = ("downloading", done)
             elif layer.unpacking is not None:
                 now = ("extracting", min(layer.unpacking.consumed, layer.described.size))
@@ -302,6 +316,7 @@ class Layering:
         """Stops everything; what has arrived of blobs is left for the next time."""
         with self._lock:
             self._stopped = True
+        self._written.set()
         if not self._done:
             self._cancel()
         for fetch in self._fetches.values():
