@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import httpx
+
 from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.named import Named
 from tuidock.engine.oci.reference import DEFAULT_DOMAIN
+from tuidock.engine.registry.transport import origin_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +30,10 @@ def of(host: str, settings: Settings, *, pull: bool = False) -> list[Endpoint]:
     """Mirrors (for pulls), then the registry itself; an insecure one by https and by http. Raises InvalidArgument."""
     if not host or not host.isascii() or not host.isprintable() or _UNSAFE & set(host):
         raise InvalidArgument(f"{host!r:.100} is no registry; give HOST or HOST:PORT")
+    try:
+        origin_of(f"https://{host}")
+    except (httpx.InvalidURL, ValueError):
+        raise InvalidArgument(f"{host!r:.100} is no registry; give HOST or HOST:PORT") from None
     found = []
     for url in settings.mirrors.get(host, ()) if pull else ():
         found.append(Endpoint(url, url.partition("://")[2], mirror=True))

@@ -10,7 +10,6 @@ import threading
 
 from tuidock.engine.clean import clean
 from tuidock.engine.errors import AuthFailed, RegistryRefused
-from tuidock.engine.fastjson import loads
 from tuidock.engine.named import Named
 from tuidock.engine.oci.reference import DEFAULT_DOMAIN
 from tuidock.engine.registry import challenges, endpoints, proxies
@@ -23,7 +22,6 @@ from tuidock.engine.registry.transport import Dropped, Response, Transport, Unre
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from typing import Any
 
     from tuidock.engine.registry.settings import Settings
 
@@ -33,7 +31,6 @@ __all__ = ["Ask", "Dropped", "Session", "Unreachable"]
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _HOPS = 5
-_ERROR_LIMIT = 64 << 10
 #: Longer than this nobody waits for one try, whatever Retry-After says (seconds).
 _LONGEST_PAUSE = 120.0
 _LONGEST_BACKOFF = 10.0
@@ -64,10 +61,10 @@ class Session:
         self.settings = settings if settings is not None else configuration.load()
         self._keyring = keyring or Keyring()
         self._transport = Transport(self.settings, proxies.configured(self._keyring.document()))
-        self._lock = threading.Lock()
+        self._lock, self._asking = threading.Lock(), threading.Lock()
         self._authorizers: dict[str, Authorizer] = {}
         self._secrets: dict[str, Secret] = {}
-        self._offline = False
+        self._offered = Secret()
         self._working: str = ""  # the URL of the registry itself that has answered
         self._dead: dict[str, RegistryRefused] = {}  # mirrors that cannot be reached
 
@@ -84,7 +81,7 @@ class Session:
 
     def offer(self, secret: Secret) -> None:
         """Credentials that are tried instead of the stored ones; an identity token is asked for with them."""
-        self._secrets[self.host], self._offline = secret, True
+        self._secrets[self.host] = self._offered = secret
 
     @property
     def identity_token(self) -> str:
@@ -132,15 +129,16 @@ class Session:
             if found is None:
                 host = endpoint.host
                 found = self._authorizers[endpoint.url] = Authorizer(
-                    self._transport, self.settings, lambda: self._secret(host), offline=self._offline
+                    self._transport, self.settings, lambda: self._secret(host), offline=bool(self._offered)
                 )
             return found
 
     def _secret(self, host: str) -> Secret:
-        found = self._secrets.get(host)
-        if found is None:
-            found = self._secrets[host] = self._keyring.find(host)
-        return found
+        with self._asking:  # a helper may ask a person to unlock something, once
+            found = self._secrets.get(host)
+            if found is None:
+                found = self._secrets[host] = self._keyring.find(host)
+            return found
 
     def _candidates(self, ask: Ask) -> list[Endpoint]:
         found = endpoints.of(self.host, self.settings, pull=ask.pull)
@@ -229,8 +227,13 @@ class Session:
         """The sentence for an answer that is no success."""
         status = response.status
         host = self.host if not endpoint.mirror else endpoint.host
-        code, said = _words(response)
+        code, said = response.complaint()
         because = f": {said}" if said else ""
+        if status == 401 and self._offered:
+            who = self._offered.username
+            return AuthFailed(
+                f"{host} did not accept the credentials{f' of {clean(who)}' if who else ''}{because}", status
+            )
         if status == 401 or (status == 403 and code in ("DENIED", "UNAUTHORIZED", "")):
             server = "" if self.host == DEFAULT_DOMAIN else f" {self.host}"
             if self.authorizer(endpoint).has_secret:
@@ -253,14 +256,3 @@ class Session:
         if 300 <= status < 400:
             return RegistryRefused(f"{host} wants to redirect {what}, which is refused", status)
         return RegistryRefused(f"{host} refuses {what}: status {status}{because}", status)
-
-
-def _words(response: Response) -> tuple[str, str]:
-    """The first error code and message of a registry's answer, safe to show; "" when it gave none."""
-    try:
-        document: Any = loads(response.read(_ERROR_LIMIT, "message").decode())
-        first = document["errors"][0]
-        code, message = str(first.get("code") or ""), str(first.get("message") or "")
-    except (ValueError, LookupError, TypeError, AttributeError, RegistryRefused):
-        return "", ""
-    return code[:60], clean(message or code)[:300]

@@ -37,6 +37,7 @@ class Settings(Named):
 
     def is_insecure(self, host: str) -> bool:
         """Whether HOST or HOST:PORT may be spoken to without a trusted certificate."""
+        host = host.lower()
         name, _ = split_host(host)
         if name == "localhost" or host in self.insecure or name in self.insecure:
             return True
@@ -84,7 +85,8 @@ def check(value: object) -> Settings:
     for key in value:
         if key not in _KEYS:
             raise InvalidArgument(f"config.yaml: registries has no setting {key!r}; there are {', '.join(_KEYS)}")
-    return Settings(_mirrors(value.get("mirrors")), _texts(value.get("insecure"), "registries.insecure"))
+    insecure = tuple(one.lower() for one in _texts(value.get("insecure"), "registries.insecure"))
+    return Settings(_mirrors(value.get("mirrors")), insecure)
 
 
 def _texts(value: object, what: str) -> tuple[str, ...]:

@@ -161,10 +161,11 @@ class Authorizer:
 def _token(response: Response, realm: str, secret: Secret) -> Token:
     status, host = response.status, clean(netloc(realm))
     if status in (400, 401, 403):
+        said = response.complaint()[1] or f"status {status}"
         if secret:
-            who = f"of {clean(secret.username)} " if secret.username else ""
-            raise AuthFailed(f"{host} did not accept the credentials {who}(status {status}); log in again", status)
-        raise AuthFailed(f"{host} gives no token without credentials (status {status}); log in first", status)
+            who = f" of {clean(secret.username)}" if secret.username else ""
+            raise AuthFailed(f"{host} did not accept the credentials{who} ({said}); log in again", status)
+        raise AuthFailed(f"{host} gives no token without credentials ({said}); log in first", status)
     if status == 429 or status >= 500:
         raise Dropped(f"{host} gives no token now (status {status})", status, response.wait())
     if status != 200:

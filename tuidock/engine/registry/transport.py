@@ -18,6 +18,7 @@ import httpx
 
 from tuidock.engine.clean import clean
 from tuidock.engine.errors import InvalidArgument, RegistryRefused, Unsupported
+from tuidock.engine.fastjson import loads
 from tuidock.engine.registry import proxies
 
 TYPE_CHECKING = False
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from tuidock.engine.registry.settings import Settings
 
+_COMPLAINT_LIMIT = 64 << 10
 _CERTIFICATES = "/etc/docker/certs.d"
 _CONNECTIONS = httpx.Limits(max_connections=32, max_keepalive_connections=16, keepalive_expiry=30)
 
@@ -73,21 +75,42 @@ class Response:
             raise Dropped(f"the connection to {self.host} {_why(error)}") from error
 
     def read(self, limit: int, what: str) -> bytes:
-        """A whole body that is no longer than the limit, inflated if it came compressed. Raises RegistryRefused."""
+        """A whole body that is no longer than the limit, inflated if it came compressed all the same.
+
+        Raises RegistryRefused, Dropped.
+        """
         parts, size = [], 0
+        for chunk in self.chunks():
+            size += len(chunk)
+            if size > limit:
+                raise RegistryRefused(f"{self.host} sends a {what} of more than {limit} bytes, which is refused")
+            parts.append(chunk)
+        raw = b"".join(parts)
+        encoding = self.headers.get("content-encoding", "").strip().lower()
+        if encoding in ("", "identity"):
+            return raw
+        if encoding not in ("gzip", "x-gzip"):
+            raise RegistryRefused(f"{self.host} sends a {what} in {clean(encoding)[:40]}, which nobody asked for")
+        inflater = zlib.decompressobj(wbits=31)
         try:
-            for chunk in self._raw.iter_bytes():
-                size += len(chunk)
-                if size > limit:
-                    raise RegistryRefused(f"{self.host} sends a {what} of more than {limit} bytes, which is refused")
-                parts.append(chunk)
-        except httpx.DecodingError as error:
-            raise RegistryRefused(f"{self.host} sends a damaged {what}: {clean(str(error))[:200]}") from error
-        except httpx.HTTPError as error:
-            raise Dropped(f"the connection to {self.host} {_why(error)}") from error
+            plain = inflater.decompress(raw, limit + 1)
         except zlib.error as error:
             raise RegistryRefused(f"{self.host} sends a damaged {what}: {error}") from error
-        return b"".join(parts)
+        if len(plain) > limit or not inflater.eof:
+            raise RegistryRefused(
+                f"{self.host} sends a {what} of more than {limit} bytes, or half of one; it is refused"
+            )
+        return plain
+
+    def complaint(self) -> tuple[str, str]:
+        """Code and message of a refusal in the specification's form, safe to show; "" where there is none."""
+        try:
+            document: Any = loads(self.read(_COMPLAINT_LIMIT, "message").decode())
+            first = document["errors"][0]
+            code, message = str(first.get("code") or ""), str(first.get("message") or "")
+        except (ValueError, LookupError, TypeError, AttributeError, RegistryRefused):
+            return "", ""
+        return code[:60], clean(message or code)[:300]
 
     def location(self) -> str:
         """The URL that the answer points to, made whole; "" when it has none that can be used."""
@@ -115,8 +138,11 @@ class Response:
         following = self._raw.links.get("next", {}).get("url", "")
         if not following:
             return ""
-        url = self._raw.url.join(following)
-        return url.raw_path.decode("ascii") if origin_of(str(url)) == origin_of(self.url) else ""
+        try:
+            url = self._raw.url.join(following)
+            return url.raw_path.decode("ascii") if origin_of(str(url)) == origin_of(self.url) else ""
+        except (httpx.InvalidURL, ValueError):
+            return ""
 
     @property
     def host(self) -> str:

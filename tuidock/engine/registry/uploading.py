@@ -7,8 +7,6 @@ that has forgotten the upload gets it from the beginning. One that finds a reque
 
 from __future__ import annotations
 
-import threading
-
 from tuidock.engine.clean import clean
 from tuidock.engine.errors import AuthFailed, RegistryRefused
 from tuidock.engine.named import Named
@@ -238,19 +236,3 @@ def put_manifest(registry: Registry, name: str, reference: str, raw: bytes, medi
         raise RegistryRefused(
             f"{registry.host} stored {name}:{reference} as {clean(stated)[:100]} where {digest} was sent"
         )
-
-
-class Known:
-    """Which blobs a repository is known to have, for several images of one push."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._digests: set[str] = set()
-
-    def add(self, digest: str) -> None:
-        with self._lock:
-            self._digests.add(digest)
-
-    def __contains__(self, digest: str) -> bool:
-        with self._lock:
-            return digest in self._digests

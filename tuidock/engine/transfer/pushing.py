@@ -25,7 +25,7 @@ from tuidock.engine.oci.digest import of_bytes
 from tuidock.engine.oci.reference import Reference
 from tuidock.engine.paths import Paths
 from tuidock.engine.registry.client import Registry
-from tuidock.engine.registry.uploading import Known, Upload, put_manifest
+from tuidock.engine.registry.uploading import Upload, put_manifest
 from tuidock.engine.state import State
 from tuidock.engine.store import images
 from tuidock.engine.store.compression import SNIFF, kind_of
@@ -63,7 +63,7 @@ def push(
     if reference.digest:
         raise InvalidArgument(f"cannot push {reference.familiar}: a digest cannot be chosen, give name:tag")
     chosen = _all_tags(state, reference) if all_tags else [reference]
-    known = Known()
+    known = _Known()
     with connect(reference.domain) as registry:
         pushes = [_Push(state, paths, registry, one, known) for one in chosen]
         yield Progress(reference.name, "pushing-to")
@@ -80,6 +80,22 @@ def _all_tags(state: State, reference: Reference) -> list[Reference]:
     if not found:
         raise NotFound("image", reference.familiar_name)
     return found
+
+
+class _Known:
+    """Which blobs a repository is known to have, for several images of one push."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._digests: set[str] = set()
+
+    def add(self, digest: str) -> None:
+        with self._lock:
+            self._digests.add(digest)
+
+    def __contains__(self, digest: str) -> bool:
+        with self._lock:
+            return digest in self._digests
 
 
 class _Stored:
@@ -107,7 +123,7 @@ class _Sent(Named):
 
 
 class _Push:
-    def __init__(self, state: State, paths: Paths, registry: Registry, reference: Reference, known: Known) -> None:
+    def __init__(self, state: State, paths: Paths, registry: Registry, reference: Reference, known: _Known) -> None:
         self._state, self._paths, self._registry, self._known = state, paths, registry, known
         self._reference, self._name = reference, reference.path
         self._content = ContentStore(paths)
