@@ -73,6 +73,8 @@ def test_a_manifest_comes_as_it_is(registry: Misbehaving, client: Registry) -> N
         (status(200, b'{"schemaVersion": 2, "mediaType": 5}'), "sent no manifest"),
         (status(200, b"\x1f\x8bxx", Content_Encoding="gzip"), "damaged manifest"),
         (status(200, gzip.compress(b" " * (80 << 20)), Content_Encoding="gzip"), "more than 4194304 bytes"),
+        (status(200, b"(\xb5/\xfd", Content_Encoding="zstd"), "in zstd, which nobody asked for"),
+        (status(200, gzip.compress(b"{}")[:-4], Content_Encoding="gzip"), "or half of one"),
         (error(404, "MANIFEST_UNKNOWN", "manifest \x1b[31munknown"), r"has no manifest a/b:latest: manifest ␛\[31munknown"),
         (error(418, "TEAPOT", "x" * 5000), "status 418: x{300}$"),
         (status(404, b"\xff\xfe"), "has no manifest a/b:latest$"),

@@ -54,7 +54,8 @@ def test_a_broken_file_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
     [
         ("localhost", True), ("localhost:5000", True), ("127.0.0.1:1", True), ("127.9.9.9", True), ("[::1]:5000", True),
         ("old.test:5000", True), ("old.test:5001", False), ("10.1.2.3:5000", True), ("11.1.2.3", False),
-        ("any.test:77", True), ("localhost.evil.test", False), ("docker.io", False), ("127.0.0.1.evil.test", False),
+        ("any.test:77", True), ("LocalHost:5", True),
+        ("localhost.evil.test", False), ("docker.io", False), ("127.0.0.1.evil.test", False),
     ],
 )  # fmt: skip
 def test_insecure_hosts(host: str, insecure: bool) -> None:
@@ -70,7 +71,7 @@ def test_endpoints() -> None:
         ("https://registry-1.docker.io", "docker.io", False),
     ]
     assert [one.url for one in endpoints.of("old.test", chosen)] == ["https://old.test", "http://old.test"]
-    for host in ("", "a/b", "a b", "user@host", "a\nb", "a?b", "ä.test"):
+    for host in ("", "a/b", "a b", "user@host", "a\nb", "a?b", "ä.test", "a:99999", "a..b", "a:b", "[::1", "x" * 300):
         with pytest.raises(InvalidArgument, match="is no registry"):
             endpoints.of(host, chosen)
 

@@ -223,15 +223,23 @@ class Transport:
             try:
                 __import__("socksio")
             except ImportError:
-                raise Unsupported(f"the proxy {clean(proxy)} needs the Python package socksio; install it") from None
+                raise Unsupported(
+                    f"the proxy {clean(proxy.rpartition('@')[2])[:200]} needs the Python package socksio; install it"
+                ) from None
         context: ssl.SSLContext | bool = (
             tls_context(host, trusting=settings.is_insecure(host)) if scheme == "https" else False
         )
-        return httpx.Client(
-            verify=context, proxy=proxy or None, trust_env=False, limits=_CONNECTIONS,
-            timeout=httpx.Timeout(settings.stall, connect=settings.connect, pool=None),
-            headers={"User-Agent": _agent(), "Accept-Encoding": "identity"},
-        )  # fmt: skip
+        try:
+            return httpx.Client(
+                verify=context, proxy=proxy or None, trust_env=False, limits=_CONNECTIONS,
+                timeout=httpx.Timeout(settings.stall, connect=settings.connect, pool=None),
+                headers={"User-Agent": _agent(), "Accept-Encoding": "identity"},
+            )  # fmt: skip
+        except (ValueError, httpx.InvalidURL):
+            raise RegistryRefused(
+                f"the proxy {clean(proxy.rpartition('@')[2])[:200]} is no URL that can be used; correct HTTP_PROXY,"
+                " HTTPS_PROXY or the proxies in docker's config.json"
+            ) from None
 
 
 def _agent() -> str:
@@ -341,7 +349,9 @@ def _why(error: httpx.HTTPError) -> str:
         return "it did not answer in time"
     if isinstance(error, httpx.TimeoutException):
         return "stalled"
-    said = clean(str(error)).strip().rstrip(".")
-    return (
-        f"was lost ({said[:200]})" if said and not isinstance(error, httpx.ConnectError) else said[:200] or "was lost"
-    )
+    said = clean(str(error)).strip().rstrip(".")[:200]
+    if isinstance(error, httpx.ProxyError):
+        return f"the proxy says {said or 'no'}"
+    if isinstance(error, httpx.ConnectError):
+        return said or "it refuses connections"
+    return f"was lost ({said})" if said else "was lost"
