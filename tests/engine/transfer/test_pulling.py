@@ -16,7 +16,7 @@ from tests.engine.transfer.pulls import BASE, TOP, files, noise, partials, pull,
 from tests.registry import images as made
 from tests.registry.misbehaving import Misbehaving
 from tuidock.engine.errors import InvalidArgument, NotFound, RegistryRefused
-from tuidock.engine.store import collection, images, operations
+from tuidock.engine.store import collection, images, index, operations, recover
 
 DEMO = made.image([BASE, TOP])
 
@@ -153,6 +153,24 @@ def test_of_an_index_this_machine_gets_its_own_and_the_index_names_it(store: Sto
     several.requests.clear()
     assert said(pull(store, f"{several.host}/demo:1"))[1] == "Image is up to date"
     assert [one.method for one in several.requests if "/manifests/" in one.path] == ["HEAD"]
+    assert store.problems() == []
+
+
+@pytest.mark.parametrize("with_database", [True, False])
+def test_a_rebuild_keeps_the_digest_of_the_index(store: Store, several: Misbehaving, with_database: bool) -> None:
+    pull(store, f"{several.host}/demo:1")
+    before = images.inspect(store.state, store.paths, f"{several.host}/demo:1")
+    index.write(store.state, store.paths)
+    store.state.close()
+    old = store.paths.database + ".old"
+    os.rename(store.paths.database, old)
+    for suffix in ("-wal", "-shm"):
+        if os.path.exists(store.paths.database + suffix):
+            os.unlink(store.paths.database + suffix)
+    with store.state.write() as db:
+        recover.images(db, store.paths, old if with_database else "")
+    after = images.inspect(store.state, store.paths, f"{several.host}/demo:1")
+    assert (after["RepoTags"], after["RepoDigests"]) == (before["RepoTags"], before["RepoDigests"])
     assert store.problems() == []
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _NAME = "io.containerd.image.name"
+#: The digest that the name has at its registry, where that is an index.
+_KNOWN_AS = "io.tuidock.image.digest"
 
 
 def _directory(paths: Paths) -> str:
@@ -31,10 +33,10 @@ def write(state: State, paths: Paths) -> None:
     entries: list[dict[str, Any]] = []
     content = ContentStore(paths)
     query = (
-        "SELECT i.manifest_digest, r.reference FROM images i LEFT JOIN image_references r ON r.image_id = i.id "
+        "SELECT i.manifest_digest, r.reference, r.digest FROM images i LEFT JOIN image_references r ON r.image_id = i.id "
         "ORDER BY i.id, r.reference"
     )
-    for digest, reference in state.read().execute(query):
+    for digest, reference, known_as in state.read().execute(query):
         entry: dict[str, Any] = {
             "mediaType": "application/vnd.oci.image.manifest.v1+json",
             "digest": digest,
@@ -42,6 +44,8 @@ def write(state: State, paths: Paths) -> None:
         }
         if reference:
             entry["annotations"] = {_NAME: reference}
+            if known_as != digest:
+                entry["annotations"][_KNOWN_AS] = known_as
         entries.append(entry)
     directory = _directory(paths)
     if not os.path.exists(directory + "/oci-layout"):
@@ -51,15 +55,17 @@ def write(state: State, paths: Paths) -> None:
         write_atomic(directory + "/index.json", text, 0o644)
 
 
-def names(paths: Paths) -> dict[str, list[str]]:
-    """Manifest digest -> references; a damaged index costs the names, not the images."""
-    found: dict[str, list[str]] = {}
+def names(paths: Paths) -> dict[str, list[tuple[str, str]]]:
+    """Manifest digest -> references, each with the digest it is known by or ""; a damaged index costs the names, not the
+    images."""
+    found: dict[str, list[tuple[str, str]]] = {}
     try:
         document = json.loads(read_text(_directory(paths) + "/index.json") or "{}")
         for entry in document.get("manifests") or ():
-            name = (entry.get("annotations") or {}).get(_NAME)
+            notes = entry.get("annotations") or {}
+            name = notes.get(_NAME)
             if isinstance(name, str):
-                found.setdefault(str(entry.get("digest")), []).append(name)
+                found.setdefault(str(entry.get("digest")), []).append((name, str(notes.get(_KNOWN_AS) or "")))
     except (ValueError, AttributeError):
         pass
     return found

@@ -11,7 +11,7 @@ import sqlite3
 from tuidock.engine.errors import EngineError
 from tuidock.engine.oci import Invalid, image_config, manifest
 from tuidock.engine.oci import reference as references
-from tuidock.engine.oci.digest import chain_ids
+from tuidock.engine.oci.digest import chain_ids, is_digest
 from tuidock.engine.oci.image_config import ImageConfig
 from tuidock.engine.oci.manifest import Manifest
 from tuidock.engine.paths import Paths
@@ -40,11 +40,13 @@ def images(db: sqlite3.Connection, paths: Paths, old_database: str) -> list[str]
             for diff_id, chain_id, layer in zip(config.diff_ids, chain, document.layers, strict=True)
         ]
         size = sum(snapshots.size(chain_id) for chain_id in chain)
-        texts = [text for text, image_id in old if image_id == config.id]
+        named = [(text, known_as) for text, image_id, known_as in old if image_id == config.id]
         if not old:
-            texts = [text for text in indexed.get(digest, ()) if _is_reference(text)]
-        tags = [references.parse(text) for text in texts]
-        rows.insert(db, config, digest, layers, size, tags)
+            named = [(text, known_as) for text, known_as in indexed.get(digest, ()) if _is_reference(text)]
+        tags = [references.parse(text) for text, _ in named]
+        rows.insert(db, config, digest, layers, size)
+        for tag, (_, known_as) in zip(tags, named, strict=True):
+            rows.set_reference(db, tag, config.id, known_as if is_digest(known_as) else digest)
         done.append(f"image {', '.join(tag.familiar for tag in tags) or config.id[7:19]}")
     return done
 
@@ -70,15 +72,18 @@ def _complete(content: ContentStore, snapshots: Snapshots, digest: str) -> tuple
     return (document, config) if complete else None
 
 
-def _old_references(path: str) -> list[tuple[str, str]]:
+def _old_references(path: str) -> list[tuple[str, str, str]]:
+    """Reference, image and the digest it is known by."""
     if not os.path.exists(path):
         return []
     try:
         connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
         try:
             return [
-                (str(text), str(image_id))
-                for text, image_id in connection.execute("SELECT reference, image_id FROM image_references")
+                (str(text), str(image_id), str(digest))
+                for text, image_id, digest in connection.execute(
+                    "SELECT reference, image_id, digest FROM image_references"
+                )
                 if _is_reference(text)
             ]
         finally:
