@@ -161,6 +161,11 @@ def syncfs(fd: int) -> None:
     _checked(lib().td_syncfs(fd), "write the file system to disk")
 
 
+def begin_writeback(fd: int) -> None:
+    """Asks the disk to begin with what was written to a file; waits for nothing, and a refusal does not matter."""
+    lib().td_begin_writeback(fd)
+
+
 def close_range(first: int, last: int = 0xFFFFFFFF, flags: int = 0) -> None:
     _checked(lib().td_close_range(first, last, flags), f"close descriptors {first} to {last}")
 

@@ -11,6 +11,7 @@ from tuidock.native import lib
 LAYER = 1
 KEEP_OWNER = 2
 USERXATTR = 4
+EARLY = 8
 
 
 class ExtractError(OSError):

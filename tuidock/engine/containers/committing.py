@@ -20,6 +20,7 @@ from tuidock.engine.events import append
 from tuidock.engine.files import refuse
 from tuidock.engine.instance import Instance
 from tuidock.engine.oci import descriptor, image_config
+from tuidock.engine.oci.digest import chain_ids
 from tuidock.engine.store import collection, images, merged
 from tuidock.engine.store.assembly import Assembly
 from tuidock.engine.store.changes import apply
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from tuidock.engine.oci.image_config import ImageConfig
     from tuidock.engine.oci.reference import Reference
     from tuidock.engine.store.content import Ingest
+    from tuidock.engine.store.snapshots import Draft
 
 #: The tar of nothing: docker gives it no layer.
 EMPTY_DIFF_ID = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
@@ -125,14 +127,25 @@ def _write(
             raise refuse(error, f"read the files of container {container.name}") from error
         written = writing.written
         assert written is not None
-        if written.diff_id == EMPTY_DIFF_ID:
-            draft.close()
-        else:
-            assembly.adopt(draft, blob, written.diff_id, descriptor.OCI_LAYER)
+        if written.diff_id != EMPTY_DIFF_ID:
+            _adopt(instance, assembly, draft, blob, written.diff_id)
     except BaseException:
         draft.close()
         raise
+    if written.diff_id == EMPTY_DIFF_ID:
+        draft.close()
     return written.remarks()
+
+
+def _adopt(instance: Instance, assembly: Assembly, draft: Draft, blob: Ingest, diff_id: str) -> None:
+    """The layer goes into the assembly; one that is there already is dropped while the disk knows nothing of it yet."""
+    chain_id = chain_ids([*assembly.diff_ids, diff_id])[-1]
+    assembly.lease.add(chain_id)
+    if Snapshots(instance.paths).has(chain_id):
+        draft.close()
+        assembly.adopt(None, blob, diff_id, descriptor.OCI_LAYER)
+    else:
+        assembly.adopt(draft, blob, diff_id, descriptor.OCI_LAYER)
 
 
 def new_config(

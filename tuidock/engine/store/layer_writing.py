@@ -19,7 +19,7 @@ from tuidock.engine.files import refuse, write_all
 from tuidock.engine.named import Named
 from tuidock.engine.store.content import CHUNK, Ingest
 from tuidock.engine.types import Progress
-from tuidock.native import tarwriter
+from tuidock.native import extractor, tarwriter
 from tuidock.native.extractor import ExtractError, Extractor
 from tuidock.native.tarwriter import TarError, TarWriter
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tuidock.engine.store.snapshots import Draft
 
 _BEAT = 0.1
+_EARLY = 8 << 20  # bytes after which the disk is asked to begin
 _WAITING = 8  # chunks between the hash and gzip: whoever is faster waits
 
 
@@ -77,7 +78,7 @@ class LayerWriting:
         flags |= 0 if same_looks(root, below) else tarwriter.ROOT
         self.writer = TarWriter(flags, omit=omit)
         self._root, self._out, self._compress, self._draft = root, out, compress, draft
-        self._extractor = Extractor() if draft is not None else None
+        self._extractor = Extractor(extractor.LAYER | extractor.EARLY) if draft is not None else None
         self._pending: SimpleQueue[bytes] = SimpleQueue()
         self._space = threading.Semaphore(_WAITING)
         self._digest = hashlib.sha256()
@@ -155,6 +156,7 @@ class LayerWriting:
         self._extractor.run(pipe, self._draft.root)
 
     def _hash(self, pipe: int, sink: int) -> None:
+        begun = 0
         try:
             while chunk := os.read(pipe, CHUNK):
                 if self._compress:
@@ -163,6 +165,9 @@ class LayerWriting:
                     self._digest.update(chunk)
                 else:
                     self._out.write(chunk)
+                    if self._out.size - begun >= _EARLY:
+                        begun = self._out.size
+                        self._out.begin_writeback()
                 if sink >= 0:
                     write_all(sink, chunk)
                 if self._failures:

@@ -188,7 +188,10 @@ static int make_directory(struct work *work, int parent, const char *base)
 /* The archive's own root: `.` or `./` or `/`. */
 static int dress_root(struct work *work)
 {
-    if (work->entry.type != '5')
+    const struct entry *entry = &work->entry;
+    if (entry->type != '5' && !(work->extract->flags & TD_EXTRACT_LAYER))   /* a nameless file: tar passes over it too */
+        return entry->type == '0' ? reader_skip(&work->reader, entry->size + padding(entry->size)) : 0;
+    if (entry->type != '5')
         return bad(work->extract, "entry \"%.200s\" would replace the root directory", work->entry.name);
     int rc = set_owner_and_mode(work, work->tree.root);
     if (rc == 0)

@@ -2,6 +2,7 @@
 #include "kernel.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -85,6 +86,8 @@ int td_mount_setattr(int directory, const char *path, unsigned flags, uint64_t s
 }
 
 int td_syncfs(int fd) { return result(syscall(SYS_syncfs, fd)); }
+
+int td_begin_writeback(int fd) { return result(sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE)); }
 
 int td_close_range(unsigned first, unsigned last, unsigned flags)
 {

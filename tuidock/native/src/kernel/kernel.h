@@ -24,6 +24,8 @@ int td_open_tree(int directory, const char *path, unsigned flags);
 int td_mount_setattr(int directory, const char *path, unsigned flags, uint64_t set, uint64_t clear,
                      uint64_t propagation, int userns);
 int td_syncfs(int fd);
+/* Asks the disk to begin with what was written to a file; waits for nothing. */
+int td_begin_writeback(int fd);
 int td_close_range(unsigned first, unsigned last, unsigned flags);
 int td_renameat2(int from, const char *from_path, int to, const char *to_path, unsigned flags);
 int td_setns(int fd, int type);
