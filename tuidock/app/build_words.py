@@ -71,5 +71,5 @@ def dockerfile_problem(values: Mapping[str, str]) -> str:
     if name and not os.path.isfile(path) and os.path.isfile(absolute(name)):
         return ""
     if not os.path.isfile(path):
-        return f"There is no {path}." + ("" if name else " Dockerfile names another one.")
+        return f"There is no {path}" + ("." if name else "; File names another one.")
     return ""

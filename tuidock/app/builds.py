@@ -31,13 +31,13 @@ class Step:
         self.plan = plan
         self.state = WAITING
         self.seconds = 0.0
-        self.started = 0
+        self.started = -1  # nobody saw it begin
         self.done = self.total = 0
         self.wrote = False
 
     def elapsed(self, now: int) -> float:
         """Seconds that it took, or takes so far."""
-        if self.state == RUNNING and self.started:
+        if self.state == RUNNING and self.started >= 0:
             return max(0.0, (now - self.started) / 1e9)
         return self.seconds
 

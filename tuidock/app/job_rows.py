@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tuidock.app import format as shown
@@ -21,6 +22,8 @@ COLUMNS = (
     Column("rate", "RATE", 7, "right", priority=2, sortable=False),
     Column("state", "STATE", 18, grow=1, sortable=False),
 )
+#: Cells up to which a title is shown whole where there is room.
+_WHOLE = 44
 _GLYPHS = {
     jobs.RUNNING: ("●", "*", "busy"),
     jobs.STOPPING: ("◐", "=", "warn"),
@@ -38,6 +41,12 @@ def seconds(count: float) -> str:
     if count < 120:
         return f"{count:.0f} s"
     return f"{int(count) // 60} min {int(count) % 60:02d} s"
+
+
+def columns_for(rows: Sequence[Row]) -> tuple[Column, ...]:
+    """The columns, the first one as wide as what is in it."""
+    longest = max((len(row.cell(0).text) for row in rows), default=0)
+    return (COLUMNS[0]._replace(want=min(_WHOLE, longest)), *COLUMNS[1:])
 
 
 def rows_of(job: Job, now: int, width: int, ascii: bool = False, parts: bool = True) -> list[Row]:
@@ -122,7 +131,7 @@ def step_row(number: int, build: Build, now: int, ascii: bool = False) -> Row:
     glyph, plain, style = GLYPHS.get(step.state, ("?", "?", ""))
     elapsed = step.elapsed(now)
     took = (
-        seconds(elapsed) if step.state in (RUNNING, "done", "failed", "cancelled") and (elapsed or step.started) else ""
+        seconds(elapsed) if step.state in (RUNNING, "done", "failed", "cancelled") and (elapsed or step.started >= 0) else ""
     )
     text = " ".join(step.plan.text.split())
     return Row(

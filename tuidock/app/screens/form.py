@@ -20,6 +20,7 @@ from tuidock.app import paths
 from tuidock.app.screens.lines import Item, KeyLine, PressableLine
 from tuidock.app.screens.prompt import CompleteFrom
 from tuidock.app.screens.still_input import StillInput
+from tuidock.app.screens.tick_box import TickBox
 from tuidock.engine.clean import clean
 
 if TYPE_CHECKING:
@@ -104,6 +105,10 @@ class Form(ModalScreen[None]):
     def command_text(self) -> str:
         return f"tuidock {self.VERB} {shlex.join(self.argv())}".rstrip()
 
+    def hint(self) -> str:
+        """What stands behind the command line, and is not copied with it."""
+        return ""
+
     def problem(self) -> str:
         """What is wrong with it while it is being typed."""
         return ""
@@ -131,7 +136,7 @@ class Form(ModalScreen[None]):
                 if self.TICKS:
                     with Horizontal(classes="field ticks"):
                         for tick in self.TICKS:
-                            yield Checkbox(tick.label, tick.on, compact=True, id=tick.key)
+                            yield TickBox(tick.label, tick.on, compact=True, id=tick.key)
             if self.NOTE:
                 yield Static(self.NOTE, classes="dialog-text", markup=False)
             yield Static("", id="command-line", markup=False)
@@ -174,7 +179,7 @@ class Form(ModalScreen[None]):
     # -- keys -----------------------------------------------------------------------------------------------------
 
     def _draw(self) -> None:
-        self.query_one("#command-line", Static).update(clean(self.command_text()))
+        self.query_one("#command-line", Static).update(clean(f"{self.command_text()}   {self.hint()}".rstrip()))
         self.complain(self.problem())
 
     @on(Input.Changed)

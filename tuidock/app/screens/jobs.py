@@ -19,6 +19,7 @@ from tuidock.app.screens.keyed import Keyed, bindings
 from tuidock.app.screens.lines import KeyLine
 from tuidock.app.widgets.line_table import LineTable
 from tuidock.app.widgets.plain_table import PlainTable
+from tuidock.app.widgets.rows import Row
 from tuidock.app.widgets.status import StatusLine
 from tuidock.engine.clean import clean
 
@@ -98,12 +99,15 @@ class JobsScreen(Keyed):
         now = app.model.clock()
         every = app.model.every_job()
         width = table.width_of("bar")
-        rows = []
+        rows: list[Row] = []
         for job in every:
             if not job.ended and job.number not in self._known:
                 self._unfolded.add(job.number)
             self._known.add(job.number)
             rows += job_rows.rows_of(job, now, width, app.config.ascii, job.number in self._unfolded)
+        columns = job_rows.columns_for(rows)
+        if columns != table.columns:
+            table.set_columns(columns)
         if [row.key for row in rows] != table.keys:
             table.set_rows(rows)
         else:
@@ -171,8 +175,11 @@ class JobsScreen(Keyed):
             hidden.append("jobs.login")
         if not self.tuidock.model.past_jobs:
             hidden.append("jobs.clear")
-        if not job.ended and job.kind != "build":
-            hidden += ["jobs.open", "jobs.copy"]
+        if not job.ended:
+            hidden.append("jobs.copy")
+        opens = job.kind == "build" or job.wants_login or job.state == jobs.DONE
+        if not opens:
+            hidden.append("jobs.open")
         return hidden
 
     # -- keys -------------------------------------------------------------------------------------------------------

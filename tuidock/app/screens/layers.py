@@ -55,8 +55,10 @@ def rows_of(layers: Sequence[LayerInfo]) -> list[Row]:
 def words_of(layer: LayerInfo) -> str:
     """The command as a person wrote it, without the shell that ran it."""
     text = " ".join((layer.command or layer.comment or "").split())
-    for start in ("/bin/sh -c #(nop) ", "/bin/sh -c ", "|0 /bin/sh -c "):
-        text = text.removeprefix(start)
+    for start in ("/bin/sh -c #(nop) ", "RUN /bin/sh -c ", "/bin/sh -c "):
+        if text.startswith(start):
+            text = ("" if "nop" in start else "RUN ") + text.removeprefix(start).strip()
+            break
     return text.removesuffix(" # buildkit").strip() or layer.diff_id.removeprefix("sha256:")[:12]
 
 
@@ -106,6 +108,7 @@ class LayersScreen(TreeScreen):
             table = self.query_one(PlainTable)
             table.set_empty("It has no layers.")
             table.set_rows(rows_of(layers))
+            self._arrange()
             if self._first >= 0:
                 table.move_cursor(str(self._first))
             self._load()
@@ -132,6 +135,9 @@ class LayersScreen(TreeScreen):
         right.display = not self.narrow or self._page == "files"
         left.styles.width = "100%" if self.narrow else "42%"
         right.set_class(not self.narrow, "-beside")
+        # As high as its rows, so that the words about the layer stand below them.
+        room = max(3, self.app.size.height - 10)
+        self.query_one(PlainTable).styles.height = max(2, min(len(self._layers) + 1, room))
 
     def _go_page(self, page: str) -> None:
         self._page = page

@@ -35,9 +35,9 @@ class PullForm(Form):
         name = self.values()["name"].strip()
         return [*(["-a"] if self.ticks().get("all") else []), *super().argv(), *([name] if name else [])]
 
-    def command_text(self) -> str:
+    def hint(self) -> str:
         meaning = registry_names.meaning(self.values()["name"])
-        return super().command_text() + (f"   ({meaning})" if meaning else "")
+        return f"({meaning})" if meaning else ""
 
     def problem(self) -> str:
         return registry_names.problem(self.values()["name"])

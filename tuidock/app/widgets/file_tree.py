@@ -332,8 +332,8 @@ class FileTree(ScrollView, can_focus=True):
     @staticmethod
     def _columns(node: Node, width: int) -> str:
         """Size and, where there is room, mode and owner."""
-        entry = node.entry
-        text = fit(shown.size(node.size) if node.size or not node.children else "", 6, "right") + "  "
+        entry = node.entry if node.mark != "D" else None
+        text = fit(shown.size(node.size) if node.size or (entry is not None and entry.kind == "file") else "", 6, "right") + "  "
         if width >= _WITH_MODE:
             text += (mode_words(entry) if entry is not None else "").ljust(12)
         if width >= _WITH_OWNER:
