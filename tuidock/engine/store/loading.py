@@ -98,6 +98,8 @@ def _read_archive(
         if number > MEMBER_LIMIT:
             raise BadContent(f"the archive has more than {MEMBER_LIMIT} entries")
         name = member_name(member.name)
+        if not name and member.kind == "directory" and ".." not in member.name.split("/"):
+            continue  # the archive's own root, which `tar -C layout .` names
         if not name:
             raise BadContent(f"entry {clean(member.name)!r} leads out of the archive")
         if member.kind == "file" and name in DOCUMENTS:
