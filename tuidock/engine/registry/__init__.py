@@ -7,3 +7,10 @@
 
 Importing httpx takes longer than a whole short command, so this room is imported by the methods that need it.
 """
+
+from __future__ import annotations
+
+import sys
+
+# httpx looks for its own command line, which brings rich, click and pygments along: a third of its import
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from tuidock.engine.errors import EngineError, InvalidArgument
 from tuidock.engine.options.times import parse_moment
 from tuidock.engine.paths import Paths
 from tuidock.engine.state import State
-from tuidock.engine.store import images, removal
+from tuidock.engine.store import images, partial, removal
 from tuidock.engine.store.snapshots import Snapshots
 from tuidock.engine.types import Image, Removed
 
@@ -82,4 +82,6 @@ def prune(
                 break
             done += removed
             freed += sum(sizes.get(one.what, 0) for one in removed)
+    if not filters:
+        freed += partial.sweep(paths, kept=0)[1]  # downloads that were cut off
     return done, freed

@@ -10,7 +10,7 @@ from tuidock.engine.containers.rows import list_containers, writable_size
 from tuidock.engine.files import every_file
 from tuidock.engine.instance import Instance
 from tuidock.engine.options.platforms import architecture_of
-from tuidock.engine.store import sharing
+from tuidock.engine.store import partial, sharing
 from tuidock.engine.types import Container, Image, UsageRow
 
 TYPE_CHECKING = False
@@ -31,12 +31,14 @@ def tree_size(directory: str) -> int:
 
 
 def disk_usage(instance: Instance, images: list[Image]) -> list[UsageRow]:
-    """docker's four lines; layers that images share count once. Build cache is 0: steps are ordinary layers here."""
+    """docker's four lines; layers that images share count once, and with the images the downloads that were cut off.
+    Build cache is 0: steps are ordinary layers here."""
     containers = list_containers(instance)
     used_images = {container.image_id for container in containers}
     active_images = sum(image.id in used_images for image in images)
     layers = sharing.sizes(instance.state, instance.paths, used_images)
-    rows = [UsageRow("Images", len(images), active_images, layers.total, layers.total - layers.used)]
+    total = layers.total + partial.left(instance.paths)[1]
+    rows = [UsageRow("Images", len(images), active_images, total, total - layers.used)]
     sizes = {container.id: writable_size(instance, container.id) for container in containers}
     active = [container for container in containers if container.status in ("running", "paused", "restarting")]
     idle = sum(sizes.values()) - sum(sizes[container.id] for container in active)
