@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -77,6 +78,18 @@ def test_wrong_credentials(registry: Misbehaving, connect: Connect) -> None:
     with pytest.raises(AuthFailed, match=r"denies access .* with the credentials that are stored: who are you"):
         connect().manifest("a/b", "latest")
     assert len(registry.seen("GET", "/manifests/")) == 3  # one unanswered, one with nothing, one with Basic
+
+
+def test_a_helper_that_fails_does_not_keep_from_what_is_public(
+    registry: Misbehaving, connect: Connect, docker_config: Path
+) -> None:
+    (docker_config / "config.json").write_text('{"credsStore": "nowhere"}')
+    registry.auth, registry.public = "bearer", True
+    registry.add("a/b", "latest", MADE)
+    assert connect().manifest("a/b", "latest").digest == MADE.digest
+    registry.public = False
+    with pytest.raises(AuthFailed, match=r"no anonymous tokens.*docker-credential-nowhere, which is not installed"):
+        connect().manifest("a/b", "latest")
 
 
 def test_basic(registry: Misbehaving, client: Registry) -> None:

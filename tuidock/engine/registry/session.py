@@ -65,6 +65,7 @@ class Session:
         self._authorizers: dict[str, Authorizer] = {}
         self._secrets: dict[str, Secret] = {}
         self._offered = Secret()
+        self._problem = ""  # why stored credentials could not be had
         self._working: str = ""  # the URL of the registry itself that has answered
         self._dead: dict[str, RegistryRefused] = {}  # mirrors that cannot be reached
 
@@ -101,6 +102,10 @@ class Session:
             except Dropped as error:
                 attempt += 1
                 self.pause(attempt, error, retrying, attempts)
+            except AuthFailed as error:
+                if self._problem:
+                    raise AuthFailed(f"{error}; {self._problem}", error.status) from error
+                raise
 
     def pause(
         self, attempt: int, error: Dropped, retrying: Callable[[str], None] | None = None, attempts: int = 0
@@ -137,7 +142,11 @@ class Session:
         with self._asking:  # a helper may ask a person to unlock something, once
             found = self._secrets.get(host)
             if found is None:
-                found = self._secrets[host] = self._keyring.find(host)
+                try:
+                    found = self._keyring.find(host)
+                except AuthFailed as error:
+                    found, self._problem = Secret(), str(error)  # much can be had without credentials
+                self._secrets[host] = found
             return found
 
     def _candidates(self, ask: Ask) -> list[Endpoint]:
@@ -191,8 +200,12 @@ class Session:
             challenge = challenges.choose(challenges.parse(response.headers.get_list("www-authenticate")))
             if challenge is None:
                 break
-            authorizer.challenged(challenge, ask.scopes, authorization)
-            used, authorization = authorization, authorizer.header(url, ask.scopes)
+            try:
+                authorizer.challenged(challenge, ask.scopes, authorization)
+                used, authorization = authorization, authorizer.header(url, ask.scopes)
+            except BaseException:
+                response.close()
+                raise
             if not authorization or authorization == used:
                 break
             response.close()

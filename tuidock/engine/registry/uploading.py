@@ -195,8 +195,9 @@ class Upload:
         content: Callable[[], Iterator[bytes]] | None = None,
         accept: tuple[int, ...] = (),
     ) -> Ask:
-        what = f"an upload to {self._name}"
-        return Ask(method, path, what, (self._scope, *scopes), headers or {}, content, accept=accept)
+        return Ask(
+            method, path, f"repository {self._name}", (self._scope, *scopes), headers or {}, content, accept=accept
+        )
 
 
 class _Counted:
