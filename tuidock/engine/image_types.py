@@ -41,7 +41,7 @@ class LayerInfo(Named):
     """A layer of an image, lowest first. command is the history line that made it; wasted: bytes of files that a
     higher layer replaces or deletes."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides a method of tuples that nobody calls here
     diff_id: str
     chain_id: str
     digest: str
