@@ -6,12 +6,6 @@ uncompressed tars named by their diffID, so two archives of one image are the sa
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import tarfile
-
-from tuidock.engine.errors import BadContent
 from tuidock.engine.events import append
 from tuidock.engine.named import Named
 from tuidock.engine.oci import Invalid, descriptor, manifest
@@ -22,17 +16,15 @@ from tuidock.engine.oci.reference import Reference
 from tuidock.engine.paths import Paths
 from tuidock.engine.state import State
 from tuidock.engine.store import images
-from tuidock.engine.store.compression import inflate
+from tuidock.engine.store.archive_writing import ArchiveWriter
 from tuidock.engine.store.content import ContentStore
-from tuidock.engine.store.images import ImageRecord, Layer
+from tuidock.engine.store.images import ImageRecord
 from tuidock.engine.store.leases import Lease
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
     from typing import Any, BinaryIO
-
-_CHUNK = 1 << 20
 
 
 class _Chosen(Named):
@@ -74,87 +66,6 @@ def _all_tags(state: State, text: str) -> list[tuple[str, Reference]]:
     return [(image_id, references.parse(stored)) for image_id, stored in rows]
 
 
-class _Archive:
-    def __init__(self, content: ContentStore, out: BinaryIO) -> None:
-        self._content = content
-        self._tar = tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT, bufsize=_CHUNK)  # noqa: SIM115
-        self._written: set[str] = set()
-        self.sizes: dict[str, int] = {}  # of the uncompressed layers, by diffID
-
-    def close(self) -> None:
-        self._tar.close()
-
-    def directory(self, name: str) -> None:
-        entry = tarfile.TarInfo(name)
-        entry.type, entry.mode = tarfile.DIRTYPE, 0o755
-        self._tar.addfile(entry)
-
-    def file(self, name: str, size: int, source: Any) -> None:
-        entry = tarfile.TarInfo(name)
-        entry.size, entry.mode = size, 0o644
-        self._tar.addfile(entry, source)
-
-    def document(self, name: str, document: object) -> None:
-        raw = document if isinstance(document, bytes) else json.dumps(document, separators=(",", ":")).encode()
-        self.file(name, len(raw), _Chunks(iter([raw])))
-
-    def blob(self, raw: bytes) -> str:
-        digest = of_bytes(raw)
-        name = f"blobs/sha256/{hex_of(digest)}"
-        if digest not in self._written:
-            self._written.add(digest)
-            self.document(name, raw)
-        return name
-
-    def layer(self, layer: Layer) -> str:
-        name = f"blobs/sha256/{hex_of(layer.diff_id)}"
-        if layer.diff_id in self._written:
-            return name
-        self._written.add(layer.diff_id)
-        fd = self._content.open(layer.digest)
-        with os.fdopen(fd, "rb", buffering=0) as file:
-            size = self.sizes[layer.diff_id] = tar_size(layer, file.read)
-            file.seek(0)
-            self.file(name, size, _Chunks(inflate(file.read)))
-        return name
-
-
-class _Chunks:
-    """Chunks with the read method that tarfile wants."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks, self._pending = chunks, b""
-
-    def read(self, size: int) -> bytes:
-        parts = []
-        while size:
-            if not self._pending:
-                self._pending = next(self._chunks, b"")
-                if not self._pending:
-                    break
-            part, self._pending = self._pending[:size], self._pending[size:]
-            parts.append(part)
-            size -= len(part)
-        return b"".join(parts)
-
-
-def tar_size(layer: Layer, read: Callable[[int], bytes]) -> int:
-    """The length of the uncompressed layer, which a tar header must state before it; checks the layer on the way.
-
-    Raises BadContent when the stored blob is no longer the layer.
-    """
-    size, digest = 0, hashlib.sha256()
-    for chunk in inflate(read):
-        size += len(chunk)
-        digest.update(chunk)
-    if "sha256:" + digest.hexdigest() != layer.diff_id:
-        raise BadContent(
-            f"layer {layer.diff_id[:19]} in the store is damaged (`tuidock system check` tells which images use it);"
-            " load or pull it again"
-        )
-    return size
-
-
 def _manifest(content: ContentStore, record: ImageRecord, config: bytes, sizes: dict[str, int]) -> bytes:
     """The stored manifest when its layers are uncompressed, else a new one over the uncompressed layers."""
     if all(layer.digest == layer.diff_id for layer in record.layers):
@@ -170,16 +81,14 @@ def save(state: State, paths: Paths, texts: Sequence[str], target: BinaryIO) -> 
         chosen = _choose(state, paths, texts)
         for record, _ in chosen:
             lease.add(record.id, record.manifest_digest, *[layer.digest for layer in record.layers])
-        archive = _Archive(content, target)
-        try:
-            _write(content, chosen, archive)
-        finally:
-            archive.close()
+        archive = ArchiveWriter(content, target)
+        _write(content, chosen, archive)
+        archive.close()
     for entry in chosen:
         append(paths.journal, "image", "save", entry.record.id, entry.tags[0].familiar if entry.tags else "")
 
 
-def _write(content: ContentStore, chosen: list[_Chosen], archive: _Archive) -> None:
+def _write(content: ContentStore, chosen: list[_Chosen], archive: ArchiveWriter) -> None:
     from tuidock.engine.oci.image_config import SIZE_LIMIT
 
     archive.directory("blobs/")
