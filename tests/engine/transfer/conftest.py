@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.engine.store.conftest import new_store, store  # noqa: F401
-from tests.registry.fixtures import docker_config, docker_registry, registry  # noqa: F401
+from tests.registry.fixtures import docker_config, docker_registry, locked_registry, registry  # noqa: F401
 
 
 @pytest.fixture(autouse=True)

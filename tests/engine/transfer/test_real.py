@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Run, busybox_archive, missing, request
-from tests.registry.real import RealRegistry
+from tests.registry.real import PASSWORD, USER, RealRegistry
 from tuidock.engine import Engine
+from tuidock.engine.errors import AuthFailed
 from tuidock.engine.types import Progress
 
 
@@ -28,12 +29,14 @@ def tool(*words: str) -> str:
     return done.stdout
 
 
-def copy(source: str, registry: RealRegistry, name: str, *options: str) -> str:
+def copy(source: str, registry: RealRegistry, name: str, *options: str, login: str = "") -> str:
     """Puts an image into the registry; answers the digest that it has there."""
     target = f"docker://{registry.host}/{name}"
-    tool("skopeo", "copy", "-q", "--dest-tls-verify=false", *options, source, target)
+    known = (f"--dest-creds={login}",) if login else ()
+    tool("skopeo", "copy", "-q", "--dest-tls-verify=false", *known, *options, source, target)
+    known = (f"--creds={login}",) if login else ()
     raw = subprocess.run(
-        ["skopeo", "inspect", "--raw", "--tls-verify=false", target], capture_output=True, check=True
+        ["skopeo", "inspect", "--raw", "--tls-verify=false", *known, target], capture_output=True, check=True
     ).stdout
     return "sha256:" + hashlib.sha256(raw).hexdigest()
 
@@ -129,3 +132,12 @@ def test_what_was_pulled_is_saved_and_read_by_skopeo(
     (tmp_path / "saved.tar").write_bytes(out.getvalue())
     found = json.loads(tool("skopeo", "inspect", "--config", f"docker-archive:{tmp_path / 'saved.tar'}"))
     assert found["config"]["Cmd"] == ["sh"]
+
+
+def test_a_private_image_over_tls_needs_a_login(engine: Engine, locked_registry: RealRegistry, archive: Path) -> None:
+    digest = copy(f"docker-archive:{archive}", locked_registry, "private:1", login=f"{USER}:{PASSWORD}")
+    name = f"{locked_registry.host}/private:1"
+    with pytest.raises(AuthFailed, match="tuidock login"):
+        list(engine.pull(name))
+    engine.login(locked_registry.host, USER, PASSWORD)
+    assert digest_of(list(engine.pull(name))) == digest
