@@ -11,12 +11,11 @@ import threading
 from tuidock.engine.clean import clean
 from tuidock.engine.errors import AuthFailed, RegistryRefused
 from tuidock.engine.named import Named
-from tuidock.engine.oci.reference import DEFAULT_DOMAIN
 from tuidock.engine.registry import challenges, endpoints, proxies
 from tuidock.engine.registry import settings as configuration
 from tuidock.engine.registry.endpoints import Endpoint
 from tuidock.engine.registry.keyring import Keyring, Secret
-from tuidock.engine.registry.tokens import Authorizer
+from tuidock.engine.registry.tokens import Authorizer, login_at
 from tuidock.engine.registry.transport import Dropped, Response, Transport, Unreachable, netloc, origin_of
 
 TYPE_CHECKING = False
@@ -132,9 +131,9 @@ class Session:
         with self._lock:
             found = self._authorizers.get(endpoint.url)
             if found is None:
-                host = endpoint.host
+                host = endpoint.host  # a mirror has credentials of its own
                 found = self._authorizers[endpoint.url] = Authorizer(
-                    self._transport, self.settings, lambda: self._secret(host), offline=bool(self._offered)
+                    self._transport, self.settings, host, lambda: self._secret(host), offline=bool(self._offered)
                 )
             return found
 
@@ -242,21 +241,24 @@ class Session:
         host = self.host if not endpoint.mirror else endpoint.host
         code, said = response.complaint()
         because = f": {said}" if said else ""
+        if origin_of(response.url) != origin_of(endpoint.url) and status not in _BUSY:
+            return RegistryRefused(
+                f"{clean(response.host)}, where {host} sends on to, refuses {what}: status {status}{because}", status
+            )
         if status == 401 and self._offered:
             who = self._offered.username
             return AuthFailed(
                 f"{host} did not accept the credentials{f' of {clean(who)}' if who else ''}{because}", status
             )
         if status == 401 or (status == 403 and code in ("DENIED", "UNAUTHORIZED", "")):
-            server = "" if self.host == DEFAULT_DOMAIN else f" {self.host}"
             if self.authorizer(endpoint).has_secret:
                 return AuthFailed(
                     f"{host} denies access to {what} with the credentials that are stored{because}; log in as somebody who"
-                    f" may (`tuidock login{server}`)",
+                    f" may (`{login_at(self.host)}`)",
                     status,
                 )
             return AuthFailed(
-                f"{host} denies access to {what}, which does not exist or needs `tuidock login{server}`{because}",
+                f"{host} denies access to {what}, which does not exist or needs `{login_at(self.host)}`{because}",
                 status,
             )
         if status == 404:

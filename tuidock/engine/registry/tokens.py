@@ -16,6 +16,7 @@ from tuidock.engine.clean import clean
 from tuidock.engine.errors import AuthFailed, RegistryRefused
 from tuidock.engine.fastjson import loads
 from tuidock.engine.named import Named
+from tuidock.engine.oci.reference import DEFAULT_DOMAIN
 from tuidock.engine.registry.keyring import Secret
 from tuidock.engine.registry.transport import Dropped, Response, Transport, netloc
 
@@ -54,9 +55,15 @@ class Authorizer:
     """The Authorization header of one registry host."""
 
     def __init__(
-        self, transport: Transport, settings: Settings, secret: Callable[[], Secret], *, offline: bool = False
+        self,
+        transport: Transport,
+        settings: Settings,
+        host: str,
+        secret: Callable[[], Secret],
+        *,
+        offline: bool = False,
     ) -> None:
-        self._transport, self._settings, self._secret = transport, settings, secret
+        self._transport, self._settings, self._host, self._secret = transport, settings, host, secret
         self._challenge: Challenge | None = None
         self._slots: dict[frozenset[str], _Slot] = {}
         self._lock = threading.Lock()
@@ -142,7 +149,7 @@ class Authorizer:
         with self._transport.send("POST", realm, headers, urlencode(form).encode()) as response:
             if response.status in _NO_POST and not secret.identity_token:
                 return None
-            return _token(response, realm, secret)
+            return self._read(response, realm, secret)
 
     def _get(self, realm: str, service: str, scopes: Sequence[str], secret: Secret) -> Token:
         query: list[tuple[str, str]] = [("service", service)] if service else []
@@ -155,22 +162,30 @@ class Authorizer:
                 query += [("client_id", CLIENT_ID), ("offline_token", "true")]
         url = realm + ("&" if "?" in realm else "?") + urlencode(query)
         with self._transport.send("GET", url, headers) as response:
-            return _token(response, realm, secret)
+            return self._read(response, realm, secret)
+
+    def _read(self, response: Response, realm: str, secret: Secret) -> Token:
+        status, host = response.status, clean(netloc(realm))
+        if status in (400, 401, 403):
+            said = response.complaint()[1] or f"status {status}"
+            login = f"`{login_at(self._host)}`"
+            if secret:
+                who = f" of {clean(secret.username)}" if secret.username else ""
+                raise AuthFailed(f"{host} did not accept the credentials{who} ({said}); log in again: {login}", status)
+            raise AuthFailed(f"{host} gives no token without credentials ({said}); log in first: {login}", status)
+        if status == 429 or status >= 500:
+            raise Dropped(f"{host} gives no token now (status {status})", status, response.wait())
+        if status != 200:
+            raise RegistryRefused(f"{host} gives no token: it answered with status {status}", status)
+        return _token(response.read(_ANSWER_LIMIT, "token"), host)
 
 
-def _token(response: Response, realm: str, secret: Secret) -> Token:
-    status, host = response.status, clean(netloc(realm))
-    if status in (400, 401, 403):
-        said = response.complaint()[1] or f"status {status}"
-        if secret:
-            who = f" of {clean(secret.username)}" if secret.username else ""
-            raise AuthFailed(f"{host} did not accept the credentials{who} ({said}); log in again", status)
-        raise AuthFailed(f"{host} gives no token without credentials ({said}); log in first", status)
-    if status == 429 or status >= 500:
-        raise Dropped(f"{host} gives no token now (status {status})", status, response.wait())
-    if status != 200:
-        raise RegistryRefused(f"{host} gives no token: it answered with status {status}", status)
-    raw = response.read(_ANSWER_LIMIT, "token")
+def login_at(host: str) -> str:
+    """The command that helps where credentials are missing."""
+    return "tuidock login" if host == DEFAULT_DOMAIN else f"tuidock login {host}"
+
+
+def _token(raw: bytes, host: str) -> Token:
     try:
         document: Any = loads(raw.decode())
         text = document.get("token") or document.get("access_token")
