@@ -9,7 +9,6 @@ from tuidock.engine.options.flags import Values
 _PREDEFINED = ("bridge", "host", "none")
 #: What helps meanwhile, by verb.
 _INSTEAD = {
-    "build": "until then import a root file system, or load what another builder has saved",
     "cp": "until then share a directory with -v, or pipe: tuidock exec -i NAME sh -c 'cat > /file' < file",
     "network connect": "there are bridge, host and none, chosen with --network when a container is made",
     "network create": "there are bridge, host and none; --link gives containers of the bridge names",

@@ -37,6 +37,7 @@ CONTAINER = {
     "wait": "lifecycle:WAIT",
 }
 IMAGE = {
+    "build": "build:BUILD",
     "diff": "files:DIFF_IMAGES",
     "history": "images:HISTORY",
     "import": "archives:IMPORT",
@@ -59,6 +60,8 @@ VOLUME = {
     "rm": "volumes:RM",
 }
 NETWORK = {"inspect": "inspect:INSPECT_NETWORK", "ls": "networks:LS"}
+BUILDER = {"build": "build:BUILD", "prune": "builder:PRUNE"}
+BUILDX = {"build": "build:BUILD", "prune": "builder:PRUNE"}
 SYSTEM = {
     "check": "system:CHECK",
     "df": "system:DF",
@@ -71,6 +74,8 @@ SYSTEM = {
 
 #: Management words: summary and subcommands.
 GROUPS: dict[str, tuple[str, dict[str, str]]] = {
+    "builder": ("Manage builds", BUILDER),
+    "buildx": ("Manage builds, in docker's newer words", BUILDX),
     "container": ("Manage containers", CONTAINER),
     "image": ("Manage images", IMAGE),
     "network": ("Manage networks", NETWORK),
@@ -82,6 +87,7 @@ VERBS: dict[str, str] = {
     **{name: target for name, target in CONTAINER.items() if name not in ("inspect", "ls", "prune")},
     **{name: IMAGE[name] for name in ("history", "import", "load", "pull", "push", "save", "tag")},
     "boot": "system:BOOT",
+    "build": "build:BUILD",
     "completion": "completion:COMPLETION",
     "demo": "demo:DEMO",
     "events": "events:EVENTS",
@@ -101,8 +107,8 @@ VERBS: dict[str, str] = {
 #: What docker has and this version does not yet: each says so in a sentence.
 LATER = frozenset(
     (
-        "build", "container cp", "container update",
-        "cp", "image build", "network connect", "network create",
+        "container cp", "container update",
+        "cp", "network connect", "network create",
         "network disconnect", "network prune", "network remove", "network rm", "update",
     )
 )  # fmt: skip

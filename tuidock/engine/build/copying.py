@@ -70,6 +70,8 @@ class Copier:
             fd = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
             self._dress_new(fd)
             self._made.append(os.dup(fd))
+            status = os.fstat(fd)
+            self._seen.add((status.st_dev, status.st_ino))
             return fd
         finally:
             os.close(parent)
@@ -118,7 +120,7 @@ class Copier:
         status = tree.status(source)
         assert status is not None
         if stat.S_ISDIR(status.st_mode):
-            yield from self._copy_directory(tree, source, destination, status)
+            yield from self._copy_directory(tree, source, destination)
             return
         if destination.endswith("/") or self.is_directory(destination):
             os.close(self.directory(destination.rstrip("/")))
@@ -158,22 +160,12 @@ class Copier:
         self._newest = max(self._newest, mtime_ns)
         self.done += len(content)
 
-    def _copy_directory(self, tree: Tree, source: str, destination: str, status: os.stat_result) -> Iterator[None]:
-        path = destination.rstrip("/")
-        new = not destination.endswith("/") and not self.is_directory(path)
-        fd = self.directory(path)
+    def _copy_directory(self, tree: Tree, source: str, destination: str) -> Iterator[None]:
+        """Its content; the destination itself does not become like it."""
+        fd = self.directory(destination.rstrip("/"))
         try:
-            if new:
-                self._made.pop()  # its times are those of its source
-            else:
-                self.keep(fd)
+            self.keep(fd)
             yield from self._fill(tree, source, fd)
-            if new:
-                place = tree.open(source)
-                try:
-                    self._dress(fd, f"/proc/self/fd/{place}", status, tree.own_ids, follow=True)
-                finally:
-                    os.close(place)
         finally:
             os.close(fd)
 

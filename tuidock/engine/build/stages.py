@@ -58,19 +58,17 @@ class StageBuild:
                 yield from self._step(step)
         except DockerfileError as error:
             yield self._event(step, "failed", began)
-            raise self._failed(step, str(error), 1, error.line or step.instruction.line) from error
+            raise self._failed(step, str(error), 1, error.line or step.instruction.line, error.excerpt) from error
         except StepError as error:
             yield self._event(step, "failed", began)
             raise self._failed(step, str(error), error.exit_code, step.instruction.line) from error
         except EngineError as error:
             yield self._event(step, "failed", began)
-            raise self._failed(step, self._placed(step, str(error)), 1, step.instruction.line) from error
+            placed = step.instruction.error(str(error))
+            raise self._failed(step, str(placed), 1, step.instruction.line, placed.excerpt) from error
         self._workshop.results[self.plan.stage] = self.state
 
-    def _placed(self, step: Step, message: str) -> str:
-        return str(step.instruction.error(message))
-
-    def _failed(self, step: Step, message: str, code: int, line: int) -> BuildFailed:
+    def _failed(self, step: Step, message: str, code: int, line: int, excerpt: str = "") -> BuildFailed:
         keep = ""
         if self.state.document:
             keep = "kept-" + self.state.digest()
@@ -78,7 +76,9 @@ class StageBuild:
             document = cache.canonical({"document": self.state.document, "history": self.state.history})
             layers = tuple(self.state.layers)
             self._workshop.add_row(Row(keep, cache.KEPT, text, layers, 0, time.time_ns(), document))
-        return BuildFailed(message, exit_code=code, step=step.number, line=line, keep=keep)
+        failed = BuildFailed(message, exit_code=code, step=step.number, line=line, keep=keep)
+        failed.excerpt = excerpt
+        return failed
 
     def _event(self, step: Step, state: str, began: float, total: int = 0) -> BuildEvent:
         return BuildEvent("state", step.number, state, seconds=time.monotonic() - began, total=total)

@@ -49,6 +49,12 @@ class Builds(Registries):
         self._note()
         return image_id
 
+    def export_built(self, image_id: str, target: str | BinaryIO) -> None:
+        """The files of an image: into a directory of the host, or as a tar."""
+        from tuidock.engine.build.exporting import export
+
+        export(self.instance, image_id, target)
+
     def build_cache(self) -> list[CacheEntry]:
         """What builds have left for the next ones, last used first."""
         from tuidock.engine.build.cache import entries

@@ -1,0 +1,241 @@
+"""`build` and `builder`: images from Dockerfiles, and the cache that they leave."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from tuidock.cli import output
+from tuidock.cli.command import Command, Context
+from tuidock.engine.errors import BuildFailed, InvalidArgument, Unsupported
+from tuidock.engine.image_types import BuildRequest
+from tuidock.engine.options.flags import BadOptions, Values, listed, number, switch, text
+from tuidock.engine.options.values import parse_size
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import BinaryIO
+
+_PROGRESS = ("auto", "plain", "tty", "rawjson", "quiet")
+
+
+def build(context: Context, values: Values, arguments: list[str]) -> int:
+    from tuidock.cli.build_view import show
+
+    target = _Target(values.items("output"))
+    request = _request(values, arguments[0])
+    source: BinaryIO | None = sys.stdin.buffer if "-" in (request.context, request.dockerfile) else None
+    if source is not None and output.is_terminal(0):
+        raise BadOptions("standard input is a terminal; give it a tar or a Dockerfile, or name a directory")
+    progress = "quiet" if values.on("quiet") else values.text("progress") or "auto"
+    if progress not in _PROGRESS:
+        raise BadOptions(f"invalid progress mode {progress!r}: it is one of {', '.join(_PROGRESS)}")
+    _check_iidfile(values.text("iidfile"))
+    with _ended_by_signals():
+        image_id = show(context.engine.build(request, source), progress, request.tags)
+    if values.text("iidfile"):
+        _write(values.text("iidfile"), image_id)
+    target.export(context, image_id)
+    if progress == "quiet" and not target.is_stdout:
+        output.line(image_id)
+    return 0
+
+
+def _request(values: Values, place: str) -> BuildRequest:
+    secrets, secret_values = _secrets(values.items("secret"))
+    for name in ("ssh", "allow"):
+        if values.items(name):
+            raise Unsupported(f"--{name} is not possible: steps always run confined, and no agent is passed on")
+    return BuildRequest(
+        context=place,
+        dockerfile=values.text("file"),
+        tags=tuple(values.items("tag")),
+        target=values.text("target"),
+        build_args=_pairs(values.items("build-arg")),
+        labels={key: value or "" for key, value in _pairs(values.items("label")).items()},
+        no_cache=values.on("no-cache"),
+        pull=values.on("pull"),
+        platform=values.text("platform"),
+        network="" if values.text("network") == "default" else values.text("network"),
+        secrets=secrets,
+        secret_values=secret_values,
+        extra_hosts=tuple(host.replace("=", ":", 1) for host in values.items("add-host")),
+        cache_from=tuple(values.items("cache-from")),
+        squash=values.on("squash"),
+        memory=values["memory"] or 0,
+        cpu_quota=values["cpu-quota"],
+        shm_size=values["shm-size"] or 0,
+        ulimits=tuple(values.items("ulimit")),
+        security_options=tuple(values.items("security-opt")),
+        contexts=_contexts(values.items("build-context")),
+    )
+
+
+def _pairs(given: Sequence[str]) -> dict[str, str | None]:
+    """NAME=VALUE; a name alone takes its value from the environment."""
+    found: dict[str, str | None] = {}
+    for item in given:
+        name, equals, value = item.partition("=")
+        if not name:
+            raise BadOptions(f"invalid value {item!r}: it is written NAME=VALUE")
+        found[name] = value if equals else None
+    return found
+
+
+def _contexts(given: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for item in given:
+        name, equals, value = item.partition("=")
+        if not equals or not name or not value:
+            raise BadOptions(f"invalid build context {item!r}: it is written NAME=PATH")
+        found[name.lower()] = value
+    return found
+
+
+def _secrets(given: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Files and values by id, from `id=x,src=FILE` and `id=x,env=NAME`."""
+    from tuidock.engine.options.fields import split_fields
+
+    files: dict[str, str] = {}
+    secret_values: dict[str, str] = {}
+    for item in given:
+        fields = dict(field.partition("=")[::2] for field in split_fields(item))
+        unknown = set(fields) - {"id", "src", "source", "env", "type"}
+        if unknown or not fields.get("id"):
+            raise BadOptions(f"invalid secret {item!r}: it is written id=NAME,src=FILE or id=NAME,env=VARIABLE")
+        name = fields["id"]
+        path = fields.get("src") or fields.get("source") or ""
+        variable = fields.get("env", "")
+        if fields.get("type") == "env" and path:
+            path, variable = "", path
+        if not path and not variable:
+            variable, path = (name, "") if name in os.environ else ("", name)
+        if variable:
+            if variable not in os.environ:
+                raise BadOptions(f"secret {name}: the variable {variable} is not set")
+            secret_values[name] = os.environ[variable]
+        elif not os.path.isfile(path):
+            raise BadOptions(f"secret {name}: there is no file {path}")
+        else:
+            files[name] = os.path.abspath(path)
+    return files, secret_values
+
+
+class _Target:
+    """--output: the store, which is the default, or the files of the result beside it."""
+
+    def __init__(self, given: Sequence[str]) -> None:
+        from tuidock.engine.options.fields import split_fields
+
+        self._kind, self._place = "image", ""
+        for item in given[-1:]:
+            if "=" not in item:
+                self._kind, self._place = ("tar", "-") if item == "-" else ("local", item)
+                continue
+            fields = dict(field.partition("=")[::2] for field in split_fields(item))
+            self._kind, self._place = fields.get("type", ""), fields.get("dest", "")
+        if self._kind not in ("image", "docker", "tar", "local", "cacheonly"):
+            raise Unsupported(f"--output type={self._kind} is not possible: docker, tar or local")
+        if self._kind == "local" and not self._place:
+            raise BadOptions("--output type=local needs a directory: dest=DIR")
+
+    @property
+    def is_stdout(self) -> bool:
+        return self._kind in ("tar", "docker") and self._place == "-"
+
+    def export(self, context: Context, image_id: str) -> None:
+        if self._kind == "local":
+            context.engine.export_built(image_id, self._place)
+        elif self._kind == "tar" or (self._kind == "docker" and self._place):
+            if self._place in ("", "-"):
+                self._write(context, image_id, sys.stdout.buffer)
+                return
+            try:
+                with open(self._place, "wb") as file:
+                    self._write(context, image_id, file)
+            except OSError as error:
+                raise InvalidArgument(f"cannot write {self._place}: {error.strerror}") from None
+
+    def _write(self, context: Context, image_id: str, target: BinaryIO) -> None:
+        if self._kind == "docker":
+            context.engine.save([image_id], target)
+        else:
+            context.engine.export_built(image_id, target)
+        target.flush()
+
+
+class _ended_by_signals:
+    """SIGTERM and SIGHUP cancel the build as Ctrl-C does, so that nothing of it is left."""
+
+    def __enter__(self) -> None:
+        import signal
+
+        def leave(received: int, _: object) -> None:
+            raise SystemExit(128 + received)
+
+        for ending in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(ending) is signal.SIG_DFL:
+                signal.signal(ending, leave)
+
+    def __exit__(self, *_: object) -> None:
+        """The process ends soon; the handlers stay."""
+
+
+def _check_iidfile(path: str) -> None:
+    if path and os.path.isdir(path):
+        raise BadOptions(f"cannot write the image's id to {path}: it is a directory")
+
+
+def _write(path: str, image_id: str) -> None:
+    try:
+        with open(path, "w") as file:
+            file.write(image_id)
+    except OSError as error:
+        raise BuildFailed(f"cannot write the image's id to {path}: {error.strerror}") from None
+
+
+_FLAGS = (
+    listed("add-host", "", "Add a line to the hosts file of the steps (host:ip)"),
+    listed("allow", "", "Not possible: steps always run confined"),
+    listed("attest", "", "Accepted for scripts, without effect"),
+    listed("build-arg", "", "Set a value of an ARG"),
+    listed("build-context", "", "Add a further build context (name=path)"),
+    listed("cache-from", "", "Accepted for scripts, without effect"),
+    listed("cache-to", "", "Accepted for scripts, without effect"),
+    number("cpu-quota", "", "Limit the CPU time of the steps"),
+    switch("disable-content-trust", "", "Accepted for scripts, without effect", on=True, hidden=True),
+    text("file", "f", "Name of the Dockerfile (default: PATH/Dockerfile)"),
+    switch("force-rm", "", "Accepted for scripts, without effect", hidden=True),
+    text("iidfile", "", "Write the image's id to this file"),
+    text("isolation", "", "Accepted for scripts, without effect", hidden=True),
+    listed("label", "", "Set a label of the image"),
+    switch("load", "", "Accepted for scripts: the image always goes to the store", hidden=True),
+    text("memory", "m", "Limit the memory of the steps", kind="bytes", parse=parse_size),
+    text("network", "", "Network of the steps: default, none, host or a name", default="default"),
+    switch("no-cache", "", "Do not use what earlier builds have left"),
+    listed("output", "o", "Where the result goes: type=docker|tar|local[,dest=PATH]"),
+    text("platform", "", "Build for this platform"),
+    text("progress", "", f"Kind of progress: {', '.join(_PROGRESS)}", default="auto"),
+    text("provenance", "", "Accepted for scripts, without effect", hidden=True),
+    switch("pull", "", "Always ask the registry for newer base images"),
+    switch("quiet", "q", "Print the image's id and nothing else"),
+    switch("rm", "", "Accepted for scripts, without effect", on=True, hidden=True),
+    text("sbom", "", "Accepted for scripts, without effect", hidden=True),
+    listed("secret", "", "A secret for RUN --mount=type=secret (id=name,src=file or id=name,env=variable)"),
+    listed("security-opt", "", "Security options of the steps"),
+    text("shm-size", "", "Size of /dev/shm of the steps", kind="bytes", parse=parse_size),
+    switch("squash", "", "Not possible: see the error"),
+    listed("ssh", "", "Not possible: no agent is passed on"),
+    listed("tag", "t", "Name of the image (name:tag)"),
+    text("target", "", "Stage to build"),
+    listed("ulimit", "", "Limits of the steps"),
+)
+BUILD = Command(
+    "[OPTIONS] PATH | URL | -",
+    "Build an image from a Dockerfile",
+    build,
+    _FLAGS,
+    least=1,
+    most=1,
+)

@@ -1,0 +1,82 @@
+"""--output type=tar and type=local: the files of an image as a tar or into a directory of the host."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from tuidock.engine.build import merging
+from tuidock.engine.errors import InvalidArgument
+from tuidock.engine.files import refuse
+from tuidock.engine.instance import Instance
+from tuidock.engine.store import images
+from tuidock.native.extractor import Extractor
+from tuidock.native.tarwriter import TarWriter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import BinaryIO
+
+_CHUNK = 1 << 18
+
+
+def export(instance: Instance, image_id: str, target: str | BinaryIO) -> None:
+    """target: a directory, which is made, or where a tar goes. Raises InvalidArgument, SystemFailure."""
+    record = images.get(instance.state, instance.paths, image_id)
+    try:
+        root = merging.open_merged(record.lower) if record.lower else merging.open_empty()
+        try:
+            if isinstance(target, str):
+                _into(root, target)
+            else:
+                _through(root, lambda fd: _copy(fd, target))
+        finally:
+            os.close(root)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise refuse(error, "write the result of the build") from error
+
+
+def _into(root: int, directory: str) -> None:
+    try:
+        os.makedirs(directory, exist_ok=True)
+        place = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise InvalidArgument(f"cannot write to {directory}: {error.strerror}") from None
+    try:
+        _through(root, lambda fd: Extractor(0).run(fd, place))
+    finally:
+        os.close(place)
+
+
+def _through(root: int, take: Callable[[int], None]) -> None:
+    """A thread walks and writes, this one takes."""
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    failures: list[BaseException] = []
+    tar = TarWriter(0)
+
+    def walk() -> None:
+        try:
+            tar.run(root, writer)
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            os.close(writer)
+
+    thread = threading.Thread(target=walk, name="tuidock-export", daemon=True)
+    thread.start()
+    try:
+        take(reader)
+    finally:
+        tar.stop()
+        os.close(reader)
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+def _copy(reader: int, target: BinaryIO) -> None:
+    while chunk := os.read(reader, _CHUNK):
+        target.write(chunk)
