@@ -30,7 +30,11 @@ WAYS: dict[str, tuple[str, ...]] = {
     "exec_argv": ("exec web",), "remove": ("rm migrate", "y"), "remove_image": ("rmi busybox:latest", "y"),
     "create_volume": ("create fresh",), "container": ("event",), "stats": ("wait",),
     "log_directory": ("tab containers logs",), "inspect_container": ("tab containers inspect",),
-    "listeners": ("tab containers ports",), "top": ("tab containers top",), "history": ("tab images layers",),
+    "listeners": ("tab containers ports",), "top": ("tab containers top",), "history": ("tab images history",),
+    "layers": ("tab images layers",), "layer_tree": ("files nginx:1.27",), "diff": ("diff worker-1",),
+    "diff_images": ("diff nginx:1.27 redis:7",), "push": ("push redis:7",), "search": ("search nginx",),
+    "logins": ("logins",), "logout": ("logout registry.example",), "build": ("build /tmp",),
+    "commit": ("commit worker-1 mine:1",), "build_cache": ("prune",),
     "inspect_image": ("tab images inspect",), "inspect_volume": ("tab volumes inspect",),
     "inspect_network": ("tab networks inspect",),
 }  # fmt: skip

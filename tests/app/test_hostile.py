@@ -56,6 +56,40 @@ def hostile_engine() -> Engine:
 
     engine.top = lambda ref, ps_args=(): ProcessTable((EVIL, "PID", "CMD"), ((EVIL, "1", EVIL),))  # type: ignore[method-assign]
     engine.info = lambda: {"Name": EVIL}  # type: ignore[method-assign]
+    from tuidock.engine.image_types import (
+        BuildEvent,
+        BuildStep,
+        CacheEntry,
+        Change,
+        LayerInfo,
+        Login,
+        SearchResult,
+        TreeEntry,
+    )
+    from tuidock.engine.types import Progress
+
+    engine.layers = lambda ref: [LayerInfo(0, EVIL, EVIL, EVIL, 5, 5, EVIL, 1, EVIL)]  # type: ignore[method-assign]
+    engine.layer_tree = lambda ref, index: [  # type: ignore[method-assign]
+        TreeEntry(EVIL.replace("/", ""), "file", "A", 5), TreeEntry("link", "link", "C", target=EVIL)
+    ]  # fmt: skip
+    engine.read_image_file = lambda ref, path, **options: EVIL.encode("utf-8", "surrogatepass")  # type: ignore[method-assign]
+    engine.diff = lambda ref: [Change("A", EVIL)]  # type: ignore[method-assign]
+    engine.search = lambda term, **options: [SearchResult(EVIL, EVIL, 1, True)]  # type: ignore[method-assign]
+    engine.tags = lambda name: [EVIL]  # type: ignore[method-assign]
+    engine.login_rows = [Login(EVIL, EVIL, EVIL)]
+    engine.cache_rows = [CacheEntry(EVIL, EVIL, EVIL, 5, 1, 1)]
+    engine.pull = lambda ref, **options: iter(  # type: ignore[method-assign, assignment]
+        [Progress(EVIL, "downloading", 1, 2, EVIL), Progress(EVIL, "retrying", message=EVIL), Progress(EVIL, EVIL)]
+    )
+    engine.build = lambda request, source=None: iter(  # type: ignore[method-assign, assignment]
+        [
+            BuildEvent("plan", steps=(BuildStep(1, EVIL, EVIL, 1, 1),), source=f"RUN {EVIL}\n# {EVIL}\n"),
+            BuildEvent("state", 1, "running"),
+            BuildEvent("output", 1, stream="stdout", output=EVIL.encode("utf-8", "surrogatepass")),
+            BuildEvent("warning", message=EVIL),
+            BuildEvent("state", 1, EVIL, total=1),
+        ]
+    )
     engine.log_directory_name = identity(1)  # type: ignore[attr-defined]
     engine.log_directory = lambda ref: log_directory(engine)  # type: ignore[method-assign]
     return engine
@@ -139,3 +173,32 @@ async def test_the_filter_and_commands_with_hostile_rows() -> None:
         await ui.press("tab")
         await ui.pilot.pause(0.05)
         check(ui)
+
+
+async def test_every_screen_of_images() -> None:
+    async with running(hostile_engine(), size=(160, 48)) as ui:
+        walk = ("files", "diff", "pull x", "build /tmp", "search x", "logins", "prune", "commit", "export", "jobs")
+        for word in walk:
+            ui.main.go("images" if word == "files" else "containers")
+            await ui.command(word)
+            await ui.until(lambda: ui.app.screen is not ui.main)
+            await ui.pilot.pause(0.3)
+            check(ui)
+            if word == "files":
+                await ui.press("tab")
+                await ui.until(lambda: ui.app.screen.files.tree_shown is not None)
+                await ui.press("plus", "g")
+                check(ui)
+                await ui.press("enter")
+                await ui.pilot.pause(0.2)
+                check(ui)
+                await ui.press("x")
+                check(ui)
+            if word == "search x":
+                await ui.press("t")
+                await ui.pilot.pause(0.2)
+                check(ui)
+            for _ in range(6):
+                if ui.app.screen is not ui.main:
+                    await ui.press("escape")
+            assert ui.app.screen is ui.main, word

@@ -9,7 +9,8 @@ from tuidock.app.model import KINDS
 
 CHANGING = {
     "create", "start", "stop", "restart", "kill", "pause", "unpause", "rename", "remove", "exec_argv", "pull", "tag",
-    "remove_image", "create_volume", "remove_volume", "prune_containers",
+    "remove_image", "create_volume", "remove_volume", "prune_containers", "push", "build", "keep_step", "prune_builds",
+    "commit", "load", "import_image", "login", "logout",
 }  # fmt: skip
 
 

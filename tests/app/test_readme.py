@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tuidock.app import config, theme
 from tuidock.app.bindings import ACTIONS, PRESETS, show_keys
+from tuidock.app.screen_keys import SCREENS, help_lines
 from tuidock.cli import verbs
 
 README = Path(__file__).resolve().parents[2] / "README.md"
@@ -35,7 +36,11 @@ def key_table() -> str:
         lines += [f"| {_codes(keys)} | {_text(text)} | {f'`{word}`' if word else ''} |" for keys, text, word in rows]
         parts.append("\n".join(lines))
     logs = ["| Logs | |", "|---|---|", *(f"| {_codes(keys)} | {_text(text)} |" for keys, text in LOG_KEYS)]
-    return "\n\n".join([*parts, "\n".join(logs)])
+    parts.append("\n".join(logs))
+    for title, keys in SCREENS.items():
+        rows = [f"| {_codes(shown)} | {_text(text)} |" for shown, text in help_lines(keys)]
+        parts.append("\n".join([f"| {title} | |", "|---|---|", *rows]))
+    return "\n\n".join(parts)
 
 
 def _codes(keys: str) -> str:

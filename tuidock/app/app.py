@@ -197,6 +197,12 @@ class TuidockApp(Background, App[int]):
     def action_ask_quit(self) -> None:
         self.ask_quit()
 
+    def action_command_palette(self) -> None:
+        from tuidock.app.screens.palette import Palette
+
+        if not Palette.is_open(self):
+            self.push_screen(Palette(id="--command-palette"))
+
     async def action_quit(self) -> None:
         self.ask_quit()
 

@@ -102,7 +102,8 @@ class Build:
         if event.kind == "output":
             step.wrote = True
         elif event.kind == "bytes":
-            step.done, step.total = event.done, event.total
+            if event.done or event.total:
+                step.done, step.total = event.done, event.total
         elif event.kind == "state":
             step.state = event.state
             if event.state == RUNNING:
@@ -152,7 +153,8 @@ class Build:
     def words(self) -> str:
         """ "step 4 of 9, 3 cached" """
         if not self.length:
-            return "reading the context"
+            context = self.steps.get(GENERAL)
+            return f"reading the context {context.bytes_words if context is not None else ''}".rstrip()
         running = [step.plan.number for step in self.steps.values() if step.state == RUNNING]
         where = f"step {' and '.join(map(str, running[:3]))} of {self.length}" if running else f"{self.length} steps"
         cached = self.count(CACHED)

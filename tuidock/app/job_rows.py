@@ -131,7 +131,9 @@ def step_row(number: int, build: Build, now: int, ascii: bool = False) -> Row:
     glyph, plain, style = GLYPHS.get(step.state, ("?", "?", ""))
     elapsed = step.elapsed(now)
     took = (
-        seconds(elapsed) if step.state in (RUNNING, "done", "failed", "cancelled") and (elapsed or step.started >= 0) else ""
+        seconds(elapsed)
+        if step.state in (RUNNING, "done", "failed", "cancelled") and (elapsed or step.started >= 0)
+        else ""
     )
     text = " ".join(step.plan.text.split())
     return Row(

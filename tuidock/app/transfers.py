@@ -11,10 +11,12 @@ from tuidock.engine.types import Progress
 #: Words of the engine as they are shown; the others are shown as they are.
 WORDS = {"exists": "there already", "pulled": "done", "pushed": "done", "mounted": "there already"}
 #: Nothing of the layer is to come over the line any more.
-_FETCHED = ("verifying", "downloaded", "extracting", "pulled", "exists", "pushed", "mounted")
-_OVER = ("pulled", "exists", "pushed", "mounted", "done")
+_FETCHED = ("verifying", "downloaded", "extracting", "pulled", "exists", "pushed", "mounted", "skipped")
+_OVER = ("pulled", "exists", "pushed", "mounted", "skipped", "done")
 #: What is said about the whole, not about a part.
-_ABOUT_ALL = ("digest", "pulled-image", "loaded", "imported", "committed", "written")
+_ABOUT_ALL = ("digest", "pulled-image", "loaded", "imported", "committed", "written", "warning")
+#: Steps of the whole for which there is no line of its own.
+_SILENT = ("pulling", "pushing-to", "committing")
 #: Nanoseconds over which a rate is measured.
 _WINDOW = 3_000_000_000
 
@@ -85,6 +87,7 @@ class Transfer:
     def __init__(self) -> None:
         self.parts: dict[str, Part] = {}
         self.digest = ""
+        self.warning = ""
         self.result = ""
         self.results: list[str] = []
 
@@ -93,6 +96,8 @@ class Transfer:
 
     def take(self, news: list[Progress], now: int) -> None:
         for step in news:
+            if step.action in _SILENT:
+                continue
             if step.action in _ABOUT_ALL:
                 self._about_all(step)
                 continue
@@ -104,6 +109,9 @@ class Transfer:
     def _about_all(self, step: Progress) -> None:
         if step.action == "digest":
             self.digest = step.message
+            return
+        if step.action == "warning":
+            self.warning = step.message
             return
         self.results.append(step.subject)
         if step.action == "pulled-image":

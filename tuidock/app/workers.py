@@ -56,6 +56,8 @@ def lists_named_by(events: Iterable[Event]) -> tuple[set[str], set[str]]:
                 lists.add(NETWORKS)
         elif event.type in ("image", "volume", "network"):
             lists.add(event.type + "s")
+        elif event.type == "daemon":  # another database
+            lists |= set(KINDS)
     return containers, lists
 
 

@@ -182,9 +182,6 @@ class Images:
 
         if isinstance(one, Container) and isinstance(other, Image):
             one, other = other, one
-        if isinstance(one, Container):
-            self.app.say("Two containers cannot be compared; compare each with its image.", "warning")
-            return
         first, second = row_id(one), row_id(other)
         title = f"from {row_name(one)} to {row_name(other)}"
         self.app.push_screen(DiffScreen(title, lambda engine: engine.diff_images(first, second)))

@@ -11,6 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
+from tuidock.app.screens.closing import ClosesOnce
 from tuidock.app.screens.lines import Item, KeyLine, PressableLine
 from tuidock.app.screens.prompt import CompleteFrom
 from tuidock.app.screens.still_input import StillInput
@@ -26,7 +27,7 @@ class Question(NamedTuple):
     known: Sequence[str] = ()
 
 
-class AskScreen(ModalScreen[list[str] | None]):
+class AskScreen(ClosesOnce, ModalScreen[list[str] | None]):
     """Gives the texts, or None."""
 
     def __init__(self, title: str, questions: Sequence[Question], *, yes: str = "ok", note: str = "") -> None:

@@ -11,6 +11,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from tuidock.app.screens.closing import ClosesOnce
 from tuidock.app.screens.lines import Item, KeyLine, PressableLine
 from tuidock.app.screens.still_input import StillInput
 
@@ -30,7 +31,7 @@ class Answer(NamedTuple):
     remember: bool = False
 
 
-class ConfirmScreen(ModalScreen[Answer | None]):
+class ConfirmScreen(ClosesOnce, ModalScreen[Answer | None]):
     """A question with y and n. `refuse` gives a sentence when what is ticked cannot work; `expect` has to be typed
     when the loss is great."""
 

@@ -9,6 +9,7 @@ from textual import on
 from textual.screen import ModalScreen
 
 from tuidock.app.screen_keys import Key, items
+from tuidock.app.screens.closing import ClosesOnce
 from tuidock.app.screens.keyed import bindings
 from tuidock.app.screens.lines import KeyLine, PressableLine
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Dialog", "bindings"]
 
 
-class Dialog(ModalScreen[None]):
+class Dialog(ClosesOnce, ModalScreen[None]):
     """Base of dialogs with a list in them."""
 
     KEYS: ClassVar[tuple[Key, ...]] = ()

@@ -17,6 +17,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Checkbox, Input, Label, Static
 
 from tuidock.app import paths
+from tuidock.app.screens.closing import ClosesOnce
 from tuidock.app.screens.lines import Item, KeyLine, PressableLine
 from tuidock.app.screens.prompt import CompleteFrom
 from tuidock.app.screens.still_input import StillInput
@@ -68,7 +69,7 @@ def flag_words(fields: Sequence[Field], values: Mapping[str, str]) -> list[str]:
     return argv
 
 
-class Form(ModalScreen[None]):
+class Form(ClosesOnce, ModalScreen[None]):
     """Fields, ticks, the command line, what is wrong with it, and the keys."""
 
     TITLE_TEXT: ClassVar[str] = ""
@@ -230,7 +231,7 @@ class Form(ModalScreen[None]):
             self.dismiss(None)
         elif what == "copy":
             self.tuidock.copy(self.command_text(), "the command")
-        elif not self._busy:
+        elif not self._busy and self.is_active:
             self.go(what)
 
     # -- telling --------------------------------------------------------------------------------------------------

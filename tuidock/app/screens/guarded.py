@@ -12,11 +12,13 @@ from textual import events
 from textual.message import Message
 from textual.screen import Screen
 
+from tuidock.app.screens.closing import ClosesOnce
+
 if TYPE_CHECKING:
     from tuidock.app.app import TuidockApp
 
 
-class GuardedScreen(Screen[None]):
+class GuardedScreen(ClosesOnce, Screen[None]):
     """A screen whose handlers may fail without ending anything."""
 
     async def _on_idle(self, event: events.Idle) -> None:

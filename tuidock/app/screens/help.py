@@ -13,6 +13,7 @@ from textual.widgets import Input, Static
 from tuidock.app.bindings import ACTIONS, Situation, keys_of, possible, show_keys
 from tuidock.app.panes import TITLES
 from tuidock.app.screen_keys import SCREENS, help_lines
+from tuidock.app.screens.closing import ClosesOnce
 from tuidock.app.screens.still_input import StillInput
 from tuidock.app.widgets.line_table import LineTable
 from tuidock.app.widgets.rows import Cell, Column
@@ -44,7 +45,7 @@ LOG_KEYS = (
 )
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(ClosesOnce, ModalScreen[None]):
     """Type to search, esc to go."""
 
     def __init__(self, keymap: Mapping[str, str], situation: Situation, first: str = "") -> None:

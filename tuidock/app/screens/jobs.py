@@ -149,12 +149,13 @@ class JobsScreen(Keyed):
         job = self.job
         text = ""
         if job is not None and job.state == jobs.FAILED:
-            text = job.error + (" L logs in and tries again." if job.wants_login else " r tries again.")
+            text = job.error.rstrip(". ") + "." + (" L logs in and tries again." if job.wants_login else " r tries again.")
         elif job is not None and job.state == jobs.STOPPING:
             text = "It ends as soon as the network or the disk answers."
         elif job is not None and job.state == jobs.DONE:
             digest = getattr(job.tracker, "digest", "")
-            text = " · ".join(each for each in (job.message, digest) if each)
+            warning = getattr(job.tracker, "warning", "")
+            text = " · ".join(each for each in (job.message, digest, warning) if each)
         text = clean(text)
         if text != self._note:
             self._note = text

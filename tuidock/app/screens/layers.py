@@ -246,9 +246,17 @@ class LayersScreen(TreeScreen):
         if node.mark == "D":
             self.tuidock.say("It was deleted here; a layer below has it.", "warning")
         elif node.kind == "file" and node.entry is not None:
-            self.app.push_screen(FileScreen(self._image, node.path, node.entry.size, self.index))
+            self.app.push_screen(FileScreen(self._image, node.path, node.entry.size, self._owner_of(node.path)))
         else:
             self.tuidock.say(f"It is a {node.kind}: there is nothing to read.", "warning")
+
+    def _owner_of(self, path: str) -> int:
+        """The layer whose file is shown: the chosen one, or the next below it that has the path."""
+        below = [each.index for each in self._layers if each.index < self.index] if self._whole else []
+        for index in (self.index, *reversed(below)):
+            if any(entry.path == path and entry.mark not in ("D", "") for entry in self._entries.get(index, ())):
+                return index
+        return self.index
 
     def action_whole(self) -> None:
         self._whole = not self._whole

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -28,11 +30,17 @@ def rows_of(logins: list[Login]) -> list[Row]:
             (
                 registry_names.shown(each.server),
                 each.username,
-                Cell(f"helper {each.helper}" if each.helper else "docker's config.json", "muted"),
+                Cell(f"helper {each.helper}" if each.helper else shortened(each.path), "muted"),
             ),
         )
         for each in logins
     ]
+
+
+def shortened(path: str) -> str:
+    """The file in which credentials are kept, as people write it."""
+    home = os.path.expanduser("~")
+    return "~" + path.removeprefix(home) if path.startswith(home + "/") else path or "docker's config.json"
 
 
 class LoginsScreen(Dialog):

@@ -14,6 +14,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from tuidock.app.filters import fuzzy
+from tuidock.app.screens.closing import ClosesOnce
 from tuidock.app.screens.still_input import StillInput
 
 
@@ -25,7 +26,7 @@ class Choice(NamedTuple):
     hint: str = ""
 
 
-class PickerScreen(ModalScreen[Any]):
+class PickerScreen(ClosesOnce, ModalScreen[Any]):
     """Gives the value of the chosen line, or None."""
 
     def __init__(self, title: str, choices: Sequence[Choice], *, narrow: bool = False) -> None:

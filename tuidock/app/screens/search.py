@@ -133,7 +133,7 @@ class SearchScreen(Keyed):
             if not self.is_current:
                 return
             self._say("")
-            choices = [Choice(tag, f"{name}:{tag}") for tag in tags]
+            choices = [Choice(clean(tag), f"{name}:{tag}") for tag in tags]
 
             def chosen(reference: Any) -> None:
                 if reference:

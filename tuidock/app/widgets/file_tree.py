@@ -333,7 +333,10 @@ class FileTree(ScrollView, can_focus=True):
     def _columns(node: Node, width: int) -> str:
         """Size and, where there is room, mode and owner."""
         entry = node.entry if node.mark != "D" else None
-        text = fit(shown.size(node.size) if node.size or (entry is not None and entry.kind == "file") else "", 6, "right") + "  "
+        text = (
+            fit(shown.size(node.size) if node.size or (entry is not None and entry.kind == "file") else "", 6, "right")
+            + "  "
+        )
         if width >= _WITH_MODE:
             text += (mode_words(entry) if entry is not None else "").ljust(12)
         if width >= _WITH_OWNER:
