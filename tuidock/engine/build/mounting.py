@@ -11,10 +11,9 @@ import fcntl
 import os
 import stat
 import time
-from hashlib import sha256
 
 from tuidock.engine.build import cache
-from tuidock.engine.build.copying import Copier, Wish
+from tuidock.engine.build.digests import sha256
 from tuidock.engine.build.hashing import Content
 from tuidock.engine.types import MountPoint
 
@@ -146,12 +145,13 @@ class Places:
         target = self._target(mount.target)
         fd = tree.open(path)
         try:
-            is_file = not stat.S_ISDIR(os.fstat(fd).st_mode)
+            status = os.fstat(fd)
+            is_file = not stat.S_ISDIR(status.st_mode)
             place = os.readlink(f"/proc/self/fd/{fd}")
         finally:
             os.close(fd)
         layer = self._workshop.instance.paths.snapshots + "/"
-        if not (mount.readonly and tree.identity and place.startswith(layer)):
+        if not (mount.readonly and tree.identity and place.startswith(layer) and _is_at(place, status)):
             place = self._copy(tree, path, is_file)
         options = "file" if is_file else ""
         self._point(MountPoint("bind", "", place, target, mount.readonly, "rprivate", options), is_file=is_file)
@@ -238,6 +238,15 @@ class Places:
         self._point(MountPoint("bind", "", path, target, True, "rprivate", "file"), is_file=True)
 
 
+def _is_at(path: str, status: os.stat_result) -> bool:
+    """Whether a path of the host is that very file. The name of a descriptor is only a path of its own tree: in a merged
+    one whoever made the image chooses it."""
+    try:
+        return os.path.realpath(path) == path and os.path.samestat(os.stat(path), status)
+    except OSError:
+        return False
+
+
 def _locked(fd: int, mode: int) -> bool:
     try:
         fcntl.flock(fd, mode | fcntl.LOCK_NB)
@@ -248,6 +257,8 @@ def _locked(fd: int, mode: int) -> bool:
 
 def fill(tree: Tree, path: str, directory: str, owner: tuple[int, int] | None) -> None:
     """A path of a tree into a directory of ours. Raises OSError."""
+    from tuidock.engine.build.copying import Copier, Wish
+
     root = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     copier = Copier(root, Wish(owner))
     try:
