@@ -105,6 +105,15 @@ def test_a_helper_needs_no_warning(
     assert done == Result(0, "Login Succeeded\n", "")
 
 
+def test_completion_knows_registries_and_images(engine: Engine, docker_config: Path) -> None:
+    from tests.cli.test_completion import words
+
+    (docker_config / "config.json").write_text('{"auths": {"a.test:5000": {"auth": "YTpi"}}}')
+    assert words(engine, "logout", "") == ["a.test:5000"] == words(engine, "login", "a.")
+    assert words(engine, "push", "busy") == ["busybox:latest"]
+    assert "--all-tags" in words(engine, "image", "push", "--")
+
+
 # --- search
 
 

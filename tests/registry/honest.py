@@ -33,6 +33,7 @@ class Answer:
         self.headers = {name.replace("_", "-").title(): value for name, value in headers.items()}
         self.length: int | None = None  # a lie about the length
         self.cut: int | None = None  # bytes after which the connection ends
+        self.trickle: int | None = None  # bytes after which they come one by one
         self.stall: int | None = None  # bytes after which nothing comes any more
 
 

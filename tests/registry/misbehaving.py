@@ -59,6 +59,16 @@ def stall_after(size: int) -> Fault:
     return Fault(change)
 
 
+def trickle(size: int) -> Fault:
+    """After so many bytes they come one by one, ten a second."""
+
+    def change(answer: Answer, _: Seen) -> Answer:
+        answer.trickle = size
+        return answer
+
+    return Fault(change)
+
+
 def status(code: int, body: bytes = b"", **headers: str) -> Fault:
     """Another status, as `status(429, Retry_After="1")`."""
     return Fault(lambda _, __: Answer(code, body, **headers))
@@ -263,6 +273,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "HEAD":
             return
+        if answer.trickle is not None:
+            self._trickle(answer)
+            return
         ends = [size for size in (answer.cut, answer.stall) if size is not None]
         self.wfile.write(answer.body[: min(ends)] if ends else answer.body)
         self.wfile.flush()
@@ -271,6 +284,14 @@ class _Handler(BaseHTTPRequestHandler):
         if ends or answer.length is not None:
             self.close_connection = True
             self._reset()
+
+    def _trickle(self, answer: Answer) -> None:
+        self.wfile.write(answer.body[: answer.trickle])
+        for position in range(answer.trickle or 0, len(answer.body)):
+            self.wfile.write(answer.body[position : position + 1])
+            self.wfile.flush()
+            if self.server.registry.woken.wait(0.1):
+                return
 
     def _reset(self) -> None:
         self.wfile.flush()

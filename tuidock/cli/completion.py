@@ -206,8 +206,10 @@ def _positional(context: Context, command: Command, path: str, current: str) -> 
     if "file|-" in usage:
         return [(FILES, "")]
     found: Candidates = []
-    for word, kind in (("CONTAINER", "container"), ("IMAGE", "image"), ("VOLUME", "volume"), ("NETWORK", "network"),
-                       ("NAME|ID", "object"), ("REPOSITORY", "image")):  # fmt: skip
+    for word, kind in (
+        ("CONTAINER", "container"), ("IMAGE", "image"), ("VOLUME", "volume"), ("NETWORK", "network"),
+        ("NAME|ID", "object"), ("REPOSITORY", "image"), ("NAME[:TAG", "image"), ("SERVER", "server"),
+    ):  # fmt: skip
         if word in usage:
             found = _names(context, kind, running=path in _RUNNING)
             break
@@ -228,6 +230,8 @@ def _names(context: Context, kind: str, *, running: bool = False) -> Candidates:
         }
         if kind == "object":
             return [pair for look in looks.values() for pair in look()]
+        if kind == "server":
+            return [(login.server, login.username) for login in engine.logins()]
         return looks[kind]()
     except (EngineError, OSError):
         return []

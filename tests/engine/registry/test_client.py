@@ -23,6 +23,7 @@ from tests.registry.misbehaving import (
     lie_about_length,
     stall_after,
     status,
+    trickle,
 )
 from tuidock.engine.errors import AuthFailed, RegistryRefused
 from tuidock.engine.oci.descriptor import OCI_LAYER, Descriptor
@@ -158,6 +159,14 @@ def test_a_stalled_connection_is_given_up(registry: Misbehaving, client: Registr
     began = time.monotonic()
     assert fetched(client, described) == BIG
     assert 0.4 < time.monotonic() - began < 10
+
+
+def test_a_connection_that_brings_next_to_nothing_is_given_up(registry: Misbehaving, client: Registry) -> None:
+    described = put(registry)
+    registry.fault("GET", "/blobs/", trickle(50_000), times=1)
+    told: list[str] = []
+    assert b"".join(client.blob("a/b", described, retrying=told.append)) == BIG
+    assert len(told) == 1 and "less than 1024 bytes came" in told[0]
 
 
 @pytest.mark.parametrize(

@@ -297,6 +297,32 @@ def test_closing_ends_it_at_once(store: Store, registry: Misbehaving) -> None:
     assert not store.names("content", "leases") and not registry.manifests
 
 
+def test_five_layers_go_at_a_time(store: Store, registry: Misbehaving) -> None:
+    store.load(oci_archive([noise(5000, f"f{number}") for number in range(8)], "app:v1"))
+    tag(store, "app:v1", f"{registry.host}/app:v1")
+    gathered = threading.Barrier(5)
+
+    def change(answer: Any, _: object) -> Any:
+        gathered.wait(20)  # nobody goes on before there are five
+        return answer
+
+    registry.fault("PUT", "/uploads/", Fault(change), times=5)
+    steps = push(store, f"{registry.host}/app:v1")
+    assert [step.action for step in steps if step.action in ("waiting", "pushed")].count("waiting") == 3
+    assert steps[-1].action == "digest" and not gathered.broken
+
+
+def test_silence_is_broken_for_whoever_wants_to_give_up(store: Store, registry: Misbehaving) -> None:
+    store.load(oci_archive([BASE], "app:v1"))
+    tag(store, "app:v1", f"{registry.host}/app:v1")
+    waiting = threading.Event()
+    registry.fault("HEAD", "/blobs/", _held(waiting))
+    steps = begin(store, f"{registry.host}/app:v1")
+    assert next(step for step in steps if step.action == "pushing").subject == short(BASE)
+    steps.close()  # type: ignore[attr-defined]
+    waiting.set()
+
+
 def _held(waiting: threading.Event) -> Fault:
     from tests.registry.honest import Answer, Seen
 

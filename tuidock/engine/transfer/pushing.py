@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from tuidock.engine.errors import InvalidArgument, NotFound
 from tuidock.engine.events import append
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 #: docker's number of uploads at a time.
 _AT_ONCE = 5
 _BEAT_NS = 100_000_000
+_SILENCE = 0.5
 _PIECE = 1 << 18
 #: A plain layer no longer than this is compressed first: perhaps it need not be sent (bytes).
 _SMALL = 16 << 20
@@ -170,14 +171,27 @@ class _Push:
                     yield Progress(_short(layer), "waiting")
                 pool.submit(self._one, layer, self._lenders(layer), sent)
             for _ in layers:
-                while (news := self._news.get()) is not None:
-                    yield news
+                yield from self._told(layers[0])
                 if self._failures:
                     raise self._failures[0]
         finally:
             if len(sent) < len(layers):
                 self._registry.cancel()
             pool.shutdown(wait=True, cancel_futures=True)
+
+    def _told(self, first: Layer) -> Iterator[Progress]:
+        """The news until the next layer has ended; while there are none the last, so that whoever listens may give up."""
+        moving = Progress(_short(first), "pushing", 0, first.size)
+        while True:
+            try:
+                news = self._news.get(timeout=_SILENCE)
+            except Empty:
+                news = moving
+            if news is None:
+                return
+            if news.action == "pushing":
+                moving = news
+            yield news
 
     def _one(self, layer: Layer, lenders: list[str], sent: dict[str, _Sent]) -> None:
         """The work of a thread; None in the news is its end."""
@@ -202,7 +216,7 @@ class _Push:
         try:
             plain = layer.digest == layer.diff_id and not kind_of(os.pread(fd, SNIFF, 0))
             if not plain:
-                upload.moved = _Told(self._news, subject, layer.size)
+                upload.moved = _Moved(self._news, subject, layer.size)
                 self._send_stored(upload, layer.digest, layer.size, subject, lenders)
                 return _Sent(layer.digest, layer.size, layer.media_type)
             packed = self._send_packed(upload, layer, fd, lenders)
@@ -227,8 +241,8 @@ class _Push:
         self._news.put(Progress(subject, "pushing", 0, layer.size))
         with self._content.ingests() as ingests:
             body = Compressing(tar, layer.diff_id, ingests.new())
-            told = _Told(self._news, subject, layer.size)
-            upload.moved = lambda _: told(body.consumed)
+            moved = _Moved(self._news, subject, layer.size)
+            upload.moved = lambda _: moved(body.consumed)
             try:
                 if layer.size <= _SMALL:
                     body.finish()
@@ -268,7 +282,7 @@ class _Push:
         return [name for name in found if name != self._name][:_LENDERS]
 
 
-class _Told:
+class _Moved:
     """Passes on how far a layer is, ten times a second."""
 
     def __init__(self, news: SimpleQueue[Progress | None], subject: str, total: int) -> None:
