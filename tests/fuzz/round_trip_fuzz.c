@@ -4,6 +4,7 @@
  * or in another order.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,11 +47,18 @@ static int unpacked(int tar, const char *name, struct td_extract *extract)
     return rc;
 }
 
+/* -1: a path in it is longer than an archive's may be. */
 static int packed(const char *name)
 {
     struct td_tar tar = { .flags = TD_TAR_LAYER | TD_TAR_ROOT };
     int root = openat(work, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC), out = memory("packed");
-    if (td_tar_write(root, out, &tar) < 0) {
+    int rc = td_tar_write(root, out, &tar);
+    if (rc == -ENAMETOOLONG) {
+        close(root);
+        close(out);
+        return -1;
+    }
+    if (rc < 0) {
         fprintf(stderr, "cannot pack: %s\n", tar.message);
         abort();
     }
@@ -80,8 +88,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int tar = memory("tar");
     must(write(tar, data, size) == (ssize_t)size, "write");
     int rc = unpacked(tar, "root", &extract);
-    if (rc == 0 && extract.file_bytes < LARGEST) {
-        int first = packed("root");
+    int first = rc == 0 && extract.file_bytes < LARGEST ? packed("root") : -1;
+    if (first >= 0) {
         if (unpacked(first, "again", &extract) < 0) {
             fprintf(stderr, "cannot unpack what was packed: %s\n", extract.message);
             abort();

@@ -1,5 +1,5 @@
 """Every tar of the corpus through every door: as a layer of an archive that is loaded, plain, compressed and unpacked ahead
-of its manifest, and as a root file system that is imported.
+of its manifest, as a layer that is pulled, and as a root file system that is imported.
 
 Whatever comes of it: nothing changes outside, what is refused is one sentence and leaves nothing, what is taken is what
 the corpus says and goes again without a rest.
@@ -23,16 +23,22 @@ from tests.engine.store.archives import docker_archive, layer, oci_archive
 from tests.engine.store.conftest import Store
 from tests.native.monitored import needs_root
 from tests.rawtar import DIRECTORY, END, archive, entry, header, pax
+from tests.registry.images import image
+from tests.registry.misbehaving import Misbehaving, misbehaving
 from tests.security.hostile_tars import corpus
 from tests.security.tar_case import Case
 from tuidock.engine.errors import EngineError
-from tuidock.engine.store import ahead, images, layers, operations
+from tuidock.engine.store import ahead, collection, images, layers, operations
+from tuidock.engine.transfer import operations as transfer
 
 pytestmark = needs_root
 NAME = "hostile:1"
 BASE = layer({"etc": None, "etc/passwd": b"root", "d": None, "d/below": b"x"})
 #: Big enough to be unpacked before the manifest is known.
 FILLER = entry("filler", content=os.urandom(ahead.WORTHWHILE))
+
+
+Door = Callable[[Store, bytes], None]
 
 
 def load(store: Store, tar: bytes) -> None:
@@ -52,7 +58,7 @@ def take_in(store: Store, tar: bytes) -> None:
         pass
 
 
-DOORS: list[Callable[[Store, bytes], None]] = [load, load_compressed, load_ahead, take_in]
+DOORS: list[Door] = [load, load_compressed, load_ahead, take_in]
 
 
 class Canary:
@@ -106,8 +112,8 @@ def canary(place: Path, opened: Store) -> Canary:
 def store(opened: Store) -> Iterator[Store]:
     """Empty for every test, whatever the last one found."""
     yield opened
-    for image in images.list_images(opened.state, {}):
-        operations.remove(opened.state, opened.paths, image.id, [], force=True)
+    for found in images.list_images(opened.state, {}):
+        operations.remove(opened.state, opened.paths, found.id, [], force=True)
     operations.collect(opened.state, opened.paths)
 
 
@@ -158,23 +164,49 @@ def look_inside(store: Store, case: Case, *, imported: bool) -> None:
             waiting += (entry.path for entry in os.scandir(path))
 
 
+def comes_to_nothing_bad(store: Store, case: Case, door: Door) -> None:
+    imported = door is take_in
+    try:
+        door(store, case.tar)
+    except EngineError as error:
+        assert case.refused is not False, f"{door} refused it: {error}"
+        one_sentence(error)
+    else:
+        assert case.refused is not True or (case.layer and imported), f"{door} took it"
+        look_inside(store, case, imported=imported)
+        assert store.problems() == []
+        operations.remove(store.state, store.paths, NAME, [], force=True)
+    collection.sweep(store.paths, partial_kept=0)  # downloads wait for somebody to go on with them
+    assert store.is_empty() and store.problems() == [], f"{door} left something"
+
+
 @pytest.mark.parametrize("name", corpus("/nowhere"))
 def test_a_hostile_tar_comes_to_nothing_bad(store: Store, canary: Canary, name: str) -> None:
-    case = corpus(str(canary.directory))[name]
     for door in DOORS:
-        imported = door is take_in
-        try:
-            door(store, case.tar)
-        except EngineError as error:
-            assert case.refused is not False, f"{door.__name__} refused it: {error}"
-            one_sentence(error)
-        else:
-            assert case.refused is not True or (case.layer and imported), f"{door.__name__} took it"
-            look_inside(store, case, imported=imported)
-            assert store.problems() == []
-            operations.remove(store.state, store.paths, NAME, [], force=True)
-        assert store.is_empty() and store.problems() == [], f"{door.__name__} left something"
+        comes_to_nothing_bad(store, corpus(str(canary.directory))[name], door)
         canary.check()
+
+
+@pytest.fixture(scope="module")
+def registry() -> Iterator[Misbehaving]:
+    with misbehaving() as made:
+        yield made
+
+
+@pytest.mark.parametrize("name", corpus("/nowhere"))
+def test_a_hostile_tar_that_is_pulled(store: Store, canary: Canary, registry: Misbehaving, name: str) -> None:
+    """Unpacked while it arrives. The registry's own words are no subject here (tests/engine/transfer)."""
+
+    def pull(store: Store, tar: bytes) -> None:
+        registry.add("team/hostile", "1", image([BASE, tar]))
+        reference = f"{registry.host}/team/hostile:1"
+        for _ in transfer.pull(store.state, store.paths, reference):
+            pass
+        operations.tag(store.state, store.paths, reference, NAME)
+        operations.remove(store.state, store.paths, reference, [], force=True)
+
+    comes_to_nothing_bad(store, corpus(str(canary.directory))[name], pull)
+    canary.check()
 
 
 # -- archives that are cut off ----------------------------------------------------------------------------------------
@@ -219,9 +251,7 @@ def test_a_compressed_layer_that_is_cut_off_is_refused(store: Store, cut: int) -
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_a_bomb_is_refused_by_the_space_that_is_left(
-    store: Store, monkeypatch: pytest.MonkeyPatch, door: Callable[[Store, bytes], None]
-) -> None:
+def test_a_bomb_is_refused_by_the_space_that_is_left(store: Store, monkeypatch: pytest.MonkeyPatch, door: Door) -> None:
     for module in (layers, ahead):
         monkeypatch.setattr(module, "room", lambda path: 8 << 20)
     tar = archive(entry("zeros", content=bytes(64 << 20)))
