@@ -7,7 +7,27 @@ from textual import events
 
 from tests.fakes.driving import Driver, running
 
-WAYS = ["?", "x", "R", "C", "c", "b", "P", "B", "X", "J", "E", "l", ":theme", ":keys", ":rename", ":login", ":logins", "s", "d"]
+WAYS = [
+    "?",
+    "x",
+    "R",
+    "C",
+    "c",
+    "b",
+    "P",
+    "B",
+    "X",
+    "J",
+    "E",
+    "l",
+    ":theme",
+    ":keys",
+    ":rename",
+    ":login",
+    ":logins",
+    "s",
+    "d",
+]
 
 
 async def mash(ui: Driver, *keys: str) -> None:
