@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -292,6 +293,54 @@ def test_old_partial_blobs_are_swept_and_all_of_them_when_asked(store: Store) ->
     assert store.problems() == []
     assert collection.sweep(store.paths, partial_kept=0) == 1
     assert store.is_empty()
+
+
+def test_a_hostile_layer_does_not_wait_for_its_last_byte(
+    store: Store, registry: Misbehaving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tuidock.engine.transfer import layering
+
+    monkeypatch.setattr(layering, "_PATIENCE", 0.1)
+    hostile = made.image([layer({"../../escape": b"x", "noise": os.urandom(SIZE)})])
+    registry.add("demo", "1", hostile)
+    registry.fault("GET", sha256(hostile.layers[0]), stall_after(1_000_000))
+    refused(store, registry, "leads out of the image", BadContent)
+
+
+@pytest.mark.parametrize("how", ["done", "closed", "refused"])
+def test_nothing_of_a_pull_is_left_in_the_process(store: Store, big: Misbehaving, how: str) -> None:
+    if how == "closed":
+        big.fault("GET", LARGE, stall_after(1_000_000))
+    elif how == "refused":
+        big.fault("GET", LARGE, error(404, "BLOB_UNKNOWN", "blob unknown"))
+    store.state.read()
+    threads, descriptors = threading.active_count(), own_descriptors()
+    steps = begin(store, name(big))
+    if how == "done":
+        list(steps)
+    elif how == "closed":
+        until(steps, lambda step: step.subject == LARGE[7:19] and step.done > 500_000)
+        steps.close()  # type: ignore[attr-defined]
+    else:
+        with pytest.raises(RegistryRefused):
+            list(steps)
+    assert own_descriptors() == descriptors
+    assert [one.name for one in threading.enumerate() if one.name.startswith("tuidock")] == []
+    assert threads <= threading.active_count()
+    assert store.names("content", "leases") == []
+
+
+def own_descriptors() -> list[str]:
+    """What this process has open, without the registry's connections in the same process."""
+    found = []
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            target = os.readlink(f"/proc/self/fd/{name}")
+        except FileNotFoundError:
+            continue
+        if not target.startswith("socket:"):
+            found.append(target)
+    return sorted(found)
 
 
 # --- collecting meanwhile

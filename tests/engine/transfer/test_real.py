@@ -141,3 +141,23 @@ def test_a_private_image_over_tls_needs_a_login(engine: Engine, locked_registry:
         list(engine.pull(name))
     engine.login(locked_registry.host, USER, PASSWORD)
     assert digest_of(list(engine.pull(name))) == digest
+
+
+def test_check_repairs_from_the_registry(engine: Engine, docker_registry: RealRegistry, archive: Path) -> None:
+    copy(f"docker-archive:{archive}", docker_registry, "repaired:1", "--format", "oci")
+    name = f"{docker_registry.host}/repaired:1"
+    list(engine.pull(name))
+    layer = next(
+        path
+        for path in Path(engine.root, "content", "blobs", "sha256").iterdir()
+        if path.read_bytes()[:2] == b"\x1f\x8b"
+    )
+    raw = bytearray(layer.read_bytes())
+    raw[len(raw) // 2] ^= 0xFF
+    layer.unlink()
+    layer.write_bytes(raw)
+    (problem,) = list(engine.check())
+    assert not problem.repaired and "damaged" in problem.message
+    (problem,) = list(engine.check(repair=True))
+    assert problem.repaired and "fetched again from" in problem.message
+    assert list(engine.check()) == []

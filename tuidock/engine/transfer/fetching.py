@@ -53,7 +53,6 @@ class Fetch:
         self._paths, self._source, self._tell, self._anew = paths, source, tell, anew
         self._content = ContentStore(paths)
         self.described = described
-        self.received = 0  # from the registry
         self.arrived = 0  # that readers may have
         self.elsewhere = False  # another process has it, and this much of it:
         self.arrived_elsewhere = 0
@@ -151,7 +150,6 @@ class Fetch:
                 if self._stopped:
                     raise Stopped("given up")
                 place.write(chunk)
-                self.received += len(chunk)
                 self._grown(place)
         self._tell("verifying", "")
 
@@ -178,10 +176,15 @@ class Fetch:
             if self._stopped or self._failed:
                 raise Stopped("given up")
 
-    def await_end(self) -> bool:
-        """Until nothing more will come; whether it ended well."""
+    @property
+    def is_running(self) -> bool:
+        """Whether more may come."""
+        return not (self._ended or self._stopped)
+
+    def await_end(self, timeout: float | None = None) -> bool:
+        """Until nothing more will come, or so many seconds; whether it has ended well."""
         with self._news:
-            self._news.wait_for(lambda: self._ended or self._stopped)
+            self._news.wait_for(lambda: self._ended or self._stopped, timeout)
             return self._blob is not None
 
     def reader(self) -> Reader:

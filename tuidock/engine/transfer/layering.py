@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 CREW = 3
 #: How often bytes are told, and brought to the disk (seconds).
 _BEAT, _WRITE_BACK = 0.1, 0.2
+#: A layer that cannot be unpacked waits so long for the digest to say that it is only damaged (seconds).
+_PATIENCE = 5.0
 
 
 class Wanted:
@@ -86,11 +88,6 @@ class Layering:
         self._to_unpack = iter([layer for layer in layers if layer.known is None])
         self._threads: list[threading.Thread] = []
         self._written = threading.Event()  # everything: there is nothing to write back any more
-
-    @property
-    def received(self) -> int:
-        """Bytes that came from the registry."""
-        return sum(fetch.received for fetch in self._fetches.values())
 
     def _teller(self, described: Descriptor) -> Callable[[str, str], None]:
         subject, total = described.digest[7:19], described.size
@@ -169,7 +166,9 @@ class Layering:
                 reader.close()
             # the sentence about a wrong digest says more than the one about its consequences; and behind what was
             # unpacked there may be more bytes that belong to the blob
-            complete = fetch.await_end()
+            complete = fetch.await_end(None if failure is None else _PATIENCE)
+            if failure is not None and fetch.is_running:
+                raise failure
             if complete and not reader.is_stale:
                 if failure is not None:
                     raise failure
