@@ -171,3 +171,61 @@ def test_hostile_logs_do_nothing_to_the_screen(
 )
 def test_lines_for_a_terminal(raw: bytes, shown: str) -> None:
     assert for_terminal(raw).decode() == shown
+
+
+DEAF = ["sh", "-c", "trap '' INT QUIT TERM; while :; do echo tick; sleep 0.1; done"]
+
+
+def test_the_keys_detach_from_a_container_without_a_terminal(
+    engine: Engine, terminal: Callable[..., Terminal], tuidock: Callable[..., object]
+) -> None:
+    """The terminal stays in its mode, where ctrl-p would wait for the end of a line and ctrl-q would be XON."""
+    tuidock("run", "-d", "--name", "deaf", "busybox", *DEAF)
+    client = terminal("attach", "deaf")
+    client.expect(b"tick")
+    client.type(b"\x03\x04half a line")
+    client.expect(b"tick")
+    client.type(b"\x10\x11")
+    assert client.end() == 0
+    assert termios.tcgetattr(client.slave) == client.before
+    assert engine.container("deaf").status == "running"
+    other = terminal("attach", "--detach-keys", "ctrl-c,x", "deaf")
+    other.expect(b"tick")
+    other.type(b"\x03x")
+    assert other.end() == 0
+    assert termios.tcgetattr(other.slave) == other.before
+
+
+def test_the_keys_detach_from_a_run_that_reads_no_terminal(engine: Engine, terminal: Callable[..., Terminal]) -> None:
+    """Only once an interrupt did not help; before, what is typed ahead is for the next program."""
+    client = terminal("run", "--name", "deaf-run", "busybox", *DEAF)
+    client.expect(b"tick")
+    client.type(b"\x03")
+    client.expect(b"tick")
+    client.type(b"\x03")
+    client.expect(b"ctrl+p ctrl+q leaves the container, which goes on")
+    client.type(b"\x10\x11")
+    assert client.end() == 0
+    assert termios.tcgetattr(client.slave) == client.before
+    assert engine.container("deaf-run").status == "running"
+
+
+def test_what_is_typed_ahead_stays_for_the_next_program(terminal: Callable[..., Terminal]) -> None:
+    client = terminal("run", "--rm", "busybox", "sh", "-c", "echo up; sleep 0.5")
+    client.expect(b"up")
+    client.type(b"ls -l\n")
+    assert client.end() == 0
+    assert os.read(client.slave, 100) == b"ls -l\n"
+
+
+def test_the_keys_detach_from_a_run_with_lines(engine: Engine, terminal: Callable[..., Terminal]) -> None:
+    """With -i and no -t: lines go in, ctrl-d ends the input, and the keys are found before and after that."""
+    client = terminal("run", "-i", "--name", "lines", "busybox", "sh", "-c", "cat; echo at its end; sleep 60")
+    client.type(b"one line\n")
+    client.expect(b"one line\r\none line")
+    client.type(b"\x04")
+    client.expect(b"at its end")
+    client.type(b"\x10\x11")
+    assert client.end() == 0
+    assert termios.tcgetattr(client.slave) == client.before
+    assert engine.container("lines").status == "running"

@@ -12,6 +12,7 @@ import os
 import select
 from struct import unpack, unpack_from
 
+from tuidock.cli.terminals import LineTerminal, RawTerminal, in_foreground
 from tuidock.engine import stream as protocol
 from tuidock.engine.named import Named
 
@@ -123,46 +124,12 @@ def _leave(number: int, _: object) -> None:
     raise SystemExit(128 + number)
 
 
-class RawTerminal:
-    """The caller's terminal in raw mode; `restore` may be called twice and always brings the old mode back."""
-
-    def __init__(self, descriptor: int) -> None:
-        import termios
-
-        self._termios, self._descriptor = termios, descriptor
-        self._saved: list[Any] | None = termios.tcgetattr(descriptor)
-        self.enter()
-
-    def enter(self) -> None:
-        if self._saved is None:
-            return
-        t = self._termios
-        mode = [*self._saved[:6], list(self._saved[6])]
-        mode[0] &= ~(t.IGNBRK | t.BRKINT | t.PARMRK | t.ISTRIP | t.INLCR | t.IGNCR | t.ICRNL | t.IXON)
-        mode[1] &= ~t.OPOST
-        mode[2] = (mode[2] & ~(t.CSIZE | t.PARENB)) | t.CS8
-        mode[3] &= ~(t.ECHO | t.ECHONL | t.ICANON | t.ISIG | t.IEXTEN)
-        mode[6][t.VMIN], mode[6][t.VTIME] = 1, 0
-        self._set(mode)
-
-    def _set(self, mode: list[Any]) -> None:
-        # a background process that sets the mode is stopped by SIGTTOU; for putting the terminal right that is wrong
-        old = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-        try:
-            self._termios.tcsetattr(self._descriptor, self._termios.TCSADRAIN, mode)
-        except self._termios.error:
-            pass
-        finally:
-            signal.signal(signal.SIGTTOU, old)
-
-    def restore(self) -> None:
-        if self._saved is not None:
-            self._set(self._saved)
-            self._saved = None
-
-
 class Session:
-    """One attachment. stdin -1 = nothing is sent; stdout and stderr -1 = that stream is dropped."""
+    """One attachment. stdin -1 = nothing is sent; stdout and stderr -1 = that stream is dropped.
+
+    keys_at_once: look for the detach keys even when nothing is sent. Otherwise only after an interrupt that has not
+    ended the container: until then what is typed is for the program that comes after us. parent: the process that has
+    lent us the terminal; the session ends with it."""
 
     def __init__(
         self,
@@ -175,13 +142,18 @@ class Session:
         detach_keys: bytes = b"",
         proxy: bool = True,
         signals: Signals | None = None,
+        keys_at_once: bool = False,
+        parent: int = 0,
     ) -> None:
         self._socket = connection
         self._stdin, self._targets = stdin, {1: stdout, 2: stderr}
         self._tty, self._proxy = tty, proxy
         self._signals = signals or Signals(proxy=proxy)
-        self._detacher = Detacher(detach_keys) if tty and detach_keys else None
+        self._keys, self._keys_at_once = detach_keys, keys_at_once
+        self._detacher: Detacher | None = None
         self._terminal: RawTerminal | None = None
+        self._sends, self._interrupts = stdin >= 0, 0
+        self._parent = os.pidfd_open(parent) if parent else -1
         self._outgoing = bytearray()
         self._incoming = bytearray()
         self._output: list[tuple[int, memoryview]] = []
@@ -193,8 +165,12 @@ class Session:
         """Until the container ends, the keys detach, or the connection breaks. The terminal is restored on any way out."""
         self._socket.setblocking(False)
         try:
-            if self._tty and self._stdin >= 0 and os.isatty(self._stdin):
-                self._terminal = RawTerminal(self._stdin)
+            if self._tty and self._sends:
+                self._detacher = Detacher(self._keys) if self._keys else None
+                if os.isatty(self._stdin):
+                    self._terminal = RawTerminal(self._stdin)
+            elif self._sends or self._keys_at_once:
+                self._watch_keys()
             self._resize()
             while self._outcome is None or self._output:
                 self._turn()
@@ -204,6 +180,15 @@ class Session:
                 self._terminal.restore()
             self._signals.close()
             self._socket.close()
+            if self._parent >= 0:
+                os.close(self._parent)
+
+    def _watch_keys(self) -> None:
+        """Looks for the detach keys in what is typed on a terminal that stays in its mode."""
+        if self._keys and self._terminal is None and self._stdin in (-1, 0) and in_foreground(0):
+            self._detacher = Detacher(self._keys)
+            self._terminal = LineTerminal(0, self._keys, ends=self._sends)
+            self._stdin = 0
 
     def _turn(self) -> None:
         poll = select.poll()
@@ -223,6 +208,9 @@ class Session:
                     wanted[self._stdin] = self._read_stdin
                 else:
                     poll.modify(self._stdin, select.POLLIN | select.POLLOUT)  # one terminal for both directions
+        if self._parent >= 0:
+            poll.register(self._parent, select.POLLIN)
+            wanted[self._parent] = self._left_alone
         for descriptor, events in poll.poll():
             if descriptor == self._socket.fileno():
                 self._on_socket(events)
@@ -301,7 +289,14 @@ class Session:
             pass
         return _PIPE_ROOM
 
+    def _left_alone(self) -> None:
+        """Whoever lent us the terminal has died, and the terminal is somebody else's again."""
+        self._outcome = Outcome(None, detached=True)
+
     def _read_stdin(self) -> None:
+        if not self._sends and not in_foreground(self._stdin):
+            self._stdin = -1  # until SIGCONT: what is typed now is for somebody else
+            return
         try:
             typed = os.read(self._stdin, _CHUNK)
         except (BlockingIOError, InterruptedError):
@@ -309,13 +304,18 @@ class Session:
         except OSError:
             typed = b""  # the terminal has gone, or we are in the background of one that hung up
         if not typed:
-            self._stdin = -1
-            self._outgoing += protocol.frame(protocol.STDIN_EOF)
+            if self._sends:
+                self._outgoing += protocol.frame(protocol.STDIN_EOF)
+            if isinstance(self._terminal, LineTerminal) and self._terminal.ends:
+                self._sends = self._terminal.ends = False
+                self._terminal.enter()  # for the detach keys alone
+            else:
+                self._stdin = -1
             return
         detach = False
         if self._detacher:
             typed, detach = self._detacher.feed(typed)
-        if typed:
+        if typed and self._sends:
             self._outgoing += protocol.frame(protocol.STDIN, typed)
         if detach:
             self._flush()
@@ -333,10 +333,23 @@ class Session:
             if number == signal.SIGWINCH:
                 self._resize()
             elif number == signal.SIGCONT and self._terminal:
+                if isinstance(self._terminal, LineTerminal):
+                    self._stdin = 0
                 self._terminal.enter()
                 self._resize()
             elif self._proxy and self._outcome is None:
                 self._outgoing += protocol.signal(number)
+                if number == signal.SIGINT:
+                    self._interrupted()
+
+    def _interrupted(self) -> None:
+        """ctrl-c has gone to the container, which may not care."""
+        self._interrupts += 1
+        self._watch_keys()
+        if self._interrupts == 2 and isinstance(self._terminal, LineTerminal) and os.isatty(2):
+            from tuidock.engine.options.detach_keys import shown
+
+            os.write(2, f"\r\n{shown(self._keys)} leaves the container, which goes on\r\n".encode())
 
     def _resize(self) -> None:
         if not self._tty:

@@ -22,6 +22,11 @@ def parse_detach_keys(raw: str) -> bytes:
     return bytes(codes)
 
 
+def shown(keys: bytes) -> str:
+    """The sequence as a person reads it."""
+    return " ".join(f"ctrl+{_CONTROL[code]}" if code < len(_CONTROL) else chr(code) for code in keys)
+
+
 def check_detach_keys(raw: str) -> str:
     parse_detach_keys(raw)
     return raw
