@@ -98,9 +98,9 @@ class _Pull:
         self._asked_for = reference
 
     def run(self) -> Iterator[Progress]:
-        yield Progress(self._shown, "pulling", message=self._name)
         with Lease(self._paths) as lease:
             found = self._find(lease)
+            yield Progress(self._shown, "pulling", message=self._name)
             layers = self._plan(found, lease)
             known = self._row()
             changed = known != (found.config.id, found.digest)
