@@ -59,6 +59,7 @@ class Copier:
         if depth > _LINKS:
             raise OSError(errno.ELOOP, "too many links")
         above, _, name = path.rstrip("/").rpartition("/")
+        _check_name(name)
         parent = self.directory(above, depth)
         try:
             self.keep(parent)
@@ -99,6 +100,7 @@ class Copier:
     def place(self, path: str, depth: int = 0) -> tuple[int, str]:
         """The directory and the name that a file is to get; a link at the end is followed. Raises OSError."""
         above, _, name = path.rstrip("/").rpartition("/")
+        _check_name(name)
         parent = self.directory(above)
         try:
             target = os.readlink(name, dir_fd=parent)
@@ -309,6 +311,12 @@ class Copier:
         for fd in (*self._made, *(fd for fd, _ in self._kept), *(fd for fd, _ in self._links.values())):
             os.close(fd)
         self._made, self._kept, self._links = [], [], {}
+
+
+def _check_name(name: str) -> None:
+    """What is made or replaced by its name in an open directory: `..` would be the directory above it."""
+    if name in ("", ".", ".."):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
 
 
 def copy_data(reader: int, writer: int) -> int:

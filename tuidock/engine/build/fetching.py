@@ -33,7 +33,7 @@ class Download:
 
     def __init__(self, paths: Paths, url: str, checksum: str = "") -> None:
         self._paths, self.url, self._checksum = paths, url, checksum
-        self.name = unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
+        self.name = unquote(urlsplit(url).path).rstrip("/").rpartition("/")[2]
         self.fd, self.digest, self.mtime_ns = -1, checksum, 0
         self.instruction: Instruction | None = None
 
@@ -50,12 +50,16 @@ class Download:
         self.fd = os.open(self._paths.ingest, os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o600)
         digest, done = hashlib.sha256(), 0
         try:
-            with httpx.stream("GET", self.url, follow_redirects=True, timeout=_TIMEOUT) as response:
+            # as it is: what a server compresses nevertheless would be inflated in memory, however long it gets
+            plain = {"Accept-Encoding": "identity"}
+            with httpx.stream(
+                "GET", self.url, headers=plain, follow_redirects=True, timeout=_TIMEOUT
+            ) as response:
                 if response.status_code != 200:
                     raise InvalidArgument(f"cannot fetch {self.url:.300}: the server said {response.status_code}")
                 total = int(response.headers.get("content-length") or 0)
                 self.mtime_ns = _moment(response.headers.get("last-modified", ""))
-                for chunk in response.iter_bytes(_CHUNK):
+                for chunk in response.iter_raw(_CHUNK):
                     digest.update(chunk)
                     done += len(chunk)
                     if done > limit:
@@ -112,7 +116,7 @@ def fetch_file(workshop: Workshop, instruction: Instruction, url: str, destinati
     if checksum and not (checksum.startswith("sha256:") and len(checksum) == 71):
         raise instruction.error(f"--checksum takes sha256:..., not {checksum!r:.60}", at=checksum)
     download = Download(workshop.instance.paths, url, checksum)
-    if destination.endswith("/") and not download.name:
+    if destination.endswith("/") and download.name in ("", ".", ".."):
         raise instruction.error(f"cannot tell a file name from {url:.200}; name one at the destination", at=url)
     return download
 

@@ -56,6 +56,9 @@ class Running:
         asked = self._instruction.flag("network", "default")
         if asked not in ("default", "none", "host"):
             raise self._instruction.error(f"--network={asked:.40} is not known: default, none or host", at="--network")
+        if asked == "host" and self._workshop.request.network != "host":
+            reason = "a step gets the host's network only when the build itself is run with --network=host"
+            raise self._instruction.error(reason, at="--network")
         return self._workshop.request.network or "default" if asked == "default" else asked
 
     def close(self) -> None:
