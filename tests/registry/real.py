@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -54,9 +54,18 @@ def certificate(directory: Path, *names: str) -> tuple[Path, Path, Path]:
 
 @contextmanager
 def running(
-    directory: Path, *, password: bool = False, tls: bool = False, name: str = "localhost"
+    directory: Path,
+    *,
+    password: bool = False,
+    tls: bool = False,
+    name: str = "localhost",
+    port: int = 0,
+    inside: Sequence[str] = (),
 ) -> Iterator[RealRegistry]:
-    """A registry. password: only USER with PASSWORD may use it; tls: https with a certificate of an own authority."""
+    """A registry. password: only USER with PASSWORD may use it; tls: https with a certificate of an own authority.
+
+    inside: a command that runs others in another network namespace, where the registry has this port.
+    """
     program = shutil.which("docker-registry")
     if program is None:
         missing("docker-registry is not installed")
@@ -72,22 +81,22 @@ def running(
         (directory / "htpasswd").write_text(_HTPASSWD)
         extra += f"auth:\n  htpasswd:\n    realm: tests\n    path: {directory}/htpasswd\n"
     for _ in range(5):
-        port = free_port()
+        chosen = port or free_port()
         (directory / "config.yml").write_text(
             "version: 0.1\n"
             "log:\n  level: warn\n  accesslog:\n    disabled: true\n"
             f"storage:\n  filesystem:\n    rootdirectory: {storage}\n  delete:\n    enabled: true\n"
-            f"http:\n  addr: 127.0.0.1:{port}\n  secret: tests\n{extra}"
+            f"http:\n  addr: 127.0.0.1:{chosen}\n  secret: tests\n{extra}"
         )
         with log.open("ab") as out:
             process = subprocess.Popen(
-                [program, "serve", str(directory / "config.yml")],
+                [*inside, program, "serve", str(directory / "config.yml")],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                 env={key: value for key, value in os.environ.items() if not key.startswith("REGISTRY_")},
             )  # fmt: skip
         try:
-            if _answers(process, port):
-                yield RealRegistry(f"{name}:{port}", storage, authority, log, process.pid)
+            if _answers(process, chosen, inside):
+                yield RealRegistry(f"{name}:{chosen}", storage, authority, log, process.pid)
                 return
         finally:
             process.terminate()
@@ -107,15 +116,14 @@ def free_port() -> int:
         return port
 
 
-def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
+def _answers(process: subprocess.Popen[bytes], port: int, inside: Sequence[str]) -> bool:
     """False when it ended, as when somebody else was faster with the port."""
+    attempt = [*inside, "bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{port}"]
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         if process.poll() is not None:
             return False
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
+        if subprocess.run(attempt, stderr=subprocess.DEVNULL, check=False).returncode == 0:
             return True
-        except OSError:
-            time.sleep(0.02)
+        time.sleep(0.02)
     return False

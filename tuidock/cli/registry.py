@@ -112,11 +112,8 @@ def _host(server: str) -> str:
 
 def logout(context: Context, _: Values, arguments: list[str]) -> int:
     host = _host(arguments[0] if arguments else "")
-    shown = _HUB_SHOWN if host == _HUB else host
-    if context.engine.logout(host):
-        output.line(f"Removing login credentials for {shown}")
-    else:
-        output.line(f"Not logged in to {shown}")
+    context.engine.logout(host)
+    output.line(f"Removing login credentials for {_HUB_SHOWN if host == _HUB else host}")  # docker says so in any case
     return 0
 
 
@@ -170,10 +167,11 @@ def push(context: Context, values: Values, arguments: list[str]) -> int:
 
     reference, every, quiet = arguments[0], values.on("all-tags"), values.on("quiet")
     named = reference if every or ":" in reference.rpartition("/")[2] else reference + ":latest"
+    steps = context.engine.push(reference, all_tags=every)
     if not quiet and named != reference:
         output.line("Using default tag: latest")
     repository = ""
-    for step in parts(context.engine.push(reference, all_tags=every), _PUSH, quiet=quiet):
+    for step in parts(steps, _PUSH, quiet=quiet):
         if step.action == "pushing-to":
             repository = step.subject
             if not quiet:

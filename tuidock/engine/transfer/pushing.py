@@ -63,13 +63,12 @@ def push(
     """
     if reference.digest:
         raise InvalidArgument(f"cannot push {reference.familiar}: a digest cannot be chosen, give name:tag")
+    yield Progress(reference.name, "pushing-to")
     chosen = _all_tags(state, reference) if all_tags else [reference]
     known = _Known()
     with connect(reference.domain) as registry:
-        pushes = [_Push(state, paths, registry, one, known) for one in chosen]
-        yield Progress(reference.name, "pushing-to")
-        for one in pushes:
-            yield from one.run()
+        for one in chosen:
+            yield from _Push(state, paths, registry, one, known).run()
 
 
 def _all_tags(state: State, reference: Reference) -> list[Reference]:
