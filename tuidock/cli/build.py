@@ -15,7 +15,10 @@ from tuidock.engine.options.values import parse_size
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    import signal
     from typing import BinaryIO
+else:
+    import _signal as signal  # the module around it turns numbers into enums
 
 _PROGRESS = ("auto", "plain", "tty", "rawjson", "quiet")
 
@@ -169,8 +172,6 @@ class _ended_by_signals:
     """SIGTERM and SIGHUP cancel the build as Ctrl-C does, so that nothing of it is left."""
 
     def __enter__(self) -> None:
-        import signal
-
         def leave(received: int, _: object) -> None:
             raise SystemExit(128 + received)
 

@@ -10,7 +10,7 @@ from tuidock.engine import fastjson
 from tuidock.engine.build.workshop import Base
 from tuidock.engine.errors import EngineError, NotFound
 from tuidock.engine.store import lookup
-from tuidock.engine.store.images import Layer
+from tuidock.engine.store.layer import Layer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,9 +53,8 @@ def local_image(workshop: Workshop, reference: str) -> Base | None:
             return None
     document = fastjson.loads(row[0])
     layers = tuple(Layer(**layer) for layer in fastjson.loads(row[1]))
-    workshop.lease.add(*(name for layer in layers for name in (layer.chain_id, layer.digest)))
-    lower = tuple(workshop.snapshots.path(layer.chain_id) for layer in reversed(layers))
-    if not all(workshop.snapshots.has(layer.chain_id) for layer in layers):
+    lower = tuple(workshop.layer_path(layer) for layer in reversed(layers))
+    if not workshop.use(layers):
         raise EngineError(f"a layer of {reference} is missing; remove the image and pull or load it again")
     kept = {key: document[key] for key in _KEPT if document.get(key)}
     config = {key: value for key, value in (document.get("config") or {}).items() if value not in (None, "", [], {})}

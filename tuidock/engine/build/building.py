@@ -23,7 +23,7 @@ from tuidock.engine.options.platforms import architecture_of, parse_platform
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from typing import BinaryIO
 
     from tuidock.engine.build.workshop import Pull
@@ -33,12 +33,15 @@ _STEP_OF_CONTEXT = 0
 
 
 def build(
-    instance: Instance, request: BuildRequest, source: BinaryIO | None, pull: Pull
+    instance: Instance, request: BuildRequest, source: BinaryIO | None, pull: Pull, stored: Callable[[], None]
 ) -> Generator[BuildEvent, None, None]:
-    """The last event is `built`. Raises BuildFailed for a step, InvalidArgument and others for what comes before one."""
+    """The last event is `built`; stored is called when images or their names are new.
+
+    Raises BuildFailed for a step, InvalidArgument and others for what comes before one.
+    """
     if request.squash:
         raise Unsupported("cannot build with --squash: join the RUN lines, or take the result with COPY --from")
-    tags = result.parse_tags(request.tags)
+    tags = result.full_names(instance, request.tags)
     machine = os.uname().machine
     own = f"linux/{architecture_of(machine)}"
     wanted = str(parse_platform(request.platform, machine)) if request.platform else own
@@ -63,18 +66,16 @@ def build(
                 if workshop.has_news:
                     workshop.publish()
                 raise
-            _store(workshop, image)
-        for tag in tags:
-            append(instance.paths.journal, "image", "tag", image.id, tag.familiar)
-        append(instance.paths.journal, "image", "build", image.id, tags[0].familiar if tags else "")
+            if image.is_there():
+                if workshop.has_news or workshop.hits:
+                    workshop.publish()
+            else:
+                workshop.publish(image.documents(workshop.put), image.insert)
+                stored()
+                for tag in request.tags:
+                    append(instance.paths.journal, "image", "tag", image.id, tag)
+        append(instance.paths.journal, "image", "build", image.id, request.tags[0] if request.tags else "")
     yield BuildEvent("built", message=image.id)
-
-
-def _store(workshop: Workshop, image: result.Image) -> None:
-    if not image.is_there():
-        workshop.publish(image.documents(workshop.put), image.insert)
-    elif workshop.has_news or workshop.hits:
-        workshop.publish()
 
 
 def _build_args(request: BuildRequest) -> dict[str, str]:

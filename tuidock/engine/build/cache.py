@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 import time
-from hashlib import sha256
 
 from tuidock.engine import fastjson
+from tuidock.engine.build.digests import sha256
 from tuidock.engine.image_types import CacheEntry
 from tuidock.engine.named import Named
-from tuidock.engine.store.images import Layer
+from tuidock.engine.store.layer import Layer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

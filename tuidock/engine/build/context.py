@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import errno
 import os
-from contextlib import ExitStack
 
 from tuidock import native
 from tuidock.engine.build.trees import Tree
-from tuidock.engine.build.unpacking import is_archive
 from tuidock.engine.dockerfile.parser import SIZE_LIMIT
 from tuidock.engine.errors import InvalidArgument, NotFound, Unsupported
+from tuidock.engine.files import Undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,17 +34,17 @@ class Context:
 
     def __init__(self, instance: Instance, request: BuildRequest, source: BinaryIO | None) -> None:
         self._instance, self._request, self._source = instance, request, source
-        self._stack = ExitStack()
+        self._undo = Undo()
         self._named: dict[str, Tree] = {}
         self.dockerfile, self.name = b"", "Dockerfile"
         self.tree = Tree(self._empty, own_ids=False)
-        self._stack.callback(lambda: self.tree.close())
+        self._undo.add(lambda: self.tree.close())
 
     def __enter__(self) -> Context:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.close()
+        self._undo.__exit__()
 
     def open(self) -> Iterator[tuple[int, int]]:
         """Makes everything ready; yields bytes done and in all while it fetches or unpacks.
@@ -79,6 +78,8 @@ class Context:
             raise InvalidArgument("the build context '-' needs a tar or a Dockerfile on standard input")
         if self._request.dockerfile == "-":
             raise InvalidArgument("invalid argument: can't use stdin for both build context and dockerfile")
+        from tuidock.engine.build.unpacking import is_archive
+
         path = self._stored(self._source)
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -95,7 +96,9 @@ class Context:
         """What comes, as a file that goes with the build."""
         from tuidock.engine.store.content import CHUNK, ContentStore
 
-        blob = self._stack.enter_context(ContentStore(self._instance.paths).ingests()).new()
+        ingests = ContentStore(self._instance.paths).ingests()
+        self._undo.add(ingests.__exit__)
+        blob = ingests.new()
         while chunk := source.read(CHUNK):
             blob.write(chunk)
         blob.finish()
@@ -105,7 +108,8 @@ class Context:
         from tuidock.engine.store.layers import Unpacking
         from tuidock.engine.store.snapshots import Snapshots
 
-        draft = self._stack.enter_context(Snapshots(self._instance.paths).draft())
+        draft = Snapshots(self._instance.paths).draft()
+        self._undo.add(draft.close)
         os.lseek(fd, 0, os.SEEK_SET)
         for progress in Unpacking(fd, draft, flags=0).progress("context", os.fstat(fd).st_size):
             yield progress.done, progress.total
@@ -114,14 +118,16 @@ class Context:
     def _remote(self, place: str) -> Generator[tuple[int, int], None, str]:
         """Answers the directory of a git repository, "" when the tree or the Dockerfile came as a file."""
         from tuidock.engine.build import fetching
+        from tuidock.engine.build.unpacking import is_archive
 
         if fetching.is_repository(place):
             from tuidock.engine.store.snapshots import Snapshots
 
-            draft = self._stack.enter_context(Snapshots(self._instance.paths).draft())
+            draft = Snapshots(self._instance.paths).draft()
+            self._undo.add(draft.close)
             return fetching.clone(place, draft.path + "/fs")
         download = fetching.Download(self._instance.paths, place)
-        self._stack.callback(download.close)
+        self._undo.add(download.close)
         yield from download.run()
         if is_archive(download.fd):
             yield from self._unpacked(download.fd)
@@ -141,7 +147,7 @@ class Context:
                     f"the build context {name} cannot be {value:.100}; give a directory or docker-image://"
                 )
             tree = self._named[name] = Tree(lambda: _open_directory(value), own_ids=False)
-            self._stack.callback(tree.close)
+            self._undo.add(tree.close)
             tree.patterns = _patterns_of(_read_in(tree, _IGNORE) or b"", _IGNORE)
         return tree
 

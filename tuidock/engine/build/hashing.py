@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import os
 import stat
-import threading
 import time
+from _thread import allocate_lock
 
+from tuidock.engine.build.digests import sha256
 from tuidock.engine.errors import SystemFailure
 from tuidock.engine.paths import Paths
 
@@ -50,10 +51,18 @@ class FileHashes:
 
     def __init__(self, paths: Paths) -> None:
         self._directory = paths.cache + "/build"
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
         self._new: list[tuple[int, int, int, int, int, bytes]] = []
         self._trees: dict[str, str] = {}
-        self._db = self._open()
+        self._db: sqlite3.Connection | None = None
+        self._tried = False
+
+    def _opened(self) -> sqlite3.Connection | None:
+        """The memory, opened when it is first needed; the lock is held."""
+        if not self._tried:
+            self._tried = True
+            self._db = self._open()
+        return self._db
 
     def _open(self) -> sqlite3.Connection | None:
         path = self._directory + "/files.db"
@@ -93,10 +102,11 @@ class FileHashes:
         return found
 
     def _look(self, key: tuple[int, int]) -> tuple[int, int, int, bytes] | None:
-        if self._db is None:
+        db = self._opened()
+        if db is None:
             return None
         try:
-            row: tuple[int, int, int, bytes] | None = self._db.execute(
+            row: tuple[int, int, int, bytes] | None = db.execute(
                 "SELECT size, mtime, ctime, digest FROM files WHERE dev = ? AND ino = ?", key
             ).fetchone()
             return row
@@ -106,10 +116,11 @@ class FileHashes:
     def known(self, key: str) -> str:
         """The digest of what a key names for ever (a path in layers), "" when nobody has asked before."""
         with self._lock:
-            if key in self._trees or self._db is None:
+            db = self._opened()
+            if key in self._trees or db is None:
                 return self._trees.get(key, "")
             try:
-                row = self._db.execute("SELECT digest FROM trees WHERE key = ?", (key,)).fetchone()
+                row = db.execute("SELECT digest FROM trees WHERE key = ?", (key,)).fetchone()
             except sqlite3.Error:
                 return ""
             return str(row[0]) if row else ""
@@ -122,6 +133,8 @@ class FileHashes:
     def close(self) -> None:
         """Writes down what is new."""
         with self._lock:
+            if (self._new or self._trees) and self._opened() is None:
+                return
             if self._db is None:
                 return
             try:
@@ -138,9 +151,9 @@ class FileHashes:
 
 def read_digest(fd: int) -> bytes:
     """The sha256 of what an open file holds."""
-    from hashlib import sha256
+    from hashlib import sha256 as fast
 
-    digest = sha256()
+    digest = fast()
     offset = 0
     while chunk := os.pread(fd, _CHUNK, offset):
         digest.update(chunk)
@@ -152,8 +165,6 @@ class Content:
     """The digest of everything that an instruction takes, collected piece by piece."""
 
     def __init__(self, files: FileHashes) -> None:
-        from hashlib import sha256
-
         self._files, self._digest = files, sha256()
         self._forgetful = False
 

@@ -9,12 +9,9 @@ from __future__ import annotations
 import os
 import stat
 import time
-from contextlib import ExitStack
 
-from tuidock.engine.build import globbing, merging, unpacking
-from tuidock.engine.build.copying import Copier, Wish
+from tuidock.engine.build import globbing
 from tuidock.engine.build.hashing import Content
-from tuidock.engine.build.owners import owner_of
 from tuidock.engine.dockerfile import history
 from tuidock.engine.dockerfile.errors import DockerfileError
 from tuidock.engine.errors import EngineError
@@ -25,6 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tuidock.engine.build.copying import Copier, Wish
     from tuidock.engine.build.fetching import Download
     from tuidock.engine.build.trees import Tree
     from tuidock.engine.build.workshop import StageState, Workshop
@@ -157,6 +155,11 @@ class Copying:
 
     def execute(self, number: int, key: str) -> Iterator[BuildEvent]:
         """Does it."""
+        from contextlib import ExitStack
+
+        from tuidock.engine.build import merging
+        from tuidock.engine.build.copying import Copier
+
         workshop, state, instruction = self._workshop, self._state, self._instruction
         draft = workshop.draft(state)
         try:
@@ -177,6 +180,9 @@ class Copying:
             raise
 
     def _wish(self) -> Wish:
+        from tuidock.engine.build.copying import Wish
+        from tuidock.engine.build.owners import owner_of
+
         instruction, state = self._instruction, self._state
         owner = None
         if chown := instruction.flag("chown"):
@@ -218,6 +224,8 @@ class Copying:
 
     def _one(self, copier: Copier, tree: Tree, path: str) -> Iterator[None]:
         destination = self._destination
+        if self._is_add:
+            from tuidock.engine.build import unpacking
         if self._is_add and self._instruction.flag("unpack", "true") == "true":
             archive = unpacking.open_archive(tree, path)
             if archive >= 0:
@@ -256,6 +264,9 @@ class WorkingDirectory:
 
     def execute(self, number: int, key: str) -> Iterator[BuildEvent]:
         """Makes it, or nothing at all."""
+        from tuidock.engine.build import merging
+        from tuidock.engine.build.copying import Copier, Wish
+
         workshop, state = self._workshop, self._state
         tree = workshop.tree_of(tuple(state.lower), state.chain_id)
         status = tree.status(self._path.lstrip("/"))
@@ -282,6 +293,8 @@ class WorkingDirectory:
         yield from ()
 
     def _owner(self, root: int) -> tuple[int, int] | None:
+        from tuidock.engine.build.owners import owner_of
+
         try:
             return owner_of(root, self._user) if self._user else None
         except EngineError:

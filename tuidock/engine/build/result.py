@@ -10,11 +10,10 @@ import time
 
 from tuidock.engine import fastjson
 from tuidock.engine.build import cache
+from tuidock.engine.build.digests import sha256
 from tuidock.engine.errors import InvalidArgument, NotFound
-from tuidock.engine.oci.descriptor import OCI_CONFIG, Descriptor
-from tuidock.engine.oci.digest import of_bytes
-from tuidock.engine.store import images
-from tuidock.engine.store.images import Layer
+from tuidock.engine.store import lookup
+from tuidock.engine.store.layer import Layer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from tuidock.engine.build.workshop import StageState, Workshop
     from tuidock.engine.instance import Instance
-    from tuidock.engine.oci.reference import Reference
     from tuidock.engine.store.content import Ingest
 
 _BEGINNING = "1970-01-01T00:00:00Z"
@@ -81,11 +79,11 @@ class Image:
     """The image of a stage's end, to be published with the rest."""
 
     def __init__(
-        self, instance: Instance, document: Mapping[str, Any], layers: Sequence[Layer], tags: Sequence[Reference]
+        self, instance: Instance, document: Mapping[str, Any], layers: Sequence[Layer], tags: Sequence[str]
     ) -> None:
         self._instance, self._layers, self._tags = instance, tuple(layers), tuple(tags)
         self.raw = fastjson.dumps(document).encode()
-        self.id = of_bytes(self.raw)
+        self.id = "sha256:" + sha256(self.raw).hexdigest()
         self._manifest_digest = ""
 
     def is_there(self) -> bool:
@@ -96,13 +94,15 @@ class Image:
             return False
         for tag in self._tags:
             if not db.execute(
-                "SELECT 1 FROM image_references WHERE reference = ? AND image_id = ?", (str(tag), self.id)
+                "SELECT 1 FROM image_references WHERE reference = ? AND image_id = ?", (tag, self.id)
             ).fetchone():
                 return False
         return True
 
     def documents(self, put: Callable[[bytes], Ingest]) -> list[Ingest]:
         """Configuration and manifest as blobs."""
+        from tuidock.engine.oci.descriptor import OCI_CONFIG, Descriptor
+        from tuidock.engine.oci.digest import of_bytes
         from tuidock.engine.oci.manifest import make_manifest
 
         described = Descriptor(OCI_CONFIG, self.id, len(self.raw))
@@ -115,14 +115,16 @@ class Image:
     def insert(self, db: sqlite3.Connection) -> None:
         """Makes it visible, inside the caller's transaction."""
         from tuidock.engine.oci import image_config
+        from tuidock.engine.store import images
         from tuidock.engine.store.snapshots import Snapshots
 
         snapshots = Snapshots(self._instance.paths)
         size = sum(snapshots.size(layer.chain_id) for layer in self._layers)
-        images.insert(db, image_config.parse(self.raw), self._manifest_digest, self._layers, size, self._tags)
+        tags = [images.parse_reference(tag) for tag in self._tags]
+        images.insert(db, image_config.parse(self.raw), self._manifest_digest, self._layers, size, tags)
 
 
-def of_stage(workshop: Workshop, state: StageState, tags: Sequence[Reference]) -> Image:
+def of_stage(workshop: Workshop, state: StageState, tags: Sequence[str]) -> Image:
     """The image of a stage. One without any layer gets an empty one, because readers of manifests want some."""
     if not state.layers:
         draft = workshop.draft(state)
@@ -143,15 +145,21 @@ def of_stage(workshop: Workshop, state: StageState, tags: Sequence[Reference]) -
     return Image(workshop.instance, document, state.layers, tags)
 
 
-def parse_tags(texts: Sequence[str]) -> list[Reference]:
-    """The names that the image is to get. Raises InvalidArgument."""
-    tags = []
-    for text in texts:
-        reference = images.parse_reference(text)
-        if reference.digest:
-            raise InvalidArgument(f"cannot tag with {text:.200}: a digest cannot be chosen, give name:tag")
-        tags.append(reference)
-    return tags
+def full_names(instance: Instance, tags: Sequence[str]) -> list[str]:
+    """The references that the image is to get. Raises InvalidArgument; what was stored before is known to be right."""
+    found = []
+    db = instance.state.read()
+    for text in tags:
+        name = lookup.normalised(text)
+        if "@" in text or not db.execute("SELECT 1 FROM image_references WHERE reference = ?", (name,)).fetchone():
+            from tuidock.engine.store import images
+
+            reference = images.parse_reference(text)
+            if reference.digest:
+                raise InvalidArgument(f"cannot tag with {text:.200}: a digest cannot be chosen, give name:tag")
+            name = str(reference)
+        found.append(name)
+    return found
 
 
 def keep(instance: Instance, key: str) -> str:

@@ -8,14 +8,11 @@ the container's own, so they never show in the result.
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
 
 from tuidock.engine.build import mounting
 from tuidock.engine.build.stages import StepError
-from tuidock.engine.containers import hidden
-from tuidock.engine.containers.hidden import HiddenContainer, Work
 from tuidock.engine.dockerfile import history, instructions
-from tuidock.engine.dockerfile.arguments import PROXIES
+from tuidock.engine.dockerfile.arguments import PROXIES, Argument
 from tuidock.engine.dockerfile.mounts import parse_mounts
 from tuidock.engine.errors import StartFailed
 from tuidock.engine.image_types import BuildEvent
@@ -26,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tuidock.engine.build.workshop import StageState, Workshop
+    from tuidock.engine.containers.hidden import HiddenContainer, Work
     from tuidock.engine.dockerfile.ast import Instruction
 
 _STREAMS = {1: "stdout", 2: "stderr"}
@@ -44,8 +42,6 @@ class Running:
         self.parts: list[object] = []
         given = state.scope.arguments
         shown = [(name, value) for name, value in given.items() if name not in PROXIES]
-        from tuidock.engine.dockerfile.arguments import Argument
-
         self.created_by = history.created_by(
             instruction, state.config, argv=self._command.argv,
             arguments=[Argument(name, value) for name, value in shown if value is not None],
@@ -82,6 +78,11 @@ class Running:
 
     def execute(self, number: int, key: str) -> Iterator[BuildEvent]:
         """Runs it. Raises StepError when the command fails."""
+        from contextlib import ExitStack
+
+        from tuidock.engine.containers import hidden
+        from tuidock.engine.containers.hidden import HiddenContainer, Work
+
         workshop, state, began = self._workshop, self._state, time.monotonic()
         draft = workshop.draft(state)
         try:

@@ -8,14 +8,14 @@ slowly slows them.
 from __future__ import annotations
 
 import os
-import threading
-from collections import deque
 
 from tuidock.engine.build.stages import StageBuild
 from tuidock.engine.image_types import BuildEvent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import threading
+    from collections import deque
     from collections.abc import Generator, Iterator
 
     from tuidock.engine.build.workshop import Workshop
@@ -33,6 +33,9 @@ class _Queue:
     """Events of several stages for one reader; None ends a stage."""
 
     def __init__(self) -> None:
+        import threading
+        from collections import deque
+
         self._items: deque[tuple[int, BuildEvent | None]] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -69,6 +72,8 @@ class _Runner:
         self.failure: BaseException | None = None
 
     def start(self, queue: _Queue, places: threading.Semaphore) -> None:
+        import threading
+
         index = self.stage.plan.stage
 
         def run() -> None:
@@ -101,8 +106,8 @@ class Schedule:
         self._workshop = workshop
         self._left = dict(workshop.plan.stages)
         self._active: dict[int, _Runner] = {}
-        self._queue = _Queue()
-        self._places = threading.Semaphore(max(2, os.cpu_count() or 1))
+        self._queue: _Queue | None = None
+        self._places: threading.Semaphore | None = None
 
     def run(self) -> Iterator[BuildEvent]:
         """Raises the first failure, when all others have stopped."""
@@ -143,11 +148,12 @@ class Schedule:
                 yield from runner.events
                 del self._active[index]
                 return
+        queue, places = self._threaded()
         for runner in self._active.values():
             if runner.thread is None:
-                runner.start(self._queue, self._places)
+                runner.start(queue, places)
         while True:
-            index, event = self._queue.get()
+            index, event = queue.get()
             if event is not None:
                 yield event
                 continue
@@ -158,9 +164,17 @@ class Schedule:
                 raise runner.failure
             return
 
+    def _threaded(self) -> tuple[_Queue, threading.Semaphore]:
+        import threading
+
+        if self._queue is None or self._places is None:
+            self._queue, self._places = _Queue(), threading.Semaphore(max(2, os.cpu_count() or 1))
+        return self._queue, self._places
+
     def _stop(self) -> None:
         """Cancels what is under way and waits until nothing is left of it."""
-        self._queue.close()
+        if self._queue is not None:
+            self._queue.close()
         for runner in self._active.values():
             if runner.thread is not None:
                 runner.thread.join()

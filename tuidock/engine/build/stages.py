@@ -17,7 +17,7 @@ from tuidock.engine.dockerfile.errors import DockerfileError
 from tuidock.engine.dockerfile.expand import expand_instruction
 from tuidock.engine.errors import BuildFailed, EngineError, NotFound
 from tuidock.engine.image_types import BuildEvent
-from tuidock.engine.store.images import Layer
+from tuidock.engine.store.layer import Layer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ ingests without an owner, which the next sweep takes.
 from __future__ import annotations
 
 import os
-import threading
 import time
+from _thread import allocate_lock
 
-from tuidock.engine.build import cache, merging
+from tuidock.engine.build import cache
 from tuidock.engine.build.cache import Row
 from tuidock.engine.build.hashing import FileHashes
 from tuidock.engine.build.trees import Tree
@@ -19,13 +19,7 @@ from tuidock.engine.errors import BadContent, NotFound
 from tuidock.engine.files import refuse
 from tuidock.engine.instance import Instance
 from tuidock.engine.named import Named
-from tuidock.engine.oci.descriptor import OCI_LAYER
-from tuidock.engine.oci.digest import chain_ids
-from tuidock.engine.store.content import ContentStore, Ingest
-from tuidock.engine.store.images import Layer
-from tuidock.engine.store.leases import Lease
-from tuidock.engine.store.snapshots import Draft, Snapshots
-from tuidock.native import syncfs
+from tuidock.engine.store.layer import Layer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +32,9 @@ if TYPE_CHECKING:
     from tuidock.engine.dockerfile.arguments import Scope
     from tuidock.engine.dockerfile.ast import Dockerfile
     from tuidock.engine.image_types import BuildRequest
+    from tuidock.engine.store.content import ContentStore, Ingest, Ingests
+    from tuidock.engine.store.leases import Lease
+    from tuidock.engine.store.snapshots import Draft, Snapshots
     from tuidock.engine.types import Progress
 
     Pull = Callable[[str, str], Iterator[Progress]]
@@ -90,6 +87,32 @@ class Made(Named):
     layer: Layer
 
 
+class Store:
+    """Where layers and blobs are made: ingests and a lease of this build."""
+
+    snapshots: Snapshots
+    content: ContentStore
+    ingests: Ingests
+    _lease: Lease
+
+    def __init__(self, instance: Instance) -> None:
+        from tuidock.engine.store.content import ContentStore
+        from tuidock.engine.store.leases import Lease
+        from tuidock.engine.store.snapshots import Snapshots
+
+        self.snapshots, self.content = Snapshots(instance.paths), ContentStore(instance.paths)
+        self._lease = Lease(instance.paths)
+        self.ingests = self.content.ingests()
+
+    def hold(self, layers: Sequence[Layer]) -> None:
+        """From now on these layers stay, if they are there."""
+        self._lease.add(*(name for layer in layers for name in (layer.chain_id, layer.digest)))
+
+    def close(self) -> None:
+        self.ingests.__exit__()
+        self._lease.close()
+
+
 class Workshop:
     """Use as context manager; `publish` before its end."""
 
@@ -106,14 +129,13 @@ class Workshop:
         self.instance, self.request, self.dockerfile, self.plan = instance, request, dockerfile, plan
         self.context, self.build_args, self.pull = context, build_args, pull
         self.platform = plan.arguments["TARGETPLATFORM"]
-        self.snapshots, self.content = Snapshots(instance.paths), ContentStore(instance.paths)
         self.files = FileHashes(instance.paths)
-        self.lease = Lease(instance.paths)
         self.results: dict[int, StageState] = {}
         self.epoch = _epoch(build_args)
         self.hits: list[str] = []
-        self._ingests = self.content.ingests()
-        self._lock = threading.Lock()
+        self._store: Store | None = None
+        self._used: dict[str, Layer] = {}
+        self._lock = allocate_lock()
         self._made: list[Made] = []
         self._rows: dict[str, Row] = {}
         self._trees: dict[str, Tree] = {}
@@ -126,9 +148,9 @@ class Workshop:
             tree.close()
         for made in self._made:
             made.draft.close()
-        self._ingests.__exit__()
         self.files.close()
-        self.lease.close()
+        if self._store is not None:
+            self._store.close()
 
     def now(self) -> int:
         """The time that the image says of its making (ns)."""
@@ -147,10 +169,8 @@ class Workshop:
         row = cache.find(self.instance.state, key)
         if row is None:
             return None
-        for layer in row.layers:
-            self.lease.add(layer.chain_id, layer.digest)
-            if not (self.snapshots.has(layer.chain_id) and self.content.has(layer.digest)):
-                return None
+        if not self.use(row.layers):
+            return None
         with self._lock:
             self.hits.append(key)
         return row
@@ -161,7 +181,37 @@ class Workshop:
             for made in self._made:
                 if made.layer.chain_id == layer.chain_id:
                     return made.draft.path + "/fs"
-        return self.snapshots.path(layer.chain_id)
+        return self.layer_path(layer)
+
+    def layer_path(self, layer: Layer) -> str:
+        """Where a committed layer's files lie."""
+        return f"{self.instance.paths.snapshots}/{layer.chain_id.removeprefix('sha256:')}/fs"
+
+    def use(self, layers: Sequence[Layer]) -> bool:
+        """Whether layers are there with their blobs; they stay then, from the moment on in which something is made."""
+        blobs = self.instance.paths.blobs
+        with self._lock:
+            self._used.update((layer.chain_id, layer) for layer in layers)
+            store = self._store
+        if store is not None:
+            store.hold(layers)
+        return all(
+            os.path.isdir(self.layer_path(layer)) and os.path.exists(f"{blobs}/{layer.digest.removeprefix('sha256:')}")
+            for layer in layers
+        )
+
+    @property
+    def store(self) -> Store:
+        """The writing side of the store. A build that finds everything done never needs it, nor a lease: nothing of it
+        would be new. Raises EngineError when a layer that was found has been collected meanwhile."""
+        with self._lock:
+            if self._store is not None:
+                return self._store
+            self._store = store = Store(self.instance)
+            used = list(self._used.values())
+        if not self.use(used):
+            raise BadContent("a layer was removed while the build looked for it; build again")
+        return store
 
     # ---- what is made ----
 
@@ -169,7 +219,7 @@ class Workshop:
         """A directory for the next layer, with a work directory for overlay beside it."""
         if len(state.layers) >= DEPTH_LIMIT:
             raise BadContent(f"the image would have more than {DEPTH_LIMIT} layers; join some RUN or COPY instructions")
-        draft = self.snapshots.draft()
+        draft = self.store.snapshots.draft()
         try:
             if state.lower:
                 below = os.open(state.lower[0], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -185,14 +235,17 @@ class Workshop:
 
     def keep_layer(self, state: StageState, draft: Draft, key: str, kind: str, text: str) -> None:
         """The filled draft becomes the stage's next layer and a row of the cache."""
+        from tuidock.engine.oci.descriptor import OCI_LAYER
+        from tuidock.engine.oci.digest import chain_ids
         from tuidock.engine.store.layer_writing import write_layer
         from tuidock.native import remove_tree
 
+        store = self.store
         remove_tree(draft.path + "/work")
         if self.epoch is not None:
             _clamp(draft.root, self.epoch)
         with self._lock:
-            blob = self._ingests.new()
+            blob = store.ingests.new()
         below = os.open(state.lower[0], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) if state.lower else -1
         try:
             written = write_layer(draft.root, blob, below=below)
@@ -220,6 +273,8 @@ class Workshop:
 
     def tree_of(self, lower: tuple[str, ...], chain_id: str) -> Tree:
         """The merged tree of a stage or image; kept open until the build ends."""
+        from tuidock.engine.build import merging
+
         with self._lock:
             tree = self._trees.get(chain_id)
             if tree is None:
@@ -270,12 +325,12 @@ class Workshop:
             if blobs:
                 self._sync()
                 for blob in blobs:
-                    self.content.publish(blob, synced=True)
-                self.content.sync()
+                    self.store.content.publish(blob, synced=True)
+                self.store.content.sync()
             for made in self._made:
-                self.snapshots.commit(made.draft, made.layer.chain_id)
+                self.store.snapshots.commit(made.draft, made.layer.chain_id)
             if self._made:
-                self.snapshots.sync()
+                self.store.snapshots.sync()
         except OSError as error:
             raise refuse(error, "store what was built") from error
         with self.instance.state.write(durable=bool(blobs)) as db:
@@ -287,10 +342,13 @@ class Workshop:
 
     def put(self, raw: bytes) -> Ingest:
         """A document that is to be stored with the rest."""
+        store = self.store
         with self._lock:
-            return self._ingests.put(raw)
+            return store.ingests.put(raw)
 
     def _sync(self) -> None:
+        from tuidock.native import syncfs
+
         root = os.open(self.instance.paths.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             syncfs(root)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
+from tuidock.engine import fastjson
 from tuidock.engine.dockerfile.spaces import SPACES, is_space, split_blanks
 from tuidock.engine.named import Named
 
@@ -112,6 +111,14 @@ def json_strings(text: str) -> list[str] | None:
     text = text.lstrip(SPACES)
     if not text.startswith("["):
         return None
+    try:
+        words: list[str] = fastjson.loads(text)
+        if all(isinstance(word, str) and word.isascii() for word in words):
+            return words  # nearly always; what follows is for the others
+    except (ValueError, RecursionError):
+        pass
+    import json
+
     try:
         found = json.loads(text, parse_constant=_refuse, parse_int=float)
     except RecursionError:

@@ -25,7 +25,7 @@ class Builds(Registries):
         from tuidock.engine.build.building import build
 
         self._change("build")
-        return self._built(build(self.instance, request, source, self._pulled))
+        return self._built(build(self.instance, request, source, self._pulled, self._note))
 
     def _built(self, work: Generator[BuildEvent, None, None]) -> Generator[BuildEvent, None, None]:
         from tuidock.engine.files import refuse
@@ -34,8 +34,6 @@ class Builds(Registries):
             yield from work
         except OSError as error:
             raise refuse(error, "build") from error
-        finally:
-            self._note()
 
     def _pulled(self, reference: str, platform: str) -> Iterator[Progress]:
         return self.pull(reference, platform=platform)

@@ -18,6 +18,7 @@ from tuidock.engine.oci.image_config import ImageConfig, format_time
 from tuidock.engine.oci.reference import Reference
 from tuidock.engine.paths import Paths
 from tuidock.engine.state import State
+from tuidock.engine.store.layer import Layer as Layer
 from tuidock.engine.store.snapshots import Snapshots
 from tuidock.engine.types import Image
 
@@ -28,16 +29,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 _ID = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})")
-
-
-class Layer(Named):
-    """A layer of a stored image; digest, size and media type are of the blob as it came."""
-
-    diff_id: str
-    chain_id: str
-    digest: str
-    size: int
-    media_type: str
 
 
 class ImageRecord(Named):
