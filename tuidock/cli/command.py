@@ -37,6 +37,12 @@ class Context:
         return self._engine.notices() if self._engine is not None else []
 
     @property
+    def made_root(self) -> str:
+        """The data root, when it was chosen by hand and has just been made."""
+        instance = self._engine.instance if self._engine is not None else None
+        return instance.paths.root if instance is not None and instance.is_new and not instance.paths.is_default else ""
+
+    @property
     def publisher(self) -> Engine:
         """The engine with the configured range of ports, for verbs that start containers."""
         if not self._configured:

@@ -85,9 +85,8 @@ def _write(found: list[Found], template: str) -> None:
         from tuidock.cli.template_eval import Template
 
         parsed = Template(template.replace("\\t", "\t").replace("\\n", "\n"))
-        sys.stdout.write(
-            output.shown("".join([parsed.render(typed(kind, document)) + "\n" for kind, document in found]))
-        )
+        for kind, document in found:  # those before one that does not fit are shown
+            output.line(parsed.render(typed(kind, document)))
     sys.stdout.flush()
 
 

@@ -91,7 +91,7 @@ def _globals(argv: list[str], context: Context) -> tuple[list[str], str]:
             if name == "--read-only":
                 context.read_only = on
             else:
-                context.debug = on
+                context.debug = output.debug = on
         elif name == "--root" or name in _IGNORED:
             if not equals:
                 if index >= len(argv):
@@ -156,17 +156,15 @@ def _run(command: Command, found: verbs.Found, context: Context) -> int:
         code = command.run(context, values, arguments)
         for sentence in context.notices():
             output.note(f"tuidock: {sentence}")
+        _say_new(context, found)
         return code
     except HelpWanted:
         return _help(found.path.split(" "))
     except UsageError as error:
         return _usage(error, found.path, command.usage)
     except EngineError as error:
-        if context.debug:
-            import traceback
-
-            traceback.print_exc()
         output.error(str(error).removesuffix(error.excerpt))
+        _say_new(context, found)
         if error.excerpt:
             output.note(error.excerpt.removeprefix("\n"))
         if isinstance(error, BadOptions) or (isinstance(error, InvalidArgument) and command.failure == 125):
@@ -180,6 +178,12 @@ def _run(command: Command, found: verbs.Found, context: Context) -> int:
             raise
         output.error(sentence)
         return command.failure
+
+
+def _say_new(context: Context, found: verbs.Found) -> None:
+    """Who only looks and finds nothing has perhaps mistyped the data root."""
+    if verbs.plain(found.path) in verbs.LOOKING and context.made_root:
+        output.note(f"tuidock: {context.made_root} held no data root; an empty one was made there")
 
 
 def _unforeseen(error: Exception) -> str:

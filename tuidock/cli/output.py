@@ -46,9 +46,17 @@ def flush() -> None:
     sys.stdout.flush()
 
 
+#: --debug: errors show where they came from.
+debug = False
+
+
 def error(message: str) -> None:
     """One sentence on stderr; always cleaned, since it may quote what came from outside."""
     sys.stdout.flush()
+    if debug and sys.exc_info()[0] is not None:
+        import traceback
+
+        traceback.print_exc()
     sys.stderr.write(f"tuidock: {clean(message)}\n")
     sys.stderr.flush()
 

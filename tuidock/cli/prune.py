@@ -45,8 +45,9 @@ class _Selection:
 def _agreed(values: Values, parts: Sequence[str]) -> bool:
     if values.on("force"):
         return True
-    what = "\n".join("  - " + part for part in parts)
-    return output.confirm(f"WARNING! This will remove:\n{what}\n\nAre you sure you want to continue?")
+    listed = ":\n" + "\n".join("  - " + part for part in parts) + "\n\n"
+    what = f" {parts[0]}.\n" if len(parts) == 1 else listed  # as docker's one-kind prunes and its system prune ask
+    return output.confirm(f"WARNING! This will remove{what}Are you sure you want to continue?")
 
 
 def containers(context: Context, values: Values, _: list[str]) -> int:

@@ -134,7 +134,8 @@ def check(context: Context, values: Values, _: list[str]) -> int:
     for problem in context.engine.check(repair=values.on("repair"), fast=values.on("fast")):
         state = "repaired" if problem.repaired else "found"
         left += not problem.repaired
-        output.line(f"{problem.area}: {problem.subject}: {problem.message} ({state})")
+        where = ": ".join(part for part in (problem.area, problem.subject) if part)
+        output.line(f"{where}: {problem.message} ({state})")
         output.flush()
     if left:
         return 1

@@ -125,6 +125,11 @@ ALIASES = {
     ("network", "list"): "ls",
 }
 
+#: Verbs that only look: a data root that they have to make first was perhaps mistyped.
+LOOKING = frozenset(
+    ("diff", "history", "images", "inspect", "logs", "network ls", "port", "ps", "stats", "top", "volume ls")
+)
+
 #: The verbs that the first screen of help names.
 COMMON = ("run", "exec", "ps", "logs", "stop", "rm", "images", "pull", "inspect", "version", "info")
 

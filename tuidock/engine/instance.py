@@ -29,6 +29,7 @@ class Instance:
             str
         ] = []  # sentences for people about what went on in another way than usual; they are taken off
         self.idmap = idmap.IDENTITY
+        self.is_new = False  # nobody had used this data root before
         self.id = self._identify()
         self.state = State(self.paths, read_only=read_only, existing=True)
 
@@ -96,6 +97,7 @@ class Instance:
             except FileExistsError:
                 pass
             os.unlink(temporary)
+            self.is_new = True
         except PermissionError as error:
             raise SystemFailure(
                 f"cannot make the data root {paths.root}: {os.strerror(error.errno or 0)}; run as root or choose another "

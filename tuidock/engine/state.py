@@ -101,11 +101,13 @@ class State:
     """The database of one data root; every thread gets a connection of its own.
 
     existing: it was made together with the data root. When it is missing or empty it was lost, and a new one in its
-    place would let the next collection take all images for garbage.
+    place would let the next collection take all images for garbage. file: another name than the data root's, for a
+    database that is to take its place.
     """
 
-    def __init__(self, paths: Paths, *, read_only: bool = False, existing: bool = False) -> None:
+    def __init__(self, paths: Paths, *, read_only: bool = False, existing: bool = False, file: str = "") -> None:
         self.paths, self.read_only, self.existing = paths, read_only, existing
+        self.file = file or paths.database
         self._local = _local()
 
     def read(self) -> sqlite3.Connection:
@@ -114,9 +116,18 @@ class State:
         Raises SystemFailure when the file cannot be opened.
         """
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
+        if connection is None or (not connection.in_transaction and self._is_other_file()):
+            self.close()
             connection = self._local.connection = self._open()
         return connection
+
+    def _is_other_file(self) -> bool:
+        """Whether `system rebuild` has put another database in this one's place."""
+        try:
+            found = os.stat(self.file)
+        except OSError:
+            return False
+        return (found.st_dev, found.st_ino) != self._local.file
 
     def write(self, *, durable: bool = True) -> Transaction:
         """One IMMEDIATE transaction: committed when the block ends, rolled back when it raises.
@@ -131,10 +142,8 @@ class State:
             raise Conflict("this session is read-only; start tuidock without --read-only to change something")
         connection = self.read()
         if getattr(self._local, "too_new", False):
-            raise Unsupported(
-                f"{self.paths.database} is from a newer tuidock and only read; upgrade tuidock to change it"
-            )
-        return Transaction(connection, self.paths.database, durable)
+            raise Unsupported(f"{self.file} is from a newer tuidock and only read; upgrade tuidock to change it")
+        return Transaction(connection, self.file, durable)
 
     def close(self) -> None:
         """Closes this thread's connection."""
@@ -144,13 +153,15 @@ class State:
             self._local.connection = None
 
     def _open(self) -> sqlite3.Connection:
-        path = self.paths.database
+        path = self.file
         if self.existing and not os.path.exists(path):
             raise self._lost("it is missing")
         try:
             connection = sqlite3.connect(path, timeout=30, isolation_level=None, cached_statements=64)
             connection.execute("PRAGMA synchronous=FULL")
             version = connection.execute("PRAGMA user_version").fetchone()[0]
+            found = os.stat(path)
+            self._local.file = (found.st_dev, found.st_ino)
             if version > SCHEMA_VERSION:
                 self._local.too_new = True
                 connection.execute("PRAGMA query_only=1")
@@ -165,7 +176,7 @@ class State:
 
     def _lost(self, how: str) -> SystemFailure:
         return SystemFailure(
-            f"cannot open {self.paths.database}: {how}; `tuidock system rebuild` makes it anew from the containers' own files"
+            f"cannot open {self.file}: {how}; `tuidock system rebuild` makes it anew from the containers' own files"
         )
 
     def _upgrade(self, connection: sqlite3.Connection) -> None:
@@ -180,7 +191,7 @@ class State:
         if known < SCHEMA_VERSION:
             connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         connection.execute("COMMIT")
-        os.chmod(self.paths.database, 0o600)
+        os.chmod(self.file, 0o600)
 
 
 class Transaction:

@@ -17,7 +17,7 @@ import pytest
 from tests.conftest import Run, leaks, request
 from tests.engine.containers.test_lifecycle import eventually
 from tuidock.engine import Engine
-from tuidock.engine.errors import EngineError, SystemFailure
+from tuidock.engine.errors import EngineError, PortTaken, SystemFailure
 from tuidock.engine.runtime.status import read_pid
 
 
@@ -43,6 +43,38 @@ def test_rebuild_restores_images_containers_and_volumes(run: Run) -> None:
     assert {(image.id, image.references) for image in engine.images()} == images
     assert engine.volume("kept").users == ("survivor",)
     assert problems(engine) == []
+
+
+def test_a_rebuild_keeps_what_running_containers_publish(run: Run) -> None:
+    """And another client that has the database open sees the new one at once."""
+    engine = run.engine
+    run.start(["sleep", "100"], name="web", PortBindings={"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": ""}]})
+    before = engine.ports("web")
+    assert before and before[0].host_port
+    other = Engine(engine.instance.paths.root)
+    assert other.container("web").ports == tuple(before)
+    engine.rebuild()
+    assert engine.ports("web") == before
+    run.start(["sleep", "100"], name="later")
+    assert {row.name for row in other.containers()} >= {"web", "later"}
+    with pytest.raises(PortTaken, match="container web has it"):
+        port = str(before[0].host_port)
+        run.start(["true"], PortBindings={"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": port}]})
+    other.close()
+
+
+def test_a_database_that_is_none_is_replaced(run: Run) -> None:
+    engine = run.engine
+    run.start(["sleep", "100"], name="survivor")
+    other = Engine(engine.instance.paths.root)
+    assert other.containers()
+    engine.instance.state.close()
+    Path(engine.instance.paths.database).write_bytes(b"this is no database" * 1000)
+    engine.rebuild()
+    assert [row.name for row in engine.containers()] == ["survivor"]
+    run.start(["sleep", "100"], name="later")
+    assert {row.name for row in other.containers()} == {"survivor", "later"}
+    other.close()
 
 
 def test_a_sweep_never_takes_containers_whose_database_was_lost(run: Run) -> None:

@@ -81,6 +81,10 @@ def inspect(instance: Instance, container_id: str, *, size: bool = False) -> dic
     return document
 
 
+#: States in which the interface is there; the network namespace stays over a restart.
+_CONNECTED = ("running", "paused", "restarting")
+
+
 def _host_config(asked: dict[str, Any]) -> dict[str, Any]:
     """What was asked for, with the defaults that count where nothing was said."""
     shown = dict(asked)
@@ -137,6 +141,10 @@ def _network(row: Container, host_config: dict[str, Any], mac: str) -> dict[str,
         ips = [binding.host_ip] if binding.host_ip else ["0.0.0.0", "::"]
         known = ports.get(key) or []
         ports[key] = known + [{"HostIp": ip, "HostPort": str(binding.host_port)} for ip in ips]
+    if row.status not in _CONNECTED:  # the address stays its own until it is removed, but nothing answers there
+        row = row._replace(
+            networks=tuple(end._replace(address="", prefix_length=0, gateway="", mac="") for end in row.networks)
+        )
     networks = {
         end.network: {
             "IPAMConfig": None, "DriverOpts": None, "Links": None, "Aliases": list(end.aliases) or None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tuidock.engine.doors.base import Door
+from tuidock.engine.doors.base import LIVING, Door
 from tuidock.engine.errors import NotFound
 from tuidock.engine.events import append
 from tuidock.engine.types import Network, Volume
@@ -88,7 +88,13 @@ class Places(Door):
         return found[0]
 
     def inspect_network(self, reference: str) -> dict[str, Any]:
-        """docker's JSON."""
+        """docker's JSON; containers that do not run keep their address, but are no members."""
         from tuidock.engine.network import networks
+        from tuidock.engine.runtime.status import read_status
 
-        return networks.inspect(self.instance.state.read(), self.network(reference))
+        document = networks.inspect(self.instance.state.read(), self.network(reference))
+        paths = self.instance.paths
+        document["Containers"] = {
+            key: value for key, value in document["Containers"].items() if read_status(paths, key).status in LIVING
+        }
+        return document

@@ -64,10 +64,13 @@ class System(Looking, Moving, Images, Places):
 
     def rebuild(self) -> list[str]:
         """Makes state.db anew from the other files; returns what was taken in."""
+        from tuidock.engine.events import append
         from tuidock.engine.system.reset import rebuild
 
         self._change("rebuild the database")
-        return rebuild(self.instance)
+        done = rebuild(self.instance)
+        append(self.instance.paths.journal, "daemon", "reload", self.instance.id)
+        return done
 
     def reset(self) -> None:
         """Removes everything of this data root."""

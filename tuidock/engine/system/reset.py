@@ -11,9 +11,11 @@ import time
 from tuidock.engine.containers import rows
 from tuidock.engine.containers.removing import remove_many
 from tuidock.engine.errors import SystemFailure
-from tuidock.engine.files import locked
+from tuidock.engine.files import locked, sync_directory
 from tuidock.engine.instance import Instance
 from tuidock.engine.network import bridge, networks, nftables
+from tuidock.engine.runtime import record
+from tuidock.engine.runtime.status import read_status
 from tuidock.engine.state import State
 from tuidock.engine.types import MountPoint
 
@@ -46,20 +48,21 @@ def reset(instance: Instance) -> None:
 def rebuild(instance: Instance) -> list[str]:
     """Makes state.db anew from create.json files, volumes and the content store; returns what was taken in.
 
-    The old database is kept beside the new one as state.db.old-TIME. Running containers go on.
+    The old database is kept beside the new one as state.db.old-TIME. Running containers go on, and whoever has the
+    database open sees the new content in one step.
     """
     paths = instance.paths
     done: list[str] = []
     with locked(paths.root + "/rebuild.lock"):
         instance.state.close()
-        fresh = State(paths)
-        old = paths.database
+        old, new = paths.database, paths.database + ".new"
         kept = f"{old}.old-{time.strftime('%Y%m%d%H%M%S')}"
+        _unlink_all(new)
         if os.path.exists(old):
             _fold_wal(old)
-            os.rename(old, kept)
-        for suffix in ("-wal", "-shm"):
-            _unlink(old + suffix)
+            shutil.copyfile(old, kept)
+            os.chmod(kept, 0o600)
+        fresh = State(paths, file=new)
         try:
             from tuidock.engine.store import recover
 
@@ -71,15 +74,45 @@ def rebuild(instance: Instance) -> list[str]:
                     sentence = _container(db, f"{paths.containers}/{name}/create.json")
                     if sentence:
                         done.append(sentence)
-            fresh.close()
+                    _ports(db, instance, name)
+            _take_place(fresh, old)
         except BaseException:
             fresh.close()
-            for suffix in ("", "-wal", "-shm"):
-                _unlink(old + suffix)
-            if os.path.exists(kept):
-                os.rename(kept, old)
+            _unlink_all(new)
+            _unlink(kept)
             raise
+        _unlink_all(new)
+        sync_directory(paths.root)
     return done
+
+
+def _take_place(fresh: State, old: str) -> None:
+    """Puts what the new database holds into the old one's file, in one transaction that all who have it open see.
+
+    A file that SQLite does not know any more is replaced; who has that open notices by its inode (state.py).
+    """
+    try:
+        if not os.path.exists(old):
+            raise sqlite3.DatabaseError("it is missing")
+        target = sqlite3.connect(old, timeout=30)
+        try:
+            fresh.read().backup(target)
+            if target.execute("PRAGMA quick_check").fetchone()[0] != "ok":
+                raise sqlite3.DatabaseError("it is damaged")
+        finally:
+            target.close()
+        fresh.close()
+    except sqlite3.Error:
+        fresh.read().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        fresh.close()
+        for suffix in ("-wal", "-shm"):
+            _unlink(old + suffix)
+        os.rename(fresh.file, old)
+
+
+def _unlink_all(database: str) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        _unlink(database + suffix)
 
 
 def _fold_wal(path: str) -> None:
@@ -112,6 +145,29 @@ def _volumes(db: sqlite3.Connection, directory: str) -> list[str]:
         )
         done.append(f"volume {name}")
     return done
+
+
+def _ports(db: sqlite3.Connection, instance: Instance, container_id: str) -> None:
+    """What a running container publishes stands in the record that it was started by."""
+    if read_status(instance.paths, container_id).status not in ("running", "paused", "restarting"):
+        return
+    try:
+        with open(instance.paths.container(container_id) + "/record", "rb") as file:
+            pairs = record.decode(file.read())
+    except (OSError, ValueError):
+        return
+    claims: list[dict[str, str]] = []
+    for key, value in pairs:
+        if key == "port":
+            claims.append({"protocol": value})
+        elif claims and key in ("host-ip", "host-port", "container-port"):
+            claims[-1].setdefault(key, value)
+    for claim in claims:
+        db.execute(
+            "INSERT OR IGNORE INTO port_claims(protocol, host_ip, host_port, container_id, container_port) "
+            "VALUES (?, ?, ?, ?, ?)",
+            (claim["protocol"], claim["host-ip"], int(claim["host-port"]), container_id, int(claim["container-port"])),
+        )
 
 
 def _container(db: sqlite3.Connection, path: str) -> str:

@@ -41,6 +41,8 @@ def pull(state: State, paths: Paths, text: str, *, platform: str = "", all_tags:
     named = _named(text, all_tags)
     reference = named if all_tags else named.with_default_tag()
     if reference.familiar_name == host_base.NAME and not named.digest:
+        if named.with_default_tag().tag != "latest":
+            raise InvalidArgument(f"{host_base.NAME} is made here and has only the tag latest, no {named.tag}")
         return told(host_base.make(state, paths, named.with_default_tag()), f"make {host_base.NAME}")
     from tuidock.engine.registry.client import Registry
     from tuidock.engine.transfer import pulling
