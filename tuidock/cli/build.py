@@ -14,8 +14,8 @@ from tuidock.engine.options.values import parse_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     import signal
+    from collections.abc import Sequence
     from typing import BinaryIO
 else:
     import _signal as signal  # the module around it turns numbers into enums

@@ -1,6 +1,6 @@
 """Collecting what nothing refers to any more: blobs, layers, hidden images, and the leftovers of dead processes.
 
-Roots are the rows of state.db: an image row keeps its layers, a reference the index or manifest that its registry named
+Roots are the rows of state.db: an image row and what a build has left keep their layers, a reference the index or manifest that its registry named
 by it, a container row keeps its image. Everybody who uses what no row keeps holds a lease that names it (`leases`).
 """
 
@@ -29,11 +29,15 @@ def sweep(paths: Paths, *, partial_kept: float = partial.KEPT) -> int:
 
 
 def roots(state: State) -> tuple[set[str], set[str]]:
-    """The digests of blobs and the chainIDs of layers that some image needs."""
+    """The digests of blobs and the chainIDs of layers that some image or the cache of builds needs."""
     blobs: set[str] = set()
     chains: set[str] = set()
     for image_id, manifest_digest, layers in state.read().execute("SELECT id, manifest_digest, layers FROM images"):
         blobs |= {image_id, manifest_digest}
+        for layer in json.loads(layers):
+            blobs.add(layer["digest"])
+            chains.add(layer["chain_id"])
+    for (layers,) in state.read().execute("SELECT layers FROM build_cache"):
         for layer in json.loads(layers):
             blobs.add(layer["digest"])
             chains.add(layer["chain_id"])
