@@ -57,6 +57,8 @@ static struct out_entry look_of(const struct walk *walk, const struct stat *stat
 
 static int put_entry(struct walk *walk, const struct out_entry *entry)
 {
+    if (strlen(entry->name) > NAME_LIMIT)
+        return cannot(walk->tar, ENAMETOOLONG, "the path \"%.200s...\" is longer than %d bytes", walk->path, NAME_LIMIT);
     __atomic_store_n(&walk->tar->entries, walk->tar->entries + 1, __ATOMIC_RELAXED);
     return output_entry(&walk->output, entry);
 }
@@ -307,7 +309,7 @@ static int next_name(struct walk *walk)
     size_t size = strlen(base);
     memcpy(walk->path + length, base, size + 1);
     length += size;
-    if (length + 1 >= NAME_LIMIT)
+    if (length > NAME_LIMIT)
         return cannot(walk->tar, ENAMETOOLONG, "the path \"%.200s...\" is longer than %d bytes", walk->path, NAME_LIMIT);
     return is_omitted(walk) ? 0 : put_name(walk, level->fd, base, directory, length);
 }
