@@ -119,7 +119,7 @@ def origins(instruction: Instruction) -> list[str]:
 
 
 def _numbered(stage: StagePlan, lines: list[BuildStep]) -> StagePlan:
-    shown = stage.name or str(stage.index)
+    shown = stage.name or f"stage-{stage.stage}"
 
     def numbered(step: Step) -> Step:
         instruction = step.instruction
