@@ -1,7 +1,8 @@
 """Collecting what nothing refers to any more: blobs, layers, hidden images, and the leftovers of dead processes.
 
-Roots are the rows of state.db: an image row and what a build has left keep their layers, a reference the index or manifest that its registry named
-by it, a container row keeps its image. Everybody who uses what no row keeps holds a lease that names it (`leases`).
+Roots are the rows of state.db: an image row and what a build has left keep their layers, a reference the index or
+manifest that its registry named by it, a container row its image. Everybody who uses what no row keeps holds a lease
+that names it (`leases`).
 """
 
 from __future__ import annotations

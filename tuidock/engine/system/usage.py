@@ -6,6 +6,7 @@ import os
 import platform
 
 from tuidock import __version__
+from tuidock.engine.build import cache
 from tuidock.engine.containers.rows import list_containers, writable_size
 from tuidock.engine.files import every_file
 from tuidock.engine.instance import Instance
@@ -32,7 +33,7 @@ def tree_size(directory: str) -> int:
 
 def disk_usage(instance: Instance, images: list[Image]) -> list[UsageRow]:
     """docker's four lines; layers that images share count once, and with the images the downloads that were cut off.
-    Build cache is 0: steps are ordinary layers here."""
+    What images stand on counts with them and not with the build cache."""
     containers = list_containers(instance)
     used_images = {container.image_id for container in containers}
     active_images = sum(image.id in used_images for image in images)
@@ -48,7 +49,10 @@ def disk_usage(instance: Instance, images: list[Image]) -> list[UsageRow]:
     volume_sizes = {name: tree_size(f"{instance.paths.volumes}/{name}") for name in names}
     free = sum(size for name, size in volume_sizes.items() if name not in used_volumes)
     rows.append(UsageRow("Local Volumes", len(names), len(used_volumes & set(names)), sum(volume_sizes.values()), free))
-    rows.append(UsageRow("Build Cache", 0, 0, 0, 0))
+    kept = cache.entries(instance.state, instance.paths)
+    idle = sum(entry.size for entry in kept if not entry.in_use)
+    own = idle + sum(entry.size for entry in kept if entry.in_use and entry.kind == cache.MOUNT)
+    rows.append(UsageRow("Build Cache", len(kept), sum(entry.in_use for entry in kept), own, idle))
     return rows
 
 
