@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,3 +44,28 @@ def test_a_data_root_on_an_overlay_works_by_copies_and_says_so(nested: Engine) -
     nested.remove(container)
     assert leaks(nested) == []
     assert list(nested.check(fast=True)) == []
+
+
+def test_a_copy_is_committed_compared_and_exported_as_a_whole(nested: Engine) -> None:
+    script = "echo new >/new; rm /etc/group; echo more >>/etc/passwd; [ -e /count ] && cat /count; echo run >>/count"
+    container = nested.create(request(["sh", "-c", script], Binds=["data:/srv/vol"]))
+    nested.start(container)
+    nested.wait(container)
+    told = [f"{change.kind} {change.path}" for change in nested.diff(container)]
+    assert told == ["A /count", "C /etc", "D /etc/group", "C /etc/passwd", "A /new"]
+    for step in nested.commit(container, "whole:1", message="why"):
+        image = step.subject
+    assert len(nested.inspect_image(image)["RootFS"]["Layers"]) == 1
+    history = nested.history(image)
+    assert [step["Comment"] for step in history] == ["why", ""] and history[1]["Size"] == 0
+    paths = {entry.path for entry in nested.layer_tree("whole:1", 0)}
+    assert "bin/busybox" in paths and not paths & {"etc/group", "etc/hosts", "srv/vol", "srv"}
+    assert nested.diff_images("whole:1", container) == []
+    out = io.BytesIO()
+    nested.export(container, out)
+    with tarfile.open(fileobj=io.BytesIO(out.getvalue())) as tar:
+        assert tar.extractfile("new") is not None and "etc/group" not in tar.getnames()
+    again = nested.create(request(["cat", "/new", "/count"], config={"Image": "whole:1"}))
+    nested.start(again)
+    assert nested.wait(again) == 0
+    nested.remove_many([container, again], volumes=True)

@@ -4,6 +4,8 @@ The own layer is written as a tar while its processes stand still; the same tar 
 the way, so the image is what its blob says whatever happens to the container. It is not compressed: that would take twice
 as long as all the rest, and a push does it on the way. Volumes and other mounts are
 not in the own layer, and the empty places that they are mounted on are left out.
+
+A container that has a copy of its image, where overlay cannot be used, has no layer of its own: all of it becomes one.
 """
 
 from __future__ import annotations
@@ -79,7 +81,7 @@ def _commit(
     collection.sweep(paths)
     command = " ".join(str(word) for word in request_of(instance, container.id)[0].get("Cmd") or ())
     with ContentStore(paths).ingests() as ingests, Assembly(instance.state, paths) as assembly:
-        for layer in place.image.layers:
+        for layer in () if place.plain else place.image.layers:
             assembly.adopt(None, Stored(layer.digest, layer.size), layer.diff_id, layer.media_type)
         blob = ingests.new()
         notes = yield from _write(instance, container, place, assembly, blob, pause)
@@ -115,7 +117,7 @@ def _write(
             draft.dress_like(below)
         try:
             with standstill(instance, container, pause=pause) as still:
-                root = merged.sealed(place.upper)
+                root = merged.sealed(place.plain or place.upper)
                 try:
                     omit = stubs_of(instance, container, place)
                     writing = LayerWriting(root, blob, compress=False, below=below, draft=draft, omit=omit)
@@ -154,6 +156,9 @@ def new_config(
     """The configuration of an image that adds one step to another; without a layer when nothing was changed."""
     moment = image_config.format_time(time.time_ns())
     known = list((base.get("rootfs") or {}).get("diff_ids") or ())
+    history = list(base.get("history") or ())
+    if list(diff_ids)[: len(known)] != known:  # all of it is one layer, which the last step made
+        history = [{**one, "empty_layer": True} for one in history]
     step: dict[str, Any] = {"created": moment, "created_by": command}
     if author:
         step["author"] = author
@@ -167,7 +172,7 @@ def new_config(
     document |= {
         "config": config,
         "created": moment,
-        "history": [*(base.get("history") or ()), step],
+        "history": [*history, step],
         "os": base["os"],
         "rootfs": {"type": "layers", "diff_ids": list(diff_ids)},
     }

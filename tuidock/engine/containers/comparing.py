@@ -15,10 +15,6 @@ from tuidock.engine.store.layer_tree import Roots
 from tuidock.engine.store.levels import Directory
 from tuidock.engine.types import Container
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
 
 def diff(instance: Instance, container: Container) -> list[Change]:
     """By path, as `docker diff` tells it. Mountpoints that every container has do not count."""
@@ -26,7 +22,8 @@ def diff(instance: Instance, container: Container) -> list[Change]:
     with Roots() as roots:
         if place.plain:
             stubs = rootfs.with_init_layer(instance.paths, place.image.top_chain_id, place.lower)
-            return differences.of_trees(Directory(roots.of(stubs)), Directory(roots.of((place.plain,))))
+            trees = Directory(roots.of(stubs)), Directory(roots.of((place.plain,)))
+            return differences.of_trees(*trees, omit=stubs_of(instance, container, place))
         upper = _upper(place, container)
         try:
             below = Directory(roots.of(place.lower)) if place.lower else None
@@ -47,15 +44,14 @@ def _upper(place: Place, container: Container) -> int:
 def diff_images(instance: Instance, old: str, new: str) -> list[Change]:
     """What has to be done to the one to have the other. Each is an image or, failing that, a container."""
     with Roots() as roots:
-        before, _ = _tree(instance, roots, old)
-        after, omit = _tree(instance, roots, new)
-        changes = differences.of_trees(before, after)
-    return [change for change in changes if change.path[1:] not in omit]
+        before, omit = _tree(instance, roots, old)
+        after, omit_too = _tree(instance, roots, new)
+        return differences.of_trees(before, after, omit | omit_too)
 
 
-def _tree(instance: Instance, roots: Roots, text: str) -> tuple[Directory, Collection[str]]:
+def _tree(instance: Instance, roots: Roots, text: str) -> tuple[Directory, frozenset[str]]:
     try:
-        return Directory(roots.of(images.resolve(instance.state, instance.paths, text).lower)), ()
+        return Directory(roots.of(images.resolve(instance.state, instance.paths, text).lower)), frozenset()
     except NotFound as error:
         try:
             container = rows.one_container(instance, rows.resolve(instance.state.read(), text))

@@ -86,18 +86,18 @@ def _running_root(instance: Instance, container: Container) -> int:
 
 def stubs_of(instance: Instance, container: Container, place: Place) -> list[str]:
     """Paths in the own layer that are only there because something is mounted on them: empty, and not in the image."""
-    found: set[str] = set()
-    if not container.mounts or place.plain:
+    if not container.mounts and not place.plain:
         return []
     root = open_root(instance, container, place)
     try:
-        for point in container.mounts:
-            path = _resolved(root, point.destination)
-            while path and path not in found and _is_stub(place, path, found):
-                found.add(path)
-                path = path.rpartition("/")[0]
+        paths = [_resolved(root, point.destination) for point in container.mounts]
     finally:
         os.close(root)
+    found: set[str] = set()
+    for path in [*paths, *(rootfs.STUBS if place.plain else ())]:
+        while path and path not in found and _is_stub(place, path, found):
+            found.add(path)
+            path = path.rpartition("/")[0]
     return sorted(found)
 
 
@@ -114,7 +114,7 @@ def _resolved(root: int, destination: str) -> str:
 
 
 def _is_stub(place: Place, path: str, stubs: set[str]) -> bool:
-    own = f"{place.upper}/{path}"
+    own = f"{place.plain or place.upper}/{path}"
     try:
         status = os.lstat(own)
         if stat.S_ISDIR(status.st_mode):

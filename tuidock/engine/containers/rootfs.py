@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _STUB_DIRECTORIES = ("dev", "proc", "sys", "etc")
 _STUB_FILES = ("etc/hosts", "etc/hostname", "etc/resolv.conf")
 
+#: What `make_stubs` makes where an image lacks it, the inner ones first.
+STUBS = (*_STUB_FILES, *_STUB_DIRECTORIES)
+
 
 class Found(Named):
     """A name of the merged image. kind: missing, directory or other."""

@@ -94,8 +94,11 @@ def _looks(seen: Seen) -> tuple[int, ...]:
     return () if status is None else (status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns)
 
 
-def of_trees(old: Directory, new: Directory) -> list[Change]:
-    """What has to be done to the old tree to have the new one; contents are read only where sizes are the same."""
+def of_trees(old: Directory, new: Directory, omit: Collection[str] = ()) -> list[Change]:
+    """What has to be done to the old tree to have the new one; contents are read only where sizes are the same.
+
+    omit: paths that do not count.
+    """
     changes = _Changes()
     changes.levels.append(_Level(old, new, {*_names(old), *_names(new)}, "", -1))
     while changes.levels:
@@ -103,7 +106,7 @@ def of_trees(old: Directory, new: Directory) -> list[Change]:
         name = next(level.names, None)
         if name is None:
             changes.leave()
-        else:
+        elif f"{level.path}/{name}"[1:] not in omit:
             _compare_trees(changes, level, name, f"{level.path}/{name}")
     return changes.lines
 
