@@ -100,10 +100,38 @@ def _commit(stack: ExitStack, place: Path) -> Work:
     return Work("commit", ("commit", "changed", "committed:1"), ("committed:1",), prepare=prepare, discard=_remove_all)
 
 
+_DOCKERFILE = f"""\
+FROM {BASE} AS first
+RUN mkdir /srv && for n in $(seq 100); do (echo $n; head -c 20000 /bin/busybox) > /srv/$n; done
+FROM {BASE}
+COPY tree /srv/tree
+RUN rm -r /srv/tree/1 && mkdir /srv/tree/1 && echo one > /srv/tree/1/one
+COPY --from=first /srv /srv/first
+ENV A=b
+"""
+
+
+def _build(stack: ExitStack, place: Path) -> Work:
+    """Two stages, steps that run and steps that copy; what is in the cache after the cut must be right as well."""
+    context = place / "context"
+    for number in range(60):
+        file = context / f"tree/{number % 6}/{number}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(random.Random(number).randbytes(30_000))
+    (context / "Dockerfile").write_text(_DOCKERFILE)
+
+    def discard(engine: Engine) -> None:
+        engine.remove_image("built:1", force=True)
+        engine.prune_builds(all=True)
+
+    words = ("build", "-q", "--network", "none", "-t", "built:1", str(context))
+    return Work("build", words, ("built:1",), discard=discard)
+
+
 def _remove_all(engine: Engine) -> None:
     for _, error in engine.remove_many([container.id for container in engine.containers()], force=True):
         assert error is None, error
 
 
-_MAKERS: tuple[Callable[[ExitStack, Path], Work], ...] = (_load, _rmi, _commit, _pull)
+_MAKERS: tuple[Callable[[ExitStack, Path], Work], ...] = (_load, _rmi, _commit, _pull, _build)
 NAMES = tuple(maker.__name__.strip("_") for maker in _MAKERS)

@@ -191,14 +191,17 @@ class Workshop:
         """Whether layers are there with their blobs; they stay then, from the moment on in which something is made."""
         blobs = self.instance.paths.blobs
         with self._lock:
-            self._used.update((layer.chain_id, layer) for layer in layers)
             store = self._store
         if store is not None:
             store.hold(layers)
-        return all(
+        present = all(
             os.path.isdir(self.layer_path(layer)) and os.path.exists(f"{blobs}/{layer.digest.removeprefix('sha256:')}")
             for layer in layers
         )
+        if present:  # what is missing is only no hit: nobody builds on it, so nobody must miss it later
+            with self._lock:
+                self._used.update((layer.chain_id, layer) for layer in layers)
+        return present
 
     @property
     def store(self) -> Store:
