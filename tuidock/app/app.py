@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from textual.app import App, SuspendNotSupported
+from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.color import Color
 from textual.constants import DEFAULT_THEME
@@ -22,6 +22,7 @@ from tuidock.app.background import Background
 from tuidock.app.bindings import keymap_of
 from tuidock.app.clipboard import sequence
 from tuidock.app.config import Config
+from tuidock.app.lending import Lending
 from tuidock.app.model import CONTAINERS, Row, ViewModel, row_name
 from tuidock.app.report import record, sentence
 from tuidock.app.screens.main import MainScreen
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 AGES_EVERY = 30.0
 
 
-class TuidockApp(Background, App[int]):
+class TuidockApp(Background, Lending, App[int]):
     """tuidock over one engine."""
 
     TITLE = "tuidock"
@@ -200,7 +201,7 @@ class TuidockApp(Background, App[int]):
     def action_command_palette(self) -> None:
         from tuidock.app.screens.palette import Palette
 
-        if not Palette.is_open(self):
+        if not Palette.is_open(self):  # type: ignore[arg-type]
             self.push_screen(Palette(id="--command-palette"))
 
     async def action_quit(self) -> None:
@@ -329,28 +330,6 @@ class TuidockApp(Background, App[int]):
 
     def copy_to_clipboard(self, text: str) -> None:
         self.copy(text, "the selection")
-
-    def give_terminal(self, argv: Sequence[str], note: str) -> int:
-        """Runs a program on the terminal until it ends; its exit code, -1 when that is not possible."""
-        import signal
-        import subprocess
-
-        def nothing(number: int, frame: object) -> None:
-            """A handler, not SIG_IGN: the program must not inherit that it is ignored."""
-
-        try:
-            with self.suspend():
-                before = signal.signal(signal.SIGINT, nothing)
-                try:
-                    print(f"\r\n── {note} ──\r\n", flush=True)
-                    return subprocess.call(list(argv))
-                finally:
-                    signal.signal(signal.SIGINT, before)
-        except SuspendNotSupported:
-            self.say("This terminal cannot be given away, so no program can be run on it.", "error")
-        except OSError as error:
-            self.say(sentence(error), "error")
-        return -1
 
     def toggle_mouse(self) -> None:
         """Without the mouse the terminal's own selection works."""

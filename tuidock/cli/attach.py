@@ -9,7 +9,6 @@ from tuidock.engine.options.flags import Values, switch, text
 
 FLAGS = (
     text("detach-keys", "", "Keys that detach from the container", parse=check_detach_keys),
-    text("parent", "", "The process whose terminal it is: the session ends with it", hidden=True),
     switch("no-stdin", "", "Do not attach stdin"),
     switch("sig-proxy", "", "Pass received signals on to the process", on=True),
 )
@@ -34,7 +33,6 @@ def run(context: Context, values: Values, arguments: list[str]) -> int:
         detach_keys=parse_detach_keys(values["detach-keys"]),
         proxy=proxy,
         keys_at_once=True,
-        parent=int(values["parent"] or 0),
     )
     outcome = session.run()
     if outcome.detached:

@@ -128,8 +128,7 @@ class Session:
     """One attachment. stdin -1 = nothing is sent; stdout and stderr -1 = that stream is dropped.
 
     keys_at_once: look for the detach keys even when nothing is sent. Otherwise only after an interrupt that has not
-    ended the container: until then what is typed is for the program that comes after us. parent: the process that has
-    lent us the terminal; the session ends with it."""
+    ended the container: until then what is typed is for the program that comes after us."""
 
     def __init__(
         self,
@@ -143,7 +142,6 @@ class Session:
         proxy: bool = True,
         signals: Signals | None = None,
         keys_at_once: bool = False,
-        parent: int = 0,
     ) -> None:
         self._socket = connection
         self._stdin, self._targets = stdin, {1: stdout, 2: stderr}
@@ -153,7 +151,7 @@ class Session:
         self._detacher: Detacher | None = None
         self._terminal: RawTerminal | None = None
         self._sends, self._interrupts = stdin >= 0, 0
-        self._parent = os.pidfd_open(parent) if parent else -1
+        self._owner = -1
         self._outgoing = bytearray()
         self._incoming = bytearray()
         self._output: list[tuple[int, memoryview]] = []
@@ -165,6 +163,7 @@ class Session:
         """Until the container ends, the keys detach, or the connection breaks. The terminal is restored on any way out."""
         self._socket.setblocking(False)
         try:
+            self._find_owner()
             if self._tty and self._sends:
                 self._detacher = Detacher(self._keys) if self._keys else None
                 if os.isatty(self._stdin):
@@ -180,8 +179,19 @@ class Session:
                 self._terminal.restore()
             self._signals.close()
             self._socket.close()
-            if self._parent >= 0:
-                os.close(self._parent)
+            if self._owner >= 0:
+                os.close(self._owner)
+
+    def _find_owner(self) -> None:
+        """A program that lends us its terminal names itself, and must not be outlived on it."""
+        named = os.environ.get("TUIDOCK_TERMINAL_OF", "")
+        if not named.isdecimal():
+            return
+        try:
+            self._owner = os.pidfd_open(int(named))
+        except OSError:
+            if os.getppid() != int(named):
+                self._left_alone()
 
     def _watch_keys(self) -> None:
         """Looks for the detach keys in what is typed on a terminal that stays in its mode."""
@@ -208,9 +218,9 @@ class Session:
                     wanted[self._stdin] = self._read_stdin
                 else:
                     poll.modify(self._stdin, select.POLLIN | select.POLLOUT)  # one terminal for both directions
-        if self._parent >= 0:
-            poll.register(self._parent, select.POLLIN)
-            wanted[self._parent] = self._left_alone
+        if self._owner >= 0:
+            poll.register(self._owner, select.POLLIN)
+            wanted[self._owner] = self._left_alone
         for descriptor, events in poll.poll():
             if descriptor == self._socket.fileno():
                 self._on_socket(events)

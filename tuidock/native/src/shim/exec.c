@@ -16,6 +16,7 @@
 
 #define PIDFD_GET_INFO_ 0xC040FF0Bu      /* Linux 6.13; its exit status 6.15 */
 #define PIDFD_INFO_EXIT_ 8u
+#define HANG_UP_MS 3000
 
 struct options {
     const char *container_dir, *run_dir, *user, *cwd, *keys;
@@ -222,6 +223,19 @@ static void hold_terminal(const struct record *record, const char *id, int maste
     journal(record, "exec_die", id, foreign_exit(pidfd));
 }
 
+/* As when a line is cut: the terminal goes, which sends SIGHUP to all that is on it; who stays is killed. */
+static int hang_up(struct entered *entered)
+{
+    struct pollfd end = {entered->pidfd, POLLIN, 0};
+
+    close_fd(&entered->terminal);
+    pidfd_signal_(entered->pidfd, SIGHUP);
+    pidfd_signal_(entered->pidfd, SIGCONT);
+    if (poll(&end, 1, HANG_UP_MS) <= 0)
+        pidfd_signal_(entered->pidfd, SIGKILL);
+    return wait_for(entered->pid);
+}
+
 /* ---- streams ----------------------------------------------------------------------------------------------------- */
 
 /* Whether the command may have the caller's own descriptor. Of a pipe it can spoil no more than the stream; but a file
@@ -303,7 +317,10 @@ static int run(const struct record *record, const struct options *options, int c
     struct message message;
     char id[65];
     int rc, code;
+    cleanup_close int owner = told < 0 ? stream_owner() : -1;
 
+    if (owner == -ESRCH)
+        return 129;
     if (keys_parse(options->keys, &keys) < 0) {
         fprintf(stderr, "Error: invalid detach keys (%s)\n", options->keys);
         return 125;
@@ -353,7 +370,7 @@ static int run(const struct record *record, const struct options *options, int c
             hold_terminal(record, id, entered.terminal, entered.pidfd);
             return 0;
         }
-    } else if (stream_run(&ends, &keys, entered.pidfd) == STREAM_DETACHED) {
+    } else if ((rc = stream_run(&ends, &keys, entered.pidfd, owner)) == STREAM_DETACHED) {
         pid_t holder = fork();
         if (holder == 0) {
             hold_terminal(record, id, entered.terminal, entered.pidfd);
@@ -362,7 +379,7 @@ static int run(const struct record *record, const struct options *options, int c
         fputs("read escape sequence\n", stderr);
         return holder < 0 ? 125 : 1;
     }
-    code = wait_for(entered.pid);
+    code = told < 0 && rc == STREAM_ABANDONED ? hang_up(&entered) : wait_for(entered.pid);
     journal(record, "exec_die", id, code);
     return code;
 }

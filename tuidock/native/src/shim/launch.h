@@ -105,9 +105,11 @@ int exec_enter(const struct entry *entry, struct entered *entered, struct failur
 struct relay_ends { int to_stdin, from_stdout, from_stderr; bool terminal; };      /* -1: not relayed */
 struct keys { unsigned char byte[16]; size_t count; };
 int keys_parse(const char *text, struct keys *keys);
-enum { STREAM_DETACHED = -2 };
+enum { STREAM_DETACHED = -2, STREAM_ABANDONED = -3 };
+int stream_owner(void);
 void stream_copy_size(int terminal);                                  /* from the caller's terminal */
-int stream_run(const struct relay_ends *ends, const struct keys *keys, int pidfd);  /* until it ended, or detached */
+/* Until it ended, was detached, or `owner`, a pidfd or -1, has died. */
+int stream_run(const struct relay_ends *ends, const struct keys *keys, int pidfd, int owner);
 
 /* cgroup.c */
 bool cgroup_frozen(const struct record *record);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
@@ -117,13 +118,13 @@ static void forward_signal(int signals, int pidfd, int terminal)
 
 static void set_nonblocking(int fd) { fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
 
-static int loop(struct channel channel[3], const struct keys *keys, int pidfd, int signals, int terminal)
+static int loop(struct channel channel[3], const struct keys *keys, int pidfd, int signals, int terminal, int owner)
 {
     static const struct keys NONE = {{0}, 0};
     bool dead = false;
 
     for (;;) {
-        struct pollfd poll_set[5] = {{signals, POLLIN, 0}, {dead ? -1 : pidfd, POLLIN, 0}};
+        struct pollfd poll_set[6] = {{signals, POLLIN, 0}, {dead ? -1 : pidfd, POLLIN, 0}, [5] = {owner, POLLIN, 0}};
         bool open = false, progress = false, waiting = false;
 
         for (int i = 0; i < 3; i++) {
@@ -139,6 +140,8 @@ static int loop(struct channel channel[3], const struct keys *keys, int pidfd, i
         /* after the end only what is there already: a child of it that lives on may hold the pipes for ever */
         if (poll(poll_set, COUNT(poll_set), dead && !waiting ? 0 : -1) < 0 && errno != EINTR)
             return -errno;
+        if (poll_set[5].revents)
+            return STREAM_ABANDONED;
         if (poll_set[0].revents)
             forward_signal(signals, pidfd, terminal);
         if (!dead && poll_set[1].revents)
@@ -159,7 +162,29 @@ static int loop(struct channel channel[3], const struct keys *keys, int pidfd, i
     }
 }
 
-int stream_run(const struct relay_ends *ends, const struct keys *keys, int pidfd)
+/* A program that lends its terminal for this command names itself in TUIDOCK_TERMINAL_OF; the command must not outlive it.
+ * Its pidfd; -1 for none, -ESRCH when it has died already. */
+int stream_owner(void)
+{
+    const char *text = getenv("TUIDOCK_TERMINAL_OF");
+    long pid = text ? strtol(text, NULL, 10) : 0;
+    int owner = pid > 0 ? pidfd_open_((pid_t)pid) : -1;
+
+    return owner >= 0 ? owner : pid > 0 && getppid() != pid ? -ESRCH : -1;
+}
+
+/* When the owner of the terminal is gone a shell may be at work on it already, in a mode of its own. */
+static void restore_mode(const struct termios *before, const struct termios *raw, bool abandoned)
+{
+    struct termios now;
+
+    signal(SIGTTOU, SIG_IGN);
+    if (!abandoned || (tcgetattr(STDIN_FILENO, &now) == 0 && now.c_lflag == raw->c_lflag && now.c_iflag == raw->c_iflag &&
+                       now.c_oflag == raw->c_oflag))
+        tcsetattr(STDIN_FILENO, TCSADRAIN, before);
+}
+
+int stream_run(const struct relay_ends *ends, const struct keys *keys, int pidfd, int owner)
 {
     cleanup_free struct channel *channel = calloc(3, sizeof *channel);
     struct termios before, raw;
@@ -186,8 +211,8 @@ int stream_run(const struct relay_ends *ends, const struct keys *keys, int pidfd
         cfmakeraw(&raw);
         restore = tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == 0;
     }
-    rc = loop(channel, keys, pidfd, signals, ends->terminal ? ends->from_stdout : -1);
+    rc = loop(channel, keys, pidfd, signals, ends->terminal ? ends->from_stdout : -1, owner);
     if (restore)
-        tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
+        restore_mode(&before, &raw, rc == STREAM_ABANDONED);
     return rc;
 }

@@ -1,0 +1,43 @@
+"""Lending the terminal to another program: a shell in a container, an attached container."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from textual.app import SuspendNotSupported
+
+from tuidock.app.report import sentence
+
+if TYPE_CHECKING:
+    from tuidock.app.app import TuidockApp
+
+
+class Lending:
+    """Mixed into the app."""
+
+    def give_terminal(self: TuidockApp, argv: Sequence[str], note: str) -> int:  # type: ignore[misc]
+        """Runs a program on the terminal until it ends; its exit code, -1 when that is not possible."""
+        import signal
+        import subprocess
+
+        def nothing(number: int, frame: object) -> None:
+            """A handler, not SIG_IGN: the program must not inherit that it is ignored."""
+
+        # Should this program be killed, the other must not stay on a terminal that is a shell's again.
+        environment = {**os.environ, "TUIDOCK_TERMINAL_OF": str(os.getpid())}
+        try:
+            with self.suspend():
+                before = signal.signal(signal.SIGINT, nothing)
+                try:
+                    print(f"\r\n── {note} ──\r\n", flush=True)
+                    return subprocess.call(list(argv), env=environment)
+                except OSError as error:  # in here: out of an exception Textual would not take the terminal back
+                    problem = sentence(error)
+                finally:
+                    signal.signal(signal.SIGINT, before)
+        except SuspendNotSupported:
+            problem = "This terminal cannot be given away, so no program can be run on it."
+        self.say(problem, "error")
+        return -1
