@@ -30,6 +30,18 @@ static int set_path(int context, const char *key, const char *path)
     return fsconfig_(context, FSCONFIG_SET_STRING, key, name, 0);
 }
 
+/* Whatever this kernel was built with: the upper directory must be a whole layer by itself, which commit and diff read.
+ * With userxattr it is one anyway. */
+static int keep_upper_plain(int context)
+{
+    static const char *const OFF[] = {"redirect_dir", "metacopy", "index"};
+    int rc = 0;
+
+    for (size_t i = 0; rc >= 0 && i < COUNT(OFF); i++)
+        rc = fsconfig_(context, FSCONFIG_SET_STRING, OFF[i], "off", 0);
+    return rc;
+}
+
 static int overlay_by_context(const struct record *record)
 {
     cleanup_close int context = fsopen_("overlay");
@@ -37,6 +49,8 @@ static int overlay_by_context(const struct record *record)
 
     if (rc >= 0)                         /* what df and mount show inside, instead of none */
         rc = fsconfig_(context, FSCONFIG_SET_STRING, "source", "overlay", 0);
+    if (rc >= 0 && *record->upper && !record->userxattr)
+        rc = keep_upper_plain(context);
     for (size_t i = 0; rc >= 0 && i < record->lower.count; i++)
         rc = set_path(context, "lowerdir+", record->lower.item[i]);
     if (rc >= 0 && *record->upper) {
