@@ -12,7 +12,7 @@ import os
 import stat
 
 from tuidock import native
-from tuidock.engine.build.hashing import xattrs
+from tuidock.engine.build.hashing import Description, read_digest, xattrs
 from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.named import Named
 
@@ -46,6 +46,7 @@ class Copier:
         self._made: list[int] = []  # directories on the way
         self._seen: set[tuple[int, int]] = set()
         self._newest = 0
+        self._described = Description(True)
         self.done = 0
 
     # ---- where to ----
@@ -117,8 +118,9 @@ class Copier:
     def copy(self, tree: Tree, source: str, destination: str) -> Iterator[None]:
         """One source, a file or the content of a directory. A destination with a slash at its end is a directory.
 
-        Yields now and then. Raises OSError, InvalidArgument.
+        Yields now and then; `arrived` is the digest of the source then. Raises OSError, InvalidArgument.
         """
+        self._described = Description(tree.own_ids)
         status = tree.status(source)
         assert status is not None
         if stat.S_ISDIR(status.st_mode):
@@ -131,7 +133,7 @@ class Copier:
         try:
             fd = tree.open(source)
             try:
-                self._make(parent, name, f"/proc/self/fd/{fd}", status, tree.own_ids, follow=True)
+                self._make(parent, name, f"/proc/self/fd/{fd}", status, tree, "", follow=True)
             finally:
                 os.close(fd)
         finally:
@@ -164,6 +166,12 @@ class Copier:
 
     def _copy_directory(self, tree: Tree, source: str, destination: str) -> Iterator[None]:
         """Its content; the destination itself does not become like it."""
+        if not tree.identity:
+            place = tree.open(source)
+            try:
+                self._described.add("", os.fstat(place), xattrs(f"/proc/self/fd/{place}", follow=True))
+            finally:
+                os.close(place)
         fd = self.directory(destination.rstrip("/"))
         try:
             self.keep(fd)
@@ -183,11 +191,13 @@ class Copier:
                 parent = opened[-1][1] if opened else target
                 place = f"/proc/self/fd/{entry.parent}/{entry.name}"
                 if stat.S_ISDIR(entry.status.st_mode):
+                    if not tree.identity:
+                        self._described.add(entry.path, entry.status, xattrs(place))
                     fd = self._enter(parent, entry.name)
                     whole = f"{source}/{entry.path}" if source else entry.path
                     opened.append((entry.path, fd, whole, entry.status))
                 else:
-                    self._make(parent, entry.name, place, entry.status, tree.own_ids)
+                    self._make(parent, entry.name, place, entry.status, tree, entry.path)
                 count += 1
                 if count % 64 == 0:
                     yield
@@ -228,13 +238,34 @@ class Copier:
             if code < 0:
                 raise OSError(-code, os.strerror(-code)) from None
 
+    @property
+    def arrived(self) -> str:
+        """The digest of the last source as it was copied, where that can differ from what the key was made of."""
+        return self._described.hexdigest()
+
     def _make(
-        self, parent: int, name: str, place: str, status: os.stat_result, own_ids: bool, *, follow: bool = False
+        self, parent: int, name: str, place: str, status: os.stat_result, tree: Tree, path: str, *, follow: bool = False
     ) -> None:
-        """A file, link or node in an open directory, like the one at `place`."""
+        """A file, link or node in an open directory, like the one at `place`; path: how the source calls it."""
+        if not stat.S_ISSOCK(status.st_mode):  # nobody would be behind it
+            self._make_like(parent, name, place, status, tree.own_ids, follow)
+        if tree.identity:
+            return
+        content = b""
+        if stat.S_ISLNK(status.st_mode):
+            content = os.fsencode(os.readlink(name, dir_fd=parent))
+        elif stat.S_ISREG(status.st_mode):
+            fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+            try:
+                content = read_digest(fd)
+            finally:
+                os.close(fd)
+        self._described.add(path, status, xattrs(place, follow=follow), content)
+
+    def _make_like(
+        self, parent: int, name: str, place: str, status: os.stat_result, own_ids: bool, follow: bool
+    ) -> None:
         mode = status.st_mode
-        if stat.S_ISSOCK(mode):
-            return  # nobody is behind it
         self._clear(parent, name)
         key = (status.st_dev, status.st_ino)
         if status.st_nlink > 1 and key in self._links:

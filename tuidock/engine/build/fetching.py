@@ -52,9 +52,7 @@ class Download:
         try:
             # as it is: what a server compresses nevertheless would be inflated in memory, however long it gets
             plain = {"Accept-Encoding": "identity"}
-            with httpx.stream(
-                "GET", self.url, headers=plain, follow_redirects=True, timeout=_TIMEOUT
-            ) as response:
+            with httpx.stream("GET", self.url, headers=plain, follow_redirects=True, timeout=_TIMEOUT) as response:
                 if response.status_code != 200:
                     raise InvalidArgument(f"cannot fetch {self.url:.300}: the server said {response.status_code}")
                 total = int(response.headers.get("content-length") or 0)

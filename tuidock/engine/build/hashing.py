@@ -20,9 +20,9 @@ from tuidock.engine.paths import Paths
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from tuidock.engine.build.trees import Entry, Tree
+    from tuidock.engine.build.trees import Tree
 else:
     import _sqlite3 as sqlite3
 
@@ -130,6 +130,17 @@ class FileHashes:
         with self._lock:
             self._trees[key] = digest
 
+    def forget(self) -> None:
+        """Every file: one of them was other than it was remembered."""
+        with self._lock:
+            self._new.clear()
+            db = self._opened()
+            try:
+                if db is not None:
+                    db.execute("DELETE FROM files")
+            except sqlite3.Error:
+                pass
+
     def close(self) -> None:
         """Writes down what is new."""
         with self._lock:
@@ -161,6 +172,32 @@ def read_digest(fd: int) -> bytes:
     return digest.digest()
 
 
+class Description:
+    """The digest of one source, file by file. Who copies makes it again from what has arrived: a context can change
+    after its key was made, and a layer must not be found under the key of other content."""
+
+    def __init__(self, own_ids: bool) -> None:
+        self._own_ids, self._digest = own_ids, sha256()
+
+    def _add_text(self, text: str) -> None:
+        raw = text.encode("utf-8", "surrogateescape")
+        self._digest.update(b"%d:" % len(raw) + raw)
+
+    def add(self, path: str, status: os.stat_result, attributes: Mapping[str, bytes], content: bytes = b"") -> None:
+        """content: a link's target, the digest of a regular file's data, nothing for what else there is."""
+        mode = status.st_mode
+        owner = (status.st_uid, status.st_gid) if self._own_ids else (0, 0)
+        self._add_text(path)
+        self._add_text(f"{mode:o} {owner[0]} {owner[1]} {status.st_rdev if stat.S_IFMT(mode) in _NODES else 0}")
+        for name, value in attributes.items():
+            self._add_text(name)
+            self._add_text(value.hex())
+        self._add_text(content.hex())
+
+    def hexdigest(self) -> str:
+        return self._digest.hexdigest()
+
+
 class Content:
     """The digest of everything that an instruction takes, collected piece by piece."""
 
@@ -172,41 +209,39 @@ class Content:
         raw = text.encode("utf-8", "surrogateescape")
         self._digest.update(b"%d:" % len(raw) + raw)
 
-    def add_source(self, tree: Tree, path: str, also_excluded: Callable[[str], bool] | None = None) -> None:
-        """A file, or a directory with all below it. Raises SystemFailure when it cannot be read."""
+    def add_source(self, tree: Tree, path: str, also_excluded: Callable[[str], bool] | None = None) -> str:
+        """A file, or a directory with all below it; answers the digest of this alone. Raises SystemFailure."""
         self._forgetful = bool(tree.identity)  # files of a merged tree have numbers that mean nothing tomorrow
+        description = Description(tree.own_ids)
         try:
             fd = tree.open(path)
             try:
                 status = os.fstat(fd)
-                self._add("", status, f"/proc/self/fd/{fd}", tree.own_ids, follow=True)
+                self._add(description, "", status, f"/proc/self/fd/{fd}", follow=True)
             finally:
                 os.close(fd)
             if stat.S_ISDIR(status.st_mode):
                 for entry in tree.walk(path, also_excluded):
-                    self._add_entry(entry, tree.own_ids)
+                    self._add(description, entry.path, entry.status, f"/proc/self/fd/{entry.parent}/{entry.name}")
         except OSError as error:
             raise SystemFailure(f"cannot read {path or '.'} for the build: {os.strerror(error.errno or 0)}") from error
+        found = description.hexdigest()
+        self.add_text(found)
+        return found
 
-    def _add_entry(self, entry: Entry, own_ids: bool) -> None:
-        self._add(entry.path, entry.status, f"/proc/self/fd/{entry.parent}/{entry.name}", own_ids)
-
-    def _add(self, path: str, status: os.stat_result, place: str, own_ids: bool, *, follow: bool = False) -> None:
-        mode = status.st_mode
-        owner = (status.st_uid, status.st_gid) if own_ids else (0, 0)
-        self.add_text(path)
-        self.add_text(f"{mode:o} {owner[0]} {owner[1]} {status.st_rdev if stat.S_IFMT(mode) in _NODES else 0}")
-        for name, value in xattrs(place, follow=follow).items():
-            self.add_text(name)
-            self.add_text(value.hex())
-        if stat.S_ISLNK(mode):
-            self.add_text(os.readlink(place))
-        elif stat.S_ISREG(mode):
+    def _add(
+        self, description: Description, path: str, status: os.stat_result, place: str, *, follow: bool = False
+    ) -> None:
+        content = b""
+        if stat.S_ISLNK(status.st_mode):
+            content = os.fsencode(os.readlink(place))
+        elif stat.S_ISREG(status.st_mode):
             fd = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW))
             try:
-                self._digest.update(read_digest(fd) if self._forgetful else self._files.digest(fd, os.fstat(fd)))
+                content = read_digest(fd) if self._forgetful else self._files.digest(fd, os.fstat(fd))
             finally:
                 os.close(fd)
+        description.add(path, status, xattrs(place, follow=follow), content)
 
     def hexdigest(self) -> str:
         return self._digest.hexdigest()

@@ -15,6 +15,7 @@ import time
 from tuidock.engine.build import cache
 from tuidock.engine.build.digests import sha256
 from tuidock.engine.build.hashing import Content
+from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.types import MountPoint
 
 TYPE_CHECKING = False
@@ -54,16 +55,17 @@ def part(workshop: Workshop, instruction: Instruction, mount: RunMount, stage: i
 def source_digest(workshop: Workshop, instruction: Instruction, tree: Tree, source: str) -> str:
     """The digest of a path of a tree."""
     path = os.path.normpath("/" + source).lstrip("/")
+    if path in tree.described:
+        return tree.described[path]
     known = f"bind {tree.identity} {path}" if tree.identity else ""
     if known and (digest := workshop.files.known(known)):
         return digest
     if tree.status(path) is None:
         raise instruction.error(f"{source or '/'!r:.200} is not there to be mounted", at=source or "--mount")
-    content = Content(workshop.files)
-    content.add_source(tree, path)
-    digest = content.hexdigest()
-    if known:
-        workshop.files.remember(known, digest)
+    digest = Content(workshop.files).add_source(tree, path)
+    if not known:  # all steps of this build mean the same by it
+        return tree.described.setdefault(path, digest)
+    workshop.files.remember(known, digest)
     return digest
 
 
@@ -159,7 +161,7 @@ class Places:
     def _copy(self, tree: Tree, path: str, is_file: bool) -> str:
         place = self._new_name("bind")
         os.mkdir(place, 0o755)
-        fill(tree, path, place, None)
+        fill(self._workshop, tree, path, place, None)
         return f"{place}/{os.path.basename(path)}" if is_file else place
 
     def _cache(self, mount: RunMount, stage: int) -> Iterator[None]:
@@ -197,7 +199,8 @@ class Places:
         owner = (max(mount.uid, 0), max(mount.gid, 0))
         if mount.origin:
             tree = source_tree(self._workshop, mount, stage)
-            fill(tree, os.path.normpath("/" + mount.source).lstrip("/"), partial, owner if mount.uid >= 0 else None)
+            path = os.path.normpath("/" + mount.source).lstrip("/")
+            fill(self._workshop, tree, path, partial, owner if mount.uid >= 0 else None)
         os.chown(partial, *owner)
         os.chmod(partial, mount.mode if mount.mode >= 0 else 0o755)
         try:
@@ -255,8 +258,9 @@ def _locked(fd: int, mode: int) -> bool:
     return True
 
 
-def fill(tree: Tree, path: str, directory: str, owner: tuple[int, int] | None) -> None:
-    """A path of a tree into a directory of ours. Raises OSError."""
+def fill(workshop: Workshop, tree: Tree, path: str, directory: str, owner: tuple[int, int] | None) -> None:
+    """A path of a tree into a directory of ours. Raises OSError, and InvalidArgument when it is not what the key was
+    made of."""
     from tuidock.engine.build.copying import Copier, Wish
 
     root = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -264,6 +268,9 @@ def fill(tree: Tree, path: str, directory: str, owner: tuple[int, int] | None) -
     try:
         for _ in copier.copy(tree, path, "/"):
             pass
+        if not tree.identity and tree.described.get(path, "") != copier.arrived:
+            workshop.files.forget()
+            raise InvalidArgument(f"{path or '.'!r:.200} changed while it was copied; build again")
         copier.finish()
     finally:
         copier.close()

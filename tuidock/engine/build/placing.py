@@ -46,6 +46,7 @@ class Copying:
         self._destination = absolute(state.config.get("WorkingDir") or "/", instruction.destination)
         self._is_add = instruction.word == "ADD"
         self._files: list[str] = []
+        self._described: dict[str, str] = {}  # the sources of a tree that may change, as the key has them
         self._relative: dict[str, str] = {}  # for --parents: what of a path is kept
         self._downloads: list[Download] = []
         self.parts: list[object] = []
@@ -102,7 +103,7 @@ class Copying:
             for path in matched:
                 self._relative[path] = path[len(pivot) :].lstrip("/")
                 content.add_text(self._relative[path] if self._parents else os.path.basename(path))
-                content.add_source(tree, path, self._excluded)
+                self._described[path] = content.add_source(tree, path, self._excluded)
             self._files += matched
         if known and not any("\n" in path for path in self._files):
             files.remember(known, "\n".join([content.hexdigest(), *self._files]))
@@ -230,6 +231,11 @@ class Copying:
             archive = unpacking.open_archive(tree, path)
             if archive >= 0:
                 try:
+                    if not tree.identity:
+                        mutable = archive
+                        archive, found = unpacking.settled(tree, path, mutable, self._workshop.instance.paths.ingest)
+                        os.close(mutable)
+                        self._check(path, found)
                     yield from unpacking.unpack(copier, archive, destination, self._workshop.instance.paths.snapshots)
                 finally:
                     os.close(archive)
@@ -239,6 +245,14 @@ class Copying:
             if self._is_directory(tree, path):
                 os.close(copier.directory(os.path.dirname(destination)))
         yield from copier.copy(tree, path, destination)
+        if not tree.identity:
+            self._check(path, copier.arrived)
+
+    def _check(self, path: str, found: str) -> None:
+        """Raises DockerfileError when what was taken is not what the key was made of."""
+        if found != self._described[path]:
+            self._workshop.files.forget()
+            raise self._instruction.error(f"{path!r:.200} changed while it was copied; build again")
 
 
 def is_remote(source: str) -> bool:

@@ -6,6 +6,7 @@ A tree is a descriptor of its root. Every path is resolved below it by the kerne
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -44,6 +45,7 @@ class Tree:
     ) -> None:
         self._opener, self.patterns, self.own_ids, self.identity = opener, patterns, own_ids, identity
         self._root = -1
+        self.described: dict[str, str] = {}  # digests of what was bound, the first time that somebody looked
 
     @property
     def root(self) -> int:
@@ -70,6 +72,8 @@ class Tree:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
+            if error.errno == errno.ELOOP:
+                return None  # links that lead in a circle, as those do that lead out: the tree ends at its root
             raise InvalidArgument(f"cannot look at {path!r:.200}: {os.strerror(error.errno or 0)}") from None
         try:
             return os.fstat(fd)

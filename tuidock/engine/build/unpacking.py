@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import stat
 
+from tuidock.engine.build.copying import copy_data
+from tuidock.engine.build.hashing import Description, read_digest, xattrs
 from tuidock.engine.store.compression import SNIFF, inflate, kind_of
 from tuidock.engine.store.layers import Unpacking
 
@@ -35,6 +37,20 @@ def open_archive(tree: Tree, path: str) -> int:
         return fd
     os.close(fd)
     return -1
+
+
+def settled(tree: Tree, path: str, archive: int, directory: str) -> tuple[int, str]:
+    """A copy of an archive that nobody else can change, and the digest of that source as it is now."""
+    copy = os.open(directory, os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o600)
+    try:
+        status = os.fstat(archive)
+        copy_data(archive, copy)
+        description = Description(tree.own_ids)
+        description.add("", status, xattrs(f"/proc/self/fd/{archive}", follow=True), read_digest(copy))
+        return copy, description.hexdigest()
+    except BaseException:
+        os.close(copy)
+        raise
 
 
 def is_archive(fd: int) -> bool:
