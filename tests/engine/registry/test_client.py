@@ -313,6 +313,13 @@ def test_lists_that_are_none(registry: Misbehaving, client: Registry, document: 
         client.tags("a/b")
 
 
+@pytest.mark.parametrize("tag", ["../../etc", "a b", "a?b", "", "\x1b[31m", "x" * 129, ".a", "a\n"])
+def test_tags_that_are_none(registry: Misbehaving, client: Registry, tag: str) -> None:
+    registry.fault("GET", "/tags/list", status(200, json.dumps({"tags": ["good", tag]}).encode()))
+    with pytest.raises(RegistryRefused, match="which is none"):
+        client.tags("a/b")
+
+
 def test_a_list_without_end(registry: Misbehaving, client: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     from tuidock.engine.registry import client as module
 

@@ -129,6 +129,14 @@ def test_a_file_that_cannot_be_read_is_not_overwritten(docker_config: Path) -> N
         Keyring().find("a.test")
 
 
+def test_a_file_of_odd_values(docker_config: Path) -> None:
+    write(docker_config, auths=["a.test"], credsStore=5, credHelpers=["x"], proxies="no")
+    assert Keyring().find("a.test") == Secret() and Keyring().logins() == []
+    assert not Keyring().forget("a.test")
+    Keyring().store("a.test", Secret("a", "b"))
+    assert Keyring().find("a.test") == Secret("a", "b")
+
+
 def test_many_logins_at_once_are_all_kept(docker_config: Path) -> None:
     threads = [threading.Thread(target=Keyring().store, args=(f"h{n}.test", Secret("u", str(n)))) for n in range(12)]
     for thread in threads:

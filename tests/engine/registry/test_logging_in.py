@@ -57,6 +57,8 @@ def test_what_cannot_be(registry: Misbehaving, docker_config: Path) -> None:
         login(registry.host, USER, "", QUICK)
     with pytest.raises(InvalidArgument, match="colon"):
         login(registry.host, "a:b", "c", QUICK)
+    with pytest.raises(InvalidArgument, match="must be UTF-8"):
+        login(registry.host, "ada", "\udcff", QUICK)
     with pytest.raises(InvalidArgument, match="is no registry"):
         login("a b", USER, PASSWORD, QUICK)
     with pytest.raises(RegistryRefused, match="cannot reach"):

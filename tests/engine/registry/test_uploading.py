@@ -9,7 +9,17 @@ import pytest
 from tests.engine.registry.conftest import QUICK
 from tests.engine.store.archives import layer, sha256
 from tests.registry import images
-from tests.registry.misbehaving import Misbehaving, drop_after, drop_upload_after, error, header, misbehaving, status
+from tests.registry.honest import Answer, Seen
+from tests.registry.misbehaving import (
+    Fault,
+    Misbehaving,
+    drop_after,
+    drop_upload_after,
+    error,
+    header,
+    misbehaving,
+    status,
+)
 from tests.registry.real import PASSWORD, USER
 from tuidock.engine.errors import RegistryRefused
 from tuidock.engine.registry.client import Registry
@@ -86,13 +96,8 @@ def test_an_upload_that_the_registry_has_forgotten_begins_again(registry: Misbeh
 def test_an_answer_that_is_lost(registry: Misbehaving, pusher: Registry) -> None:
     """The blob is there; only nobody was told."""
     registry.fault("PUT", "/uploads/", drop_after(0), times=1)
-    raw = BIG
-
-    def keep(answer: object, seen: object) -> object:
-        return answer
-
-    Upload(pusher, "a/b").send(Body(raw))
-    assert registry.blobs[sha256(raw)] == raw
+    Upload(pusher, "a/b").send(Body(BIG))
+    assert registry.blobs[sha256(BIG)] == BIG
 
 
 def test_a_range_that_does_not_fit_is_asked_for(registry: Misbehaving, pusher: Registry) -> None:
@@ -181,6 +186,16 @@ def test_credentials_do_not_follow_an_upload_elsewhere(registry: Misbehaving, pu
         Upload(pusher, "a/b").send(Body(BIG))
         assert other.blobs[sha256(BIG)] == BIG
         assert [one.headers.get("authorization") for one in other.requests] == [None]
+
+
+def test_a_place_with_a_fragment(registry: Misbehaving, pusher: Registry) -> None:
+    def change(answer: Answer, _: Seen) -> Answer:
+        answer.headers["Location"] += "#here"
+        return answer
+
+    registry.fault("POST", "/uploads/", Fault(change))
+    Upload(pusher, "a/b").send(Body(BIG))
+    assert registry.blobs[sha256(BIG)] == BIG
 
 
 def test_an_upload_without_a_place(registry: Misbehaving, pusher: Registry) -> None:

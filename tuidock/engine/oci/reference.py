@@ -18,9 +18,10 @@ NAME_LIMIT = 255
 _COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _DOMAIN_PART = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _DOMAIN = rf"(?:{_DOMAIN_PART}(?:\.{_DOMAIN_PART})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
+_TAG = r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}"
 _REFERENCE = re.compile(
     rf"(?:(?P<domain>{_DOMAIN})/)?(?P<path>{_COMPONENT}(?:/{_COMPONENT})*)"
-    r"(?::(?P<tag>[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}))?"
+    rf"(?::(?P<tag>{_TAG}))?"
     r"(?:@(?P<digest>[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}))?",
     re.ASCII,
 )
@@ -60,6 +61,11 @@ class Reference(Named):
     def with_default_tag(self) -> Reference:
         """Itself, or with `latest` when it has neither tag nor digest."""
         return self if self.tag or self.digest else self._replace(tag=DEFAULT_TAG)
+
+
+def is_tag(text: str) -> bool:
+    """Whether it can stand behind the colon."""
+    return re.fullmatch(_TAG, text, re.ASCII) is not None
 
 
 def parse(text: str) -> Reference:

@@ -16,6 +16,7 @@ from tuidock.engine.named import Named
 from tuidock.engine.oci import Invalid, manifest
 from tuidock.engine.oci.descriptor import INDEXES, MANIFESTS, Descriptor, load_object, text
 from tuidock.engine.oci.digest import is_digest, of_bytes
+from tuidock.engine.oci.reference import is_tag
 from tuidock.engine.registry.session import Ask, Dropped, Session
 
 TYPE_CHECKING = False
@@ -186,9 +187,12 @@ class Registry:
         return raw
 
     def tags(self, name: str) -> list[str]:
-        """Every tag of a repository, in order."""
-        found = self._pages(f"/v2/{name}/tags/list", (self.scope(name),), "tags", f"repository {name}")
-        return sorted(set(found))
+        """Every tag of a repository, in order; each becomes part of paths and names, so it has to be one."""
+        found = set(self._pages(f"/v2/{name}/tags/list", (self.scope(name),), "tags", f"repository {name}"))
+        for tag in found:
+            if not is_tag(tag):
+                raise RegistryRefused(f"{self.host} lists a tag {clean(tag)[:100]!r} of {name}, which is none")
+        return sorted(found)
 
     def catalog(self) -> list[str]:
         """Every repository; large and public registries refuse this."""

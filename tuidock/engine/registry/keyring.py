@@ -154,8 +154,9 @@ class Keyring:
             if secret or helper:
                 name = secret.username or ("<token>" if secret.identity_token else "")
                 found[host] = Login(host, name, helper, "" if helper else self.path)
-        names = {str(document.get("credsStore") or ""), *map(str, (document.get("credHelpers") or {}).values())}
-        for name in sorted(names - {""}):
+        chosen = document.get("credHelpers")
+        names = [document.get("credsStore"), *(chosen.values() if isinstance(chosen, dict) else ())]
+        for name in sorted({name for name in names if isinstance(name, str) and name}):
             for server, username in helpers.listing(name).items():
                 host = host_of(server)
                 if self.helper_of(host, document) == name:

@@ -22,6 +22,10 @@ def login(server: str, username: str, password: str, settings: Settings | None =
         raise AuthFailed(f"there are no credentials for {host}; give a user name and a password")
     if username and not password:
         raise InvalidArgument(f"cannot log in to {host} as {username}: the password is empty")
+    try:
+        f"{username}{password}".encode()
+    except UnicodeEncodeError:
+        raise InvalidArgument(f"cannot log in to {host}: user name and password must be UTF-8 text") from None
     if ":" in username:
         raise InvalidArgument(f"cannot log in to {host} as {username}: a user name cannot contain a colon")
     session = Session(host, settings, keyring)

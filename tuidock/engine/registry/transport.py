@@ -116,7 +116,7 @@ class Response:
         """The URL that the answer points to, made whole; "" when it has none that can be used."""
         given = self.headers.get("location", "")
         try:
-            url = str(self._raw.url.join(given)) if given else ""
+            url = str(self._raw.url.join(given)).partition("#")[0] if given else ""
         except (httpx.InvalidURL, ValueError):
             return ""
         return url if url.startswith(("http://", "https://")) and netloc(url) else ""
