@@ -25,7 +25,6 @@ from tuidock.engine.oci import descriptor, image_config
 from tuidock.engine.oci.digest import chain_ids
 from tuidock.engine.store import collection, images, merged
 from tuidock.engine.store.assembly import Assembly
-from tuidock.engine.store.changes import apply
 from tuidock.engine.store.content import ContentStore, Stored
 from tuidock.engine.store.layer_writing import LayerWriting
 from tuidock.engine.store.snapshots import Snapshots
@@ -63,7 +62,11 @@ def commit(
         tags = [images.parse_reference(reference)]
         if tags[0].digest:
             raise InvalidArgument(f"cannot commit to {reference}: a digest cannot be chosen, give name:tag")
-    config = apply(image_settings(request_of(instance, container.id)[0]), changes)
+    config = image_settings(request_of(instance, container.id)[0])
+    if changes:
+        from tuidock.engine.store.changes import apply
+
+        config = apply(config, changes)
     return _commit(instance, container, tags, config, author, message, pause)
 
 

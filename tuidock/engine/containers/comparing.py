@@ -23,7 +23,8 @@ def diff(instance: Instance, container: Container) -> list[Change]:
         if place.plain:
             stubs = rootfs.with_init_layer(instance.paths, place.image.top_chain_id, place.lower)
             trees = Directory(roots.of(stubs)), Directory(roots.of((place.plain,)))
-            return differences.of_trees(*trees, omit=stubs_of(instance, container, place))
+            omit = stubs_of(instance, container, place)
+            return differences.of_trees(*trees, omit, omit)
         upper = _upper(place, container)
         try:
             below = Directory(roots.of(place.lower)) if place.lower else None
@@ -44,9 +45,9 @@ def _upper(place: Place, container: Container) -> int:
 def diff_images(instance: Instance, old: str, new: str) -> list[Change]:
     """What has to be done to the one to have the other. Each is an image or, failing that, a container."""
     with Roots() as roots:
-        before, omit = _tree(instance, roots, old)
-        after, omit_too = _tree(instance, roots, new)
-        return differences.of_trees(before, after, omit | omit_too)
+        before, omit_old = _tree(instance, roots, old)
+        after, omit_new = _tree(instance, roots, new)
+        return differences.of_trees(before, after, omit_old, omit_new)
 
 
 def _tree(instance: Instance, roots: Roots, text: str) -> tuple[Directory, frozenset[str]]:

@@ -94,10 +94,12 @@ def _looks(seen: Seen) -> tuple[int, ...]:
     return () if status is None else (status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns)
 
 
-def of_trees(old: Directory, new: Directory, omit: Collection[str] = ()) -> list[Change]:
+def of_trees(
+    old: Directory, new: Directory, omit_old: Collection[str] = (), omit_new: Collection[str] = ()
+) -> list[Change]:
     """What has to be done to the old tree to have the new one; contents are read only where sizes are the same.
 
-    omit: paths that do not count.
+    omit_old, omit_new: paths that do not count on that side.
     """
     changes = _Changes()
     changes.levels.append(_Level(old, new, {*_names(old), *_names(new)}, "", -1))
@@ -106,8 +108,11 @@ def of_trees(old: Directory, new: Directory, omit: Collection[str] = ()) -> list
         name = next(level.names, None)
         if name is None:
             changes.leave()
-        elif f"{level.path}/{name}"[1:] not in omit:
-            _compare_trees(changes, level, name, f"{level.path}/{name}")
+            continue
+        path = f"{level.path}/{name}"
+        one = None if path[1:] in omit_old or level.before is None else level.before.find(name)
+        other = None if path[1:] in omit_new or level.after is None else level.after.find(name)
+        _compare_trees(changes, level, one, other, path)
     return changes.lines
 
 
@@ -115,10 +120,8 @@ def _names(directory: Directory | None) -> set[str]:
     return {name for name, _ in directory.names()} if directory else set()
 
 
-def _compare_trees(changes: _Changes, level: _Level, name: str, path: str) -> None:
-    old, new = level.before, level.after
-    one = old.find(name) if old else None
-    other = new.find(name) if new else None
+def _compare_trees(changes: _Changes, level: _Level, one: Seen | None, other: Seen | None, path: str) -> None:
+    old, new, name = level.before, level.after, path.rpartition("/")[2]
     if other is None or new is None:
         if one is not None:
             changes.lines.append(Change("D", path))
