@@ -33,7 +33,7 @@ def _traversal(outside: str) -> dict[str, Case]:
         )
     }
     cases |= {
-        f"{what} for the root": refused(entry(name, kind, link="x"))
+        f"{what} for the root": refused(entry(name, kind, link="x"), layer=True)  # else it is passed over, as tar does
         for what, name, kind in (
             ("file", ".", FILE), ("link", "./", SYMLINK), ("hard link", "/", HARDLINK), ("pipe", "a/..", FIFO),
             ("nothing", "", FILE),
@@ -228,6 +228,7 @@ def _duplicates(outside: str) -> dict[str, Case]:
     }  # fmt: skip
 
 
-_GROUPS = (
-    _traversal, _swaps, _hard_links, _special_files, _whiteouts, _duplicates, *hostile_headers.GROUPS,
-)  # fmt: skip
+_TREE_GROUPS = (_traversal, _swaps, _hard_links, _special_files, _whiteouts, _duplicates)
+_GROUPS = (*_TREE_GROUPS, *hostile_headers.GROUPS)
+#: The names of those that are about the tree.
+TREES = {name for group in _TREE_GROUPS for name in group("/nowhere")}

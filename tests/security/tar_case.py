@@ -13,7 +13,7 @@ UP = "../" * 40
 
 class Case(NamedTuple):
     """refused None: either will do. tree: what must be there when it is taken, `kind detail...` by path ("" for what
-    must not be there). layer: about whiteouts, which an import takes for names."""
+    must not be there). layer: so for layers only; an import takes whiteouts for names and passes over nameless files."""
 
     tar: bytes
     refused: bool | None = False
