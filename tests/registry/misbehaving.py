@@ -13,6 +13,7 @@ at /token, which knows USER and PASSWORD; everything that came in is kept in `re
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -124,7 +125,7 @@ class _Rule:
 class Misbehaving:
     """The registry. host is what stands in references."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.blobs: dict[str, bytes] = {}
         self.manifests: dict[tuple[str, str], tuple[str, bytes]] = {}
         self.requests: list[Seen] = []
@@ -146,7 +147,9 @@ class Misbehaving:
         self.server = _Server(("127.0.0.1", 0), _Handler)
         self.server.registry = self
         self.host = f"127.0.0.1:{self.server.server_port}"
-        self.url = f"http://{self.host}"
+        self.url = f"{'https' if tls else 'http'}://{self.host}"
+        if tls:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
 
     def fault(self, method: str, path: str, fault: Fault, times: int = 1 << 30) -> None:
         """From now on; path is a part of the request's path."""
@@ -178,9 +181,9 @@ class Misbehaving:
 
 
 @contextmanager
-def misbehaving() -> Iterator[Misbehaving]:
+def misbehaving(tls: ssl.SSLContext | None = None) -> Iterator[Misbehaving]:
     """Serves while the block lasts."""
-    registry = Misbehaving()
+    registry = Misbehaving(tls)
     thread = threading.Thread(target=registry.server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:

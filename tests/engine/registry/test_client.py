@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import gzip
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.engine.registry.conftest import QUICK
 from tests.engine.store.archives import layer, sha256
 from tests.registry import images
 from tests.registry.misbehaving import (
@@ -21,10 +24,12 @@ from tests.registry.misbehaving import (
     error,
     header,
     lie_about_length,
+    misbehaving,
     stall_after,
     status,
     trickle,
 )
+from tests.registry.real import certificate
 from tuidock.engine.errors import AuthFailed, RegistryRefused
 from tuidock.engine.oci.descriptor import OCI_LAYER, Descriptor
 from tuidock.engine.registry.client import Registry
@@ -249,31 +254,35 @@ def test_a_denied_repository(registry: Misbehaving, client: Registry) -> None:
         client.manifest("a/b", "latest")
 
 
-def test_cancelling_wakes_whoever_waits(registry: Misbehaving, connect: Callable[..., Registry]) -> None:
-    from tests.engine.registry.conftest import QUICK
+@pytest.mark.parametrize("tls", [False, True])
+def test_cancelling_wakes_whoever_waits(tmp_path: Path, docker_config: Path, tls: bool) -> None:
+    context = None
+    if tls:
+        _, chain, key = certificate(tmp_path, "127.0.0.1")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(chain, key)
+    with misbehaving(context) as registry, Registry(registry.host, QUICK._replace(stall=60.0)) as client:
+        described = put(registry)
+        registry.fault("GET", "/blobs/", stall_after(1000))
+        caught: list[BaseException] = []
+        arrived = threading.Event()
 
-    described = put(registry)
-    client = connect(settings=QUICK._replace(stall=60.0))
-    registry.fault("GET", "/blobs/", stall_after(1000))
-    caught: list[BaseException] = []
-    arrived = threading.Event()
+        def read() -> None:
+            try:
+                for _ in client.blob("a/b", described):
+                    arrived.set()
+            except BaseException as problem:
+                caught.append(problem)
 
-    def read() -> None:
-        try:
-            for _ in client.blob("a/b", described):
-                arrived.set()
-        except BaseException as problem:
-            caught.append(problem)
-
-    thread = threading.Thread(target=read)
-    thread.start()
-    assert arrived.wait(10)
-    client.cancel()
-    thread.join(10)
-    assert not thread.is_alive()
-    assert isinstance(caught[0], RegistryRefused) and "cancelled" in str(caught[0])
-    with pytest.raises(RegistryRefused, match="cancelled"):
-        client.manifest("a/b", "latest")
+        thread = threading.Thread(target=read)
+        thread.start()
+        assert arrived.wait(10)
+        client.cancel()
+        thread.join(10)
+        assert not thread.is_alive()
+        assert isinstance(caught[0], RegistryRefused) and "cancelled" in str(caught[0])
+        with pytest.raises(RegistryRefused, match="cancelled"):
+            client.manifest("a/b", "latest")
 
 
 def test_many_threads_share_a_client(registry: Misbehaving, client: Registry) -> None:
