@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.test_differential import Peer
 from tests.cli.test_differential import docker as dockerd  # noqa: F401  (a fixture: a dockerd with a root of its own)
 from tests.conftest import Run
-from tests.interop.peers import Counterpart
+from tests.interop.peers import Counterpart, Docker
 from tests.interop.test_engines import other  # noqa: F401  (a fixture: docker and podman in turn)
 from tests.native.monitored import needs_root
 from tuidock.engine import Engine
@@ -73,3 +74,28 @@ def test_skopeo_takes_its_manifest_and_layers(engine: Engine, committed: str, tm
     inspected = engine.inspect_image(NAME)
     assert manifest["config"]["digest"] == committed
     assert [layer["digest"] for layer in manifest["layers"]] == inspected["RootFS"]["Layers"]
+
+
+_CHANGE = (
+    "echo x >>/etc/passwd; rm /etc/group; mkdir -p /new/deep; echo 1 >/new/deep/file; rm -r /root; mkdir /root;"
+    " touch /root/f; chmod 700 /tmp; mkdir /tmp/sub; ln -s x /var/link; mkfifo /var/pipe; rm /bin/zcat; touch /bin/yes"
+)
+
+
+def test_diff_says_what_docker_says(
+    engine: Engine,
+    run: Run,
+    dockerd: Peer,  # noqa: F811
+    archive: bytes,
+    tmp_path: Path,
+) -> None:
+    docker = Docker(dockerd.cli, dockerd.environ)
+    (tmp_path / "busybox.tar").write_bytes(archive)
+    docker("load", "-i", tmp_path / "busybox.tar")
+    name = docker("run", "-d", "busybox", "sh", "-c", _CHANGE).strip()
+    docker("wait", name)
+    container = run.start(["sh", "-c", _CHANGE])
+    engine.wait(container)
+    theirs = sorted(docker("diff", name).splitlines())
+    docker("rm", name)
+    assert sorted(f"{change.kind} {change.path}" for change in engine.diff(container)) == theirs
