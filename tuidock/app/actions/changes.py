@@ -115,14 +115,14 @@ class Changes:
 
         row = rows[0]
 
-        def renamed(values: list[str] | None) -> None:
-            if values:
-                self.rename(row, values[0])
+        def go(ask: AskScreen, values: list[str]) -> None:
+            def done(_: object) -> None:
+                self.app.say(f"{clean(row_name(row))} renamed")
 
-        self.app.push_screen(
-            AskScreen(f"Rename {clean(row_name(row))}", [Question("New name", clean(row_name(row)))], yes="rename"),
-            renamed,
-        )
+            ask.ask_engine(lambda engine: engine.rename(row_id(row), values[0]), done)
+
+        questions = [Question("New name", clean(row_name(row)))]
+        self.app.push_screen(AskScreen(f"Rename {clean(row_name(row))}", questions, yes="rename", go=go))
 
     def rename(self, row: Row, name: str) -> None:
         self._move("renamed", [row], lambda engine, ref: engine.rename(ref, name))
@@ -133,13 +133,14 @@ class Changes:
         if self.screen.kind == VOLUMES:
             from tuidock.app.screens.ask import AskScreen, Question
 
-            def chosen(values: list[str] | None) -> None:
-                if values is not None:
-                    self.create_volume(values[0])
+            def go(ask: AskScreen, values: list[str]) -> None:
+                def done(_: object) -> None:
+                    self.app.say(f"{clean(values[0]) or 'a volume'} created")
 
-            self.app.push_screen(
-                AskScreen("Create a volume", [Question("Name", "", "empty: a random one", False)], yes="create"), chosen
-            )
+                ask.ask_engine(lambda engine: engine.create_volume(values[0]), done)
+
+            questions = [Question("Name", "", "empty: a random one", False)]
+            self.app.push_screen(AskScreen("Create a volume", questions, yes="create", go=go))
         else:
             self.container_run()
 

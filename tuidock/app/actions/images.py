@@ -117,13 +117,14 @@ class Images:
 
         row = rows[0]
 
-        def chosen(values: list[str] | None) -> None:
-            if values:
-                self.tag(row_id(row), values[0])
+        def go(ask: AskScreen, values: list[str]) -> None:
+            def done(_: object) -> None:
+                self.app.say(f"{clean(values[0])} tagged")
 
-        self.app.push_screen(
-            AskScreen(f"Tag {clean(row_name(row))}", [Question("New name", "", "name:tag")], yes="tag"), chosen
-        )
+            ask.ask_engine(lambda engine: engine.tag(row_id(row), values[0]), done)
+
+        questions = [Question("New name", "", "name:tag")]
+        self.app.push_screen(AskScreen(f"Tag {clean(row_name(row))}", questions, yes="tag", go=go))
 
     def tag(self, source: str, target: str) -> None:
         self.app.engine_workers.move("tagged", [(source, clean(target))], lambda engine, ref: engine.tag(ref, target))

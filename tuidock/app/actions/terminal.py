@@ -47,17 +47,14 @@ class Terminal:
 
         row = rows[0]
 
-        def chosen(values: list[str] | None) -> None:
-            if values is None:
-                return
-            import shlex
+        def go(ask: AskScreen, values: list[str]) -> None:
+            from tuidock.app import quoting
 
-            try:
-                command = shlex.split(values[0])
-            except ValueError as error:
-                self.app.say(f"The command cannot be read: {error}.", "error")
+            if problem := quoting.fault(values[0]):
+                ask.failed(f"Command: {problem}.")
                 return
-            self.exec(row, command, values[1], values[2])
+            ask.dismiss(None)
+            self.exec(row, quoting.words(values[0]), values[1], values[2])
 
         assert isinstance(row, Container)
         self.app.push_screen(
@@ -69,8 +66,8 @@ class Terminal:
                     Question("Directory", "", "the container's own", False),
                 ],
                 yes="execute",
-            ),
-            chosen,
+                go=go,
+            )
         )
 
     def container_attach(self, rows: list[Row]) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tuidock.app import paths, registry_names, tasks
-from tuidock.app.screens.form import Field, Form, Tick, flag_words, words
+from tuidock.app.quoting import words
+from tuidock.app.screens.form import Field, Form, Tick, flag_words
 from tuidock.engine.clean import clean
 from tuidock.engine.types import Container
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -15,6 +15,10 @@ from tuidock.app.screens.closing import ClosesOnce
 from tuidock.app.screens.lines import Item, KeyLine, PressableLine
 from tuidock.app.screens.prompt import CompleteFrom
 from tuidock.app.screens.still_input import StillInput
+from tuidock.engine.clean import clean
+
+if TYPE_CHECKING:
+    from tuidock.app.app import TuidockApp
 
 
 class Question(NamedTuple):
@@ -28,10 +32,15 @@ class Question(NamedTuple):
 
 
 class AskScreen(ClosesOnce, ModalScreen[list[str] | None]):
-    """Gives the texts, or None."""
+    """Gives the texts, or None. With `go` the dialog stays until that has been accepted: it gets dialog and texts, and
+    ends in `done` or `failed`."""
 
-    def __init__(self, title: str, questions: Sequence[Question], *, yes: str = "ok", note: str = "") -> None:
+    def __init__(
+        self, title: str, questions: Sequence[Question], *, yes: str = "ok", note: str = "",
+        go: Callable[[AskScreen, list[str]], None] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
+        self._go, self._busy = go, False
         self._title, self._questions, self._yes, self._note = title, questions, yes, note
 
     def compose(self) -> ComposeResult:
@@ -73,10 +82,31 @@ class AskScreen(ClosesOnce, ModalScreen[list[str] | None]):
         for question, value, field in zip(self._questions, values, self.query(Input), strict=True):
             if question.required and not value:
                 if self.focused is field:
-                    error = self.query_one("#dialog-error", Static)
-                    error.update(f"{question.label} is missing.")
-                    error.display = True
+                    self.failed(f"{question.label} is missing.")
                 field.focus()
                 return
-        if self.is_current:
+        if self._go is None:
             self.dismiss(values)
+        elif self.is_active and not self._busy:
+            self._busy = True
+            self._go(self, values)
+
+    def ask_engine(self, call: Callable[[Any], Any], done: Callable[[Any], None]) -> None:
+        """Calls the engine; when it refuses, the dialog says so and stays."""
+
+        def accepted(value: Any) -> None:
+            self.dismiss(None)
+            done(value)
+
+        app = cast("TuidockApp", self.app)
+        app.engine_workers.ask_apart(call, accepted, lambda error, text: self.failed(text))
+
+    def failed(self, text: str) -> None:
+        """It was refused: the texts stay, to be set right."""
+        self._busy = False
+        if not self.is_attached:
+            cast("TuidockApp", self.app).say(text, "error")
+            return
+        error = self.query_one("#dialog-error", Static)
+        error.update(f"✖ {clean(text)}")
+        error.display = True

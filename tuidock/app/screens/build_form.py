@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 from tuidock.app import tasks
 from tuidock.app.build_words import dockerfile_problem, parse_build
-from tuidock.app.screens.form import Field, Form, Tick, flag_words, words
+from tuidock.app.quoting import words
+from tuidock.app.screens.form import Field, Form, Tick, flag_words
 from tuidock.engine.errors import EngineError
 
 FIELDS = (
@@ -17,7 +18,7 @@ FIELDS = (
     Field("target", "Target", "the last stage", "--target", half=True),
     Field("dockerfile", "File", "Dockerfile", "-f", path="file"),
     Field("args", "Args", "VERSION=1.2 OTHER='two words'", "--build-arg", many=True),
-    Field("more", "More", "any other option: --label a=b --network host"),
+    Field("more", "More", "any other option: --label a=b --network host", words=True),
 )
 
 

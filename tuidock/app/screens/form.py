@@ -16,7 +16,8 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Checkbox, Input, Label, Static
 
-from tuidock.app import paths
+from tuidock.app import paths, quoting
+from tuidock.app.quoting import words
 from tuidock.app.screens.closing import ClosesOnce
 from tuidock.app.screens.lines import Item, KeyLine, PressableLine
 from tuidock.app.screens.prompt import CompleteFrom
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 
 class Field(NamedTuple):
     """One input. flag is what each of its words is preceded by; "" stands for itself. path: "file" or "directory"
-    completes names of files; secret is not shown and never part of the command line."""
+    completes names of files; secret is not shown and never part of the command line. many and words are read as a shell
+    does, with quotes."""
 
     key: str
     label: str
@@ -40,6 +42,7 @@ class Field(NamedTuple):
     half: bool = False
     secret: bool = False
     path: str = ""
+    words: bool = False
 
 
 class Tick(NamedTuple):
@@ -48,14 +51,6 @@ class Tick(NamedTuple):
     key: str
     label: str
     on: bool = False
-
-
-def words(text: str) -> list[str]:
-    """Words as a shell reads them; an open quote is taken as a letter while it is being typed."""
-    try:
-        return shlex.split(text)
-    except ValueError:
-        return text.split()
 
 
 def flag_words(fields: Sequence[Field], values: Mapping[str, str]) -> list[str]:
@@ -231,8 +226,17 @@ class Form(ClosesOnce, ModalScreen[None]):
             self.dismiss(None)
         elif what == "copy":
             self.tuidock.copy(self.command_text(), "the command")
-        elif not self._busy and self.is_active:
+        elif not self._busy and self.is_active and not self._unreadable():
             self.go(what)
+
+    def _unreadable(self) -> bool:
+        """Complains about a quote that is not closed: split at blanks it would mean something else."""
+        for field in self.FIELDS:
+            if (field.many or field.words) and (problem := quoting.fault(self.field(field.key).value)):
+                self.complain(f"{field.label}: {problem}.")
+                self.field(field.key).focus()
+                return True
+        return False
 
     # -- telling --------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 from tuidock.app.model import CONTAINERS, IMAGES, NETWORKS, VOLUMES, ViewModel, row_name
-from tuidock.app.screens.form import Field, Form, Tick, flag_words, words
+from tuidock.app.quoting import words
+from tuidock.app.screens.form import Field, Form, Tick, flag_words
 from tuidock.engine.clean import clean
 from tuidock.engine.errors import EngineError
 from tuidock.engine.types import Container
@@ -17,7 +18,7 @@ from tuidock.engine.types import Container
 FIELDS = (
     Field("image", "Image", "host/base", half=True),
     Field("name", "Name", "a random one", "--name", half=True),
-    Field("command", "Command", "the image's own"),
+    Field("command", "Command", "the image's own", words=True),
     Field("ports", "Ports", "8080:80 127.0.0.1:5432:5432", "-p", many=True),
     Field("volumes", "Volumes", "data:/data /host/path:/path:ro", "-v", many=True),
     Field("env", "Env", "KEY=value OTHER='two words'", "-e", many=True),
@@ -25,7 +26,7 @@ FIELDS = (
     Field("cpus", "CPUs", "1.5", "--cpus", half=True),
     Field("network", "Network", "bridge", "--network", half=True),
     Field("restart", "Restart", "no", "--restart", half=True),
-    Field("more", "More", "any other option: --read-only --cap-add NET_ADMIN"),
+    Field("more", "More", "any other option: --read-only --cap-add NET_ADMIN", words=True),
 )
 
 
