@@ -59,6 +59,12 @@ class PowerDisk:
         eventually(lambda: _unmount(self.mounted), f"{self.mounted} is used by nobody")
         eventually(lambda: not _attached(self.place), f"the disk in {self.place} is mounted nowhere")
 
+    def written(self) -> int:
+        """Sectors that the kernel has written to the mounted disk."""
+        device = os.stat(self.mounted).st_dev
+        with open(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/stat") as file:
+            return int(file.read().split()[6])
+
     def keep(self, target: str) -> None:
         """A copy of the disk, which is not mounted."""
         _copy(self.image, target)

@@ -40,10 +40,20 @@ _LIST = (
 )
 
 
+class Moment(NamedTuple):
+    """When to cut: after so many seconds, or as soon as so many sectors have been written to the disk."""
+
+    seconds: float = 0
+    sectors: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.sectors} sectors" if self.sectors else f"{self.seconds:.3f} s"
+
+
 class Outcome(NamedTuple):
     """One cut. done: the operation had ended before it; listed: how many of its images were there after it."""
 
-    moment: float
+    moment: Moment
     done: bool
     listed: int
     leftovers: int
@@ -62,15 +72,16 @@ class Trial:
         disk.unmount()
         disk.keep(self._before)
         self._expected: dict[str, str] = {}
+        self.sectors = 0
         self.seconds = min(self._uncut() for _ in range(2))  # the first one reads the program from the disk
 
     def _uncut(self) -> float:
         """How long the operation takes, and what the images are when nothing happens."""
         self.disk.restore(self._before)
         self.disk.mount()
-        began = time.monotonic()
+        began, before = time.monotonic(), self.disk.written()
         self._work()
-        seconds = time.monotonic() - began
+        seconds, self.sectors = time.monotonic() - began, self.disk.written() - before
         with self._opened() as engine:
             expected = {reference: listing(engine, reference) for reference in _references(engine)}
         assert set(self.work.makes) <= set(expected), f"{self.work.name} made {sorted(expected)}"
@@ -79,20 +90,19 @@ class Trial:
         self.disk.unmount()
         return seconds
 
-    def cut(self, moment: float) -> Outcome:
-        """The power goes after that many seconds. Raises AssertionError when something was lost."""
+    def cut(self, moment: Moment) -> Outcome:
+        """The power goes at that moment of the operation. Raises AssertionError when something was lost."""
         self.disk.restore(self._before)
         self.disk.mount()
+        before = self.disk.written()
         process = subprocess.Popen(
             argv(self.root, *self.work.words),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
-        try:
-            done = process.wait(moment) == 0
-        except subprocess.TimeoutExpired:
-            done = False
+        self._await(process, moment, before)
+        done = process.poll() == 0
         self.disk.cut(self._after)
         _, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors.decode(errors="replace")
@@ -106,7 +116,15 @@ class Trial:
         finally:
             self.disk.unmount()
 
-    def _look(self, engine: Engine, moment: float, done: bool) -> Outcome:
+    def _await(self, process: subprocess.Popen[bytes], moment: Moment, before: int) -> None:
+        deadline = time.monotonic() + moment.seconds
+        if not moment.sectors:
+            while (left := deadline - time.monotonic()) > 0:
+                time.sleep(min(left, 0.01))
+        while moment.sectors and process.poll() is None and self.disk.written() - before < moment.sectors:
+            time.sleep(0.0001)
+
+    def _look(self, engine: Engine, moment: Moment, done: bool) -> Outcome:
         repaired = list(engine.check(repair=True))
         problems = list(engine.check())
         damage = [problem for problem in problems if problem.area not in _REMOVABLE or "damaged" in problem.message]
@@ -164,9 +182,15 @@ def listing(engine: Engine, reference: str) -> str:
     return text
 
 
-def moments(seconds: float, cuts: int, chance: random.Random) -> list[float]:
-    """Random ones, in equal parts of the operation's time, so that few of them are spread too."""
-    return [seconds * _BEYOND * (number + chance.random()) / cuts for number in range(cuts)]
+def moments(trial: Trial, cuts: int, seed: object) -> list[Moment]:
+    """Random ones, every other by what has been written, because much is written in little time. They lie in equal parts
+    of the whole, so that few of them are spread too."""
+    chance = random.Random(f"{seed} {trial.work.name}")
+    shares = [(number + chance.random()) / cuts for number in range(cuts)]
+    return [
+        Moment(sectors=1 + int(trial.sectors * share)) if number % 2 else Moment(trial.seconds * _BEYOND * share)
+        for number, share in enumerate(shares)
+    ]
 
 
 def main(words: Sequence[str]) -> int:
@@ -182,11 +206,11 @@ def main(words: Sequence[str]) -> int:
             with power_disk() as disk:
                 trial = Trial(disk, work)
                 outcomes, failed = [], []
-                for moment in moments(trial.seconds, options.cuts, random.Random(f"{options.seed} {work.name}")):
+                for moment in moments(trial, options.cuts, options.seed):
                     try:
                         outcomes.append(trial.cut(moment))
                     except AssertionError as error:
-                        failed.append(f"  cut at {moment:.3f} s: {error}")
+                        failed.append(f"  cut at {moment}: {error}")
                 failures += len(failed)
                 print(summary(trial, outcomes, len(failed)), *failed, sep="\n", flush=True)
     return 1 if failures else 0
@@ -195,8 +219,9 @@ def main(words: Sequence[str]) -> int:
 def summary(trial: Trial, outcomes: Sequence[Outcome], failed: int) -> str:
     """One line about one operation."""
     there = sum(outcome.listed == len(trial.work.makes) for outcome in outcomes)
+    span = f"{trial.seconds * _BEYOND:.2f} s and {trial.sectors} sectors"
     return (
-        f"{trial.work.name:<8}{len(outcomes) + failed:>5} cuts over {trial.seconds * _BEYOND:.2f} s: {failed} failed; "
+        f"{trial.work.name:<8}{len(outcomes) + failed:>5} cuts over {span}: {failed} failed; "
         f"{sum(outcome.done for outcome in outcomes)} after its end, its images all there {there} times, "
         f"leftovers {sum(outcome.leftovers > 0 for outcome in outcomes)} times, all collected"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -35,7 +34,7 @@ def test_no_image_is_lost_or_damaged_by_a_cut_of_the_power(disk: PowerDisk, name
     with ExitStack() as stack:
         (work,) = works(stack, [name])
         trial = Trial(disk, work)
-        for moment in moments(trial.seconds, CUTS, random.Random(f"{seed} {name}")):
+        for moment in moments(trial, CUTS, seed):
             trial.cut(moment)
 
 
