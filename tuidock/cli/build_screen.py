@@ -114,4 +114,4 @@ def _size() -> tuple[int, int]:
         size = os.get_terminal_size(2)
     except OSError:
         return 80, 24
-    return max(size.columns, 20), max(size.lines, 5)
+    return max(size.columns or 80, 20), max(size.lines or 24, 5)  # a terminal that nobody has sized says 0

@@ -1,0 +1,185 @@
+"""`build` and `builder prune` as they are typed."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import pty
+import subprocess
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Result, argv, environment
+from tests.engine.build.helpers import read, tar_of, write
+from tuidock.engine import Engine
+
+Tuidock = Callable[..., Result]
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Path:
+    return write(
+        tmp_path / "context",
+        {
+            "Dockerfile": 'FROM busybox\nRUN echo made; echo made > /made\nCOPY f /f\nCMD ["cat", "/made"]\n',
+            "f": "file",
+        },
+    )
+
+
+def test_build_and_run(tuidock: Tuidock, context: Path) -> None:
+    done = tuidock("build", "-t", "cli:1", "-t", "cli:2", str(context))
+    assert (done.code, done.out) == (0, "")
+    assert "#1 [1/3] FROM busybox\n#1 CACHED\n" in done.err
+    assert "#2 [2/3] RUN echo made; echo made > /made\n" in done.err and " made\n" in done.err
+    assert "naming to cli:2 done" in done.err
+    assert tuidock("run", "--rm", "cli:2").out == "made\n"
+    again = tuidock("image", "build", "-t", "cli:1", str(context))
+    assert again.err.count("CACHED") == 3
+
+
+def test_quiet_and_iidfile(tuidock: Tuidock, context: Path, tmp_path: Path) -> None:
+    done = tuidock("buildx", "build", "-q", "--iidfile", str(tmp_path / "id"), str(context))
+    assert (done.code, done.err) == (0, "")
+    assert done.out.strip() == (tmp_path / "id").read_text()
+    assert done.out.startswith("sha256:")
+    assert tuidock("builder", "build", "--progress", "quiet", str(context)).out == done.out
+
+
+def test_a_failed_step_shows_its_place(tuidock: Tuidock, context: Path) -> None:
+    write(context, {"Dockerfile": "FROM busybox\nRUN echo said && \\\n    exit 9\n"})
+    done = tuidock("build", str(context))
+    assert done.code == 1
+    assert " > [2/2] RUN echo said &&     exit 9:\nsaid\n------\n" in done.err
+    assert "   2 | >>> RUN echo said && \\\n   3 | >>>     exit 9\n" in done.err
+    assert done.err.endswith("did not complete successfully: exit code: 9\n")
+
+
+def test_an_error_in_the_file(tuidock: Tuidock, context: Path) -> None:
+    write(context, {"Dockerfile": "FROM busybox\nRUNN true\n"})
+    done = tuidock("build", str(context))
+    assert done.code == 1
+    assert "Dockerfile:2:1: unknown instruction: RUNN" in done.err and "    2 | RUNN true\n" in done.err
+
+
+def test_standard_input(tuidock: Tuidock, context: Path) -> None:
+    assert tuidock("build", "-q", "-", stdin=b"FROM busybox\nRUN true\n").code == 0
+    raw = tar_of({"sub/Other": b"FROM scratch\nCOPY x /\n", "x": b"1"}, "gz")
+    assert tuidock("build", "-q", "-f", "sub/Other", "-", stdin=raw).code == 0
+    assert tuidock("build", "-q", "-f", "-", str(context), stdin=b"FROM scratch\nCOPY f /\n").code == 0
+
+
+def test_flags(tuidock: Tuidock, engine: Engine, context: Path, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("t0ken")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/o").write_text("o")
+    write(context, {
+        "sub/My.Dockerfile": "ARG V=1\nFROM busybox AS base\nARG V\nRUN --mount=type=secret,id=s --mount=type=secret,id=e "
+        "cat /run/secrets/s /run/secrets/e > /secrets; echo $V > /v; cat /etc/hosts > /h\nFROM base AS last\n"
+        "COPY --from=more o /o\nRUN false\n"
+    })  # fmt: skip
+    os.environ["TOKEN"] = "from env"
+    done = tuidock(
+        "build", "-q", "-f", str(context / "sub/My.Dockerfile"), "--target", "base", "--build-arg", "V=2", "--label", "l=1",
+        "--secret", f"id=s,src={tmp_path}/token", "--secret", "id=e,env=TOKEN", "--add-host", "x.y:10.0.0.9",
+        "--no-cache", "--network", "none", "-t", "flags", str(context),
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert read(engine, "flags", "secrets") == "t0kenfrom env"
+    assert read(engine, "flags", "v") == "2\n" and "10.0.0.9\tx.y" in read(engine, "flags", "h")
+    assert engine.inspect_image("flags")["Config"]["Labels"] == {"l": "1"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--squash", "."), "--squash"),
+        (("--secret", "id=x,src=/no/such/file", "."), "there is no file"),
+        (("--output", "type=oci", "."), "type=oci"),
+        (("--progress", "loud", "."), "invalid progress mode"),
+        (("--ssh", "default", "."), "--ssh is not possible"),
+        (("-t", "UPPER", "."), "UPPER"),
+        ((), "requires 1 argument"),
+    ],
+)
+def test_what_is_refused(tuidock: Tuidock, context: Path, arguments: tuple[str, ...], words: str) -> None:
+    done = tuidock("build", *[str(context) if word == "." else word for word in arguments])
+    assert done.code != 0 and words in done.err
+
+
+def test_outputs(tuidock: Tuidock, engine: Engine, context: Path, tmp_path: Path) -> None:
+    write(context, {"Dockerfile": "FROM scratch\nCOPY f /d/f\n"})
+    assert tuidock("build", "-q", "-o", str(tmp_path / "out"), str(context)).code == 0
+    assert (tmp_path / "out/d/f").read_text() == "file"
+    assert tuidock("build", "-q", "-o", f"type=tar,dest={tmp_path}/out.tar", str(context)).code == 0
+    with tarfile.open(tmp_path / "out.tar") as tar:
+        assert [name.rstrip("/") for name in tar.getnames()] == ["d", "d/f"]
+    piped = subprocess.run(
+        argv(engine, "build", "-q", "-o", "-", str(context)), capture_output=True, env=environment(), check=True
+    ).stdout
+    with tarfile.open(fileobj=io.BytesIO(piped)) as tar:
+        assert "d/f" in tar.getnames()
+
+
+def test_rawjson(tuidock: Tuidock, context: Path) -> None:
+    done = tuidock("build", "--progress=rawjson", "--no-cache", str(context))
+    events = [json.loads(line) for line in done.err.splitlines()]
+    assert events[0]["kind"] == "plan" and len(events[0]["steps"]) == 4
+    assert b"made\n" in [base64.b64decode(event["output"]) for event in events if "output" in event]
+    assert events[-1]["kind"] == "built"
+
+
+def test_on_a_terminal(engine: Engine, context: Path) -> None:
+    write(context, {"Dockerfile": "FROM busybox\nRUN printf 'a\\033]0;title\\007b\\n'; sleep 0.4; exit 4\n"})
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        argv(engine, "build", "--no-cache", str(context)), stdin=theirs, stdout=theirs, stderr=theirs, env=environment()
+    )
+    os.close(theirs)
+    shown = b""
+    try:
+        while chunk := os.read(ours, 65536):
+            shown += chunk
+    except OSError:
+        pass
+    os.close(ours)
+    assert process.wait() == 1
+    assert b"[+] Building" in shown and b"=> ERROR [2/2] RUN printf" in shown
+    assert b"\x1b]0;" not in shown and b"exit code: 4" in shown
+
+
+def test_an_interrupted_build_leaves_nothing(engine: Engine, context: Path) -> None:
+    import signal
+
+    write(context, {"Dockerfile": "FROM busybox\nRUN echo up; sleep 1000\n"})
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = subprocess.Popen(
+            argv(engine, "build", "--no-cache", str(context)), stderr=subprocess.PIPE, env=environment()
+        )
+        assert process.stderr is not None
+        while not process.stderr.readline().endswith(b" up\n"):
+            pass
+        process.send_signal(number)
+        assert process.wait() != 0
+        process.stderr.close()
+        assert os.listdir(engine.instance.paths.run + "/c") == []
+        assert engine.sweep() == []
+
+
+def test_builder_prune(tuidock: Tuidock, engine: Engine, context: Path) -> None:
+    write(context, {"Dockerfile": "FROM busybox\nRUN --mount=type=cache,target=/c echo 123 > /c/x\n"})
+    assert tuidock("build", "-q", "-t", "keep", str(context)).code == 0
+    asked = tuidock("builder", "prune", stdin=b"n\n")
+    assert "This will remove all dangling build cache" in asked.out
+    assert "Total:\t" not in asked.out
+    df = tuidock("system", "df").out
+    assert "Build Cache" in df
+    done = tuidock("builder", "prune", "-a", "-f")
+    assert "ID " in done.out and "Total:\t" in done.out
+    assert engine.build_cache() == []
+    assert tuidock("builder", "prune", "-f", "--filter", "nonsense=1").code != 0
