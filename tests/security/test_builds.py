@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import ctypes
+import io
 import mmap
 import os
 import tarfile
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from tests.engine.build.helpers import build_text, read, write
+from tests.engine.build.helpers import build, build_text, read, root_of, write
 from tests.native.monitored import needs_root
 from tests.security.conftest import busybox_layer, image, layer_of
 from tuidock.engine import Engine
-from tuidock.engine.errors import BuildFailed
+from tuidock.engine.errors import BuildFailed, InvalidArgument
 from tuidock.engine.image_types import BuildRequest
 from tuidock.engine.oci.digest import chain_ids, of_bytes
 
@@ -102,3 +107,122 @@ def test_a_file_whose_times_tell_nothing_is_noticed(engine: Engine) -> None:
             build_text(engine, context, dockerfile, no_cache=True)
         built = build_text(engine, context, dockerfile)
         assert read(engine, built.id, "app") == "bad!"
+
+
+@pytest.mark.parametrize(
+    "dockerfile",
+    [
+        'FROM scratch\nCOPY <<".." /\nx\n..\n',
+        'FROM scratch\nCOPY kept /kept\nCOPY <<"a/.." /\nx\na/..\n',
+        "FROM busybox\nRUN ln -s missing/.. /link\nCOPY kept /link\n",
+    ],
+)
+def test_no_name_replaces_the_directory_above(engine: Engine, tmp_path: Path, dockerfile: str) -> None:
+    """What is in the way of a file goes; `..` would be all the files of the stage, or its layer's own directory."""
+    write(tmp_path, {"kept": "kept"})
+    with pytest.raises(BuildFailed, match="Invalid argument"):
+        build_text(engine, tmp_path, dockerfile)
+
+
+class Server(BaseHTTPRequestHandler):
+    """Answers by the last word of the path."""
+
+    def do_GET(self) -> None:
+        body, headers = b"content", {}
+        if self.path.endswith("zstd"):
+            import zstandard
+
+            body, headers = zstandard.ZstdCompressor().compress(bytes(1 << 26)), {"Content-Encoding": "zstd"}
+        elif self.path.endswith("file"):
+            self.send_response(302)
+            self.send_header("Location", "file:///etc/passwd")
+            self.end_headers()
+            return
+        self.send_response(200)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quietly."""
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as made:
+        thread = threading.Thread(target=made.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{made.server_port}"
+        made.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("name", ["%2e%2e", "..%2f..", "a%2f.."])
+def test_the_name_in_a_url_is_no_path(engine: Engine, server: str, tmp_path: Path, name: str) -> None:
+    with pytest.raises(BuildFailed, match="cannot tell a file name"):
+        build_text(engine, tmp_path, f"FROM scratch\nADD {server}/{name} /d/\n")
+
+
+def test_a_download_is_kept_as_it_came(engine: Engine, server: str, tmp_path: Path) -> None:
+    """A few kilobytes of zstd that nobody asked for are gigabytes in memory."""
+    built = build_text(engine, tmp_path, f"FROM scratch\nADD {server}/zstd /zstd\n")
+    with root_of(engine, built.id) as root:
+        assert os.stat("zstd", dir_fd=root).st_size < 1 << 16
+
+
+def test_a_redirect_leads_to_no_file(engine: Engine, server: str, tmp_path: Path) -> None:
+    with pytest.raises(BuildFailed, match="unsupported protocol"):
+        build_text(engine, tmp_path, f"FROM scratch\nADD {server}/file /x\n")
+
+
+def test_only_the_caller_gives_away_the_hosts_network(engine: Engine, tmp_path: Path) -> None:
+    with pytest.raises(BuildFailed, match="only when the build itself"):
+        build_text(engine, tmp_path, "FROM busybox\nRUN --network=host true\n")
+    assert build_text(engine, tmp_path, "FROM busybox\nRUN --network=host echo on\n", network="host").output == "on\n"
+
+
+@pytest.mark.parametrize("target", ["/proc", "/proc/sys", "/proc/self/attr", "/x/../proc/self", "/"])
+def test_nothing_is_mounted_inside_proc(engine: Engine, tmp_path: Path, target: str) -> None:
+    for mount in ("type=tmpfs", "type=bind,source=.", "type=cache"):
+        with pytest.raises(BuildFailed, match=r"proc|destination can't be '/'"):
+            build_text(engine, tmp_path, f"FROM busybox\nRUN --mount={mount},target={target} true\n")
+
+
+@contextmanager
+def unopened(path: str) -> Iterator[None]:
+    """Nobody opens that file meanwhile, other than by O_PATH."""
+    fd = watched(path)
+    try:
+        yield
+        with pytest.raises(BlockingIOError):
+            os.read(fd, 4096)
+    finally:
+        os.close(fd)
+
+
+def watched(path: str) -> int:
+    libc = ctypes.CDLL(None, use_errno=True)
+    fd: int = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+    assert libc.inotify_add_watch(fd, os.fsencode(path), 0x20) >= 0  # IN_OPEN
+    return fd
+
+
+@pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.FIFOTYPE])
+def test_users_are_not_looked_up_in_a_device(engine: Engine, load: Load, tmp_path: Path, kind: bytes) -> None:
+    """Opening one does something: a watchdog's restarts the machine."""
+    device = layer_of(("etc", DIRECTORY, {}), ("etc/passwd", kind, {"devmajor": 5, "devminor": 2}))
+    load(image({}, device))
+    place = f"{engine.instance.paths.snapshots}/{of_bytes(device)[7:]}/fs/etc/passwd"
+    write(tmp_path, {"file": ""})
+    with unopened(place), pytest.raises(BuildFailed, match="no user"):
+        build_text(engine, tmp_path, "FROM hostile\nCOPY --chown=user file /\n")
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", ".dockerignore", "Dockerfile.dockerignore"])
+@pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.FIFOTYPE])
+def test_a_context_that_comes_as_an_archive_is_not_read_from_devices(engine: Engine, name: str, kind: bytes) -> None:
+    entries = {"Dockerfile": (FILE, {}), name: (kind, {"devmajor": 1, "devminor": 5})}
+    archive = layer_of(*((path, *entry) for path, entry in entries.items()), content=b"FROM scratch\n")
+    with pytest.raises(InvalidArgument, match="cannot read"):
+        build(engine, "-", io.BytesIO(archive))

@@ -7,7 +7,9 @@ AT_FDCWD means the working directory. The extension is loaded at the first call,
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,6 +99,18 @@ def openat2(directory: int, path: str, flags: int, mode: int = 0, resolve: int =
 def open_in_root(root: int, path: str, flags: int, mode: int = 0) -> int:
     """Open a path of a container or image: links and `..` end at the root descriptor, magic links are refused."""
     return openat2(root, path, flags, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
+
+
+def open_file_in_root(root: int, path: str) -> int:
+    """Open a regular file of a container or image for reading; what else has that name is not opened at all, because
+    opening a pipe waits and opening a device does something. Raises OSError (EINVAL)."""
+    place = open_in_root(root, path, O_PATH)
+    try:
+        if not stat.S_ISREG(os.fstat(place).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", path)
+        return os.open(f"/proc/self/fd/{place}", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(place)
 
 
 def pidfd_open(pid: int, flags: int = 0) -> int:

@@ -204,9 +204,9 @@ def _open_directory(path: str) -> int:
 
 
 def _read_in(tree: Tree, path: str) -> bytes | None:
-    """A small file of a tree, None when it is not there."""
+    """A small file of a tree, None when it is not there. An archive can hold pipes and devices, which are not opened."""
     try:
-        fd = native.open_in_root(tree.root, path, os.O_RDONLY | os.O_NONBLOCK)
+        fd = native.open_file_in_root(tree.root, path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

@@ -133,7 +133,9 @@ class Places:
         return f"{self._container.directory}/{word}-{self._count}"
 
     def _target(self, target: str) -> str:
-        return os.path.normpath(os.path.join("/", self._state.config.get("WorkingDir") or "/", target))
+        from tuidock.engine.containers.mounting import check_target
+
+        return check_target(os.path.join("/", self._state.config.get("WorkingDir") or "/", target))
 
     def _point(self, point: MountPoint, *, is_file: bool) -> None:
         tree = self._workshop.tree_of(tuple(self._state.lower), self._state.chain_id)

@@ -7,7 +7,6 @@ Those files are the image's, so they are opened inside it, without waiting for a
 from __future__ import annotations
 
 import os
-import stat
 
 from tuidock import native
 from tuidock.engine.errors import InvalidArgument
@@ -57,12 +56,10 @@ def _group(root: int, name: str) -> int:
 
 def _lines(root: int, path: str) -> Iterator[list[str]]:
     try:
-        fd = native.open_in_root(root, path, os.O_RDONLY | os.O_NONBLOCK)
+        fd = native.open_file_in_root(root, path)
     except OSError:
         return
     try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return
         raw = b""
         while len(raw) < _LIMIT and (part := os.read(fd, _LIMIT - len(raw))):
             raw += part

@@ -35,7 +35,7 @@ def collect(
     """All mounts, one per destination; later groups win. Raises InvalidArgument for two -v on one destination."""
     found: dict[str, Wanted] = {}
     for target in config.get("Volumes") or {}:
-        target = _target(target)
+        target = check_target(target)
         found[target] = Wanted(MountPoint("volume", "", "", target))
     for item in host_config.get("VolumesFrom") or ():
         reference, _, mode = item.partition(":")
@@ -52,7 +52,7 @@ def collect(
         _once(seen, wanted.point.destination)
         found[wanted.point.destination] = wanted
     for target, options in (host_config.get("Tmpfs") or {}).items():
-        target = _target(target)
+        target = check_target(target)
         found[target] = Wanted(MountPoint("tmpfs", "", "", target, options=options))
     return list(found.values())
 
@@ -63,7 +63,8 @@ def _once(seen: set[str], target: str) -> None:
     seen.add(target)
 
 
-def _target(path: str) -> str:
+def check_target(path: str) -> str:
+    """Where something may be mounted, without dots. Raises InvalidArgument."""
     target = os.path.normpath("/" + path.lstrip("/"))
     if not path.startswith("/"):
         raise InvalidArgument(f"invalid mount path: '{path}' mount path must be absolute")
@@ -81,10 +82,10 @@ def parse_bind(bind: str) -> Wanted:
     """`[SOURCE:]TARGET[:OPTIONS]` of -v: an absolute source is a path of the host, another one a volume's name."""
     parts = bind.split(":")
     if len(parts) == 1:
-        return Wanted(MountPoint("volume", "", "", _target(parts[0])))
+        return Wanted(MountPoint("volume", "", "", check_target(parts[0])))
     if len(parts) > 3:
         raise InvalidArgument(f"invalid volume specification: '{bind}'")
-    source, target = parts[0], _target(parts[1])
+    source, target = parts[0], check_target(parts[1])
     read_only, propagation, copy = False, "", True
     for word in filter(None, parts[2].split(",") if len(parts) == 3 else ()):
         if word in ("ro", "rw"):
@@ -105,7 +106,7 @@ def parse_bind(bind: str) -> Wanted:
 
 def _from_mount(mount: Mapping[str, Any]) -> Wanted:
     """A --mount in the API's form."""
-    type_, target = str(mount.get("Type") or "volume"), _target(str(mount.get("Target") or ""))
+    type_, target = str(mount.get("Type") or "volume"), check_target(str(mount.get("Target") or ""))
     read_only = bool(mount.get("ReadOnly"))
     if type_ == "bind":
         source = str(mount.get("Source") or "")

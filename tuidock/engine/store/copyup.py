@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 from contextlib import ExitStack
 
 from tuidock import native
-from tuidock.engine.files import locked
+from tuidock.engine.files import locked, remove_tree
 from tuidock.engine.store import merged
 
 _COPY = "_copy"
@@ -85,7 +84,7 @@ def _move_in(volume: str) -> None:
 
 def _discard(path: str) -> None:
     if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
+        remove_tree(path)
     else:
         os.unlink(path)
 
@@ -97,9 +96,12 @@ def _open(path: str) -> int:
 def copy_tree(source: int, target: str) -> None:
     """Copy a directory given by descriptor to a new path: content, owners, modes, times, xattrs, links, nodes."""
     if os.path.lexists(target):
-        shutil.rmtree(target)
+        remove_tree(target)
     os.mkdir(target, 0o700)
-    _copy_directory(source, target, {})
+    try:
+        _copy_directory(source, target, {})
+    except RecursionError:
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG)) from None
     descriptor = _open(target)
     try:
         native.syncfs(descriptor)

@@ -11,7 +11,7 @@ import time
 from tuidock.engine.containers import rows
 from tuidock.engine.containers.removing import remove_many
 from tuidock.engine.errors import SystemFailure
-from tuidock.engine.files import locked, sync_directory
+from tuidock.engine.files import locked, remove_tree, sync_directory
 from tuidock.engine.instance import Instance
 from tuidock.engine.network import bridge, networks, nftables
 from tuidock.engine.runtime import record
@@ -41,8 +41,8 @@ def reset(instance: Instance) -> None:
         nftables.remove(instance.nft_table)
     detect(instance.id).remove_parent()
     instance.state.close()
-    shutil.rmtree(instance.paths.run, ignore_errors=True)
-    shutil.rmtree(instance.paths.root, ignore_errors=True)
+    for directory in (instance.paths.run, instance.paths.root):
+        remove_tree(directory)
 
 
 def rebuild(instance: Instance) -> list[str]:
