@@ -20,12 +20,23 @@ _CHUNK = 1 << 20
 
 
 class _Level:
-    """A directory that is being compared. at: where its own line stands, to be decided when its content is known."""
+    """A directory that is being compared. at: where its own line stands, to be decided when its content is known.
 
-    __slots__ = ("after", "at", "before", "names", "path")
+    covered: of a layer, that it or one above is opaque, so that what lies below is deleted unless the layer names it.
+    """
 
-    def __init__(self, before: Directory | None, after: Directory | None, names: set[str], path: str, at: int) -> None:
-        self.before, self.after, self.path, self.at = before, after, path, at
+    __slots__ = ("after", "at", "before", "covered", "names", "path")
+
+    def __init__(
+        self,
+        before: Directory | None,
+        after: Directory | None,
+        names: set[str],
+        path: str,
+        at: int,
+        covered: bool = False,
+    ) -> None:
+        self.before, self.after, self.path, self.at, self.covered = before, after, path, at, covered
         self.names = iter(sorted(names))
 
 
@@ -53,7 +64,7 @@ class _Changes:
 def of_layer(own: Directory, below: Directory | None, omit: Collection[str] = ()) -> list[Change]:
     """What the topmost layer changes. own: that layer alone; below: what it lies on; omit: paths that do not count."""
     changes = _Changes()
-    changes.levels.append(_Level(below, own, _names_of_layer(own, below), "", -1))
+    changes.levels.append(_of_layer(own, below, "", -1, own.opaque))
     while changes.levels:
         level = changes.levels[-1]
         name = next(level.names, None)
@@ -67,9 +78,9 @@ def of_layer(own: Directory, below: Directory | None, omit: Collection[str] = ()
     return changes.lines
 
 
-def _names_of_layer(own: Directory, below: Directory | None) -> set[str]:
-    hidden = {name for name, _ in below.names()} if below and own.opaque else set()
-    return {*own.raw(), *hidden}
+def _of_layer(own: Directory, below: Directory | None, path: str, at: int, covered: bool) -> _Level:
+    hidden = {name for name, _ in below.names()} if below and covered else set()
+    return _Level(below, own, {*own.raw(), *hidden}, path, at, covered)
 
 
 def _compare_layer(changes: _Changes, level: _Level, own: Directory, name: str, path: str) -> None:
@@ -86,7 +97,7 @@ def _compare_layer(changes: _Changes, level: _Level, own: Directory, name: str, 
     kind = "A" if lower is None else "" if below and _looks(seen) == _looks(lower) else "C"
     at = changes.directory(kind, path)
     inner = Directory(own.roots, path[1:])
-    changes.levels.append(_Level(below, inner, _names_of_layer(inner, below), path, at))
+    changes.levels.append(_of_layer(inner, below, path, at, level.covered or inner.opaque))
 
 
 def _looks(seen: Seen) -> tuple[int, ...]:

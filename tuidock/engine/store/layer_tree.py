@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any
 
+    #: A directory that is still to be looked at: its path, the same one below, whether that is hidden by an opaque one.
+    _Place = tuple[str, Directory | None, bool]
+
 _KINDS = {
     stat.S_IFREG: "file", stat.S_IFDIR: "dir", stat.S_IFLNK: "link", stat.S_IFCHR: "device", stat.S_IFBLK: "device",
     stat.S_IFIFO: "fifo", stat.S_IFSOCK: "socket",
@@ -150,10 +153,9 @@ def tree(record: ImageRecord, index: int) -> list[TreeEntry]:
         opened = roots.of(directories)
         below = Directory(opened[1:]) if len(opened) > 1 else None
         found: list[TreeEntry] = []
-        left: list[tuple[str, Directory | None]] = [("", below)]
+        left: list[_Place] = [("", below, False)]
         while left:
-            path, lower = left.pop()
-            _entries(opened[0], path, lower, found, left)
+            _entries(opened[0], left.pop(), found, left)
     found.sort(key=lambda entry: entry.path.split("/"))
     return found
 
@@ -165,9 +167,8 @@ def _directory_of(record: ImageRecord, index: int) -> tuple[str, ...]:
     return record.lower[len(record.layers) - 1 - index :]
 
 
-def _entries(
-    root: int, path: str, lower: Directory | None, found: list[TreeEntry], left: list[tuple[str, Directory | None]]
-) -> None:
+def _entries(root: int, place: _Place, found: list[TreeEntry], left: list[_Place]) -> None:
+    path, lower, covered = place
     try:
         fd = open_below(root, path, os.O_RDONLY | os.O_DIRECTORY)
     except OSError:
@@ -175,6 +176,7 @@ def _entries(
     before = path + "/" if path else ""
     try:
         own: set[str] = set()
+        covered = covered or is_opaque(fd)
         with os.scandir(fd) as entries:
             for entry in entries:
                 name, status = entry.name, entry.stat(follow_symlinks=False)
@@ -187,8 +189,9 @@ def _entries(
                 target = os.readlink(name, dir_fd=fd) if stat.S_ISLNK(status.st_mode) else ""
                 found.append(_entry(before + name, status, _mark(status, seen), target))
                 if stat.S_ISDIR(status.st_mode):
-                    left.append((before + name, lower.enter(name) if lower and seen and seen.directory else None))
-        if lower is not None and is_opaque(fd):
+                    inner = lower.enter(name) if lower and seen and seen.directory else None
+                    left.append((before + name, inner, covered))
+        if lower is not None and covered:
             found += [_removed(seen, before + name) for name, seen in lower.names() if name not in own]
     finally:
         os.close(fd)
