@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import stat
 from collections.abc import Callable
 
@@ -156,6 +157,17 @@ def test_of_an_index_this_machine_gets_its_own_and_the_index_names_it(store: Sto
     assert store.problems() == []
 
 
+def test_of_an_index_that_moved_nothing_is_left(store: Store, several: Misbehaving) -> None:
+    pull(store, f"{several.host}/demo:1")
+    old = several.manifests["demo", "1"][1]
+    new = json.loads(old)
+    new["annotations"] = {"new": "yes"}
+    digest = several.add_manifest("demo", "1", made.OCI_INDEX, json.dumps(new).encode())
+    assert said(pull(store, f"{several.host}/demo:1")) == (digest, "Downloaded newer image")
+    assert sha256(old)[7:] not in store.names("content", "blobs", "sha256")
+    assert len(images.list_images(store.state, {})) == 1 and store.problems() == []
+
+
 @pytest.mark.parametrize("with_database", [True, False])
 def test_a_rebuild_keeps_the_digest_of_the_index(store: Store, several: Misbehaving, with_database: bool) -> None:
     pull(store, f"{several.host}/demo:1")
@@ -220,6 +232,33 @@ def test_a_layer_that_was_loaded_stands_in_for_the_compressed_one(store: Store, 
     assert store.load(store.save(f"{registry.host}/demo:1")) == [f"{registry.host}/demo:1"]
 
 
+def test_a_layer_whose_directory_is_lost_is_unpacked_from_its_blob(store: Store, registry: Misbehaving) -> None:
+    registry.add("demo", "1", DEMO)
+    registry.add("demo", "plain", made.image([BASE, TOP], compress=False))
+    pull(store, f"{registry.host}/demo:1")
+    for name in store.names("snapshots"):
+        shutil.rmtree(f"{store.paths.snapshots}/{name}")
+    registry.requests.clear()
+    assert said(pull(store, f"{registry.host}/demo:1"))[1] == "Image is up to date"
+    assert blobs(registry) == [] and files(store, f"{registry.host}/demo:1")["etc/new"] == b"top"
+    for name in store.names("snapshots"):
+        shutil.rmtree(f"{store.paths.snapshots}/{name}")
+    pull(store, f"{registry.host}/demo:plain")  # in another form, which takes the place of the first
+    assert files(store, f"{registry.host}/demo:plain")["etc/new"] == b"top"
+    assert store.problems() == [] and partials(store) == {}
+
+
+def test_what_was_pulled_and_is_loaded_again_stays_as_it_came(store: Store, registry: Misbehaving) -> None:
+    digest = registry.add("demo", "1", DEMO)
+    pull(store, f"{registry.host}/demo:1")
+    store.load(docker_archive([([BASE, TOP], ["loaded"]), ([BASE, TOP], [])]))
+    record = images.resolve(store.state, store.paths, "loaded")
+    assert record.manifest_digest == digest and [one.digest for one in record.layers] == [
+        sha256(r) for r in DEMO.layers
+    ]
+    assert store.problems() == []
+
+
 def test_an_image_that_was_loaded_only_gets_its_digest(store: Store, registry: Misbehaving) -> None:
     digest = registry.add("demo", "1", DEMO)
     store.load(docker_archive([([BASE, TOP], ["loaded"])]))
@@ -227,6 +266,20 @@ def test_an_image_that_was_loaded_only_gets_its_digest(store: Store, registry: M
     assert set(blobs(registry)) <= {sha256(DEMO.config)}
     (image,) = images.list_images(store.state, {})
     assert f"{registry.host}/demo@{digest}" in image.digests
+    assert store.problems() == []
+
+
+def test_the_same_image_in_another_compression_keeps_the_manifest_that_names_its_blobs(
+    store: Store, registry: Misbehaving
+) -> None:
+    first = registry.add("demo", "1", DEMO)
+    plain = made.image([BASE, TOP], compress=False)
+    second = registry.add("demo", "2", plain)
+    pull(store, f"{registry.host}/demo:1")
+    pull(store, f"{registry.host}/demo:2")
+    (image,) = images.list_images(store.state, {})
+    assert set(image.digests) == {f"{registry.host}/demo@{first}", f"{registry.host}/demo@{second}"}
+    assert images.resolve(store.state, store.paths, image.id).manifest_digest == first
     assert store.problems() == []
 
 

@@ -161,3 +161,15 @@ def test_check_repairs_from_the_registry(engine: Engine, docker_registry: RealRe
     (problem,) = list(engine.check(repair=True))
     assert problem.repaired and "fetched again from" in problem.message
     assert list(engine.check()) == []
+
+
+@pytest.mark.parametrize("form", ["oci", "v2s2"])
+def test_what_was_pulled_is_pushed_with_the_same_digest(
+    engine: Engine, docker_registry: RealRegistry, archive: Path, form: str
+) -> None:
+    digest = copy(f"docker-archive:{archive}", docker_registry, f"here:{form}", "--format", form)
+    list(engine.pull(f"{docker_registry.host}/here:{form}"))
+    engine.tag(f"{docker_registry.host}/here:{form}", f"{docker_registry.host}/there:{form}")
+    assert digest_of(list(engine.push(f"{docker_registry.host}/there:{form}"))) == digest
+    raw = tool("skopeo", "inspect", "--raw", "--tls-verify=false", f"docker://{docker_registry.host}/there:{form}")
+    assert "sha256:" + hashlib.sha256(raw.encode()).hexdigest() == digest

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 
-from tuidock.engine.errors import BadContent
+from tuidock.engine.errors import BadContent, NotFound
 from tuidock.engine.oci import descriptor
 from tuidock.engine.oci.descriptor import Descriptor
 from tuidock.engine.oci.digest import chain_ids
@@ -20,11 +20,11 @@ from tuidock.engine.oci.manifest import make_manifest
 from tuidock.engine.oci.reference import Reference
 from tuidock.engine.paths import Paths
 from tuidock.engine.state import State
-from tuidock.engine.store import images
+from tuidock.engine.store import collection, images
 from tuidock.engine.store.ahead import Ahead
 from tuidock.engine.store.compression import SNIFF, kind_of
 from tuidock.engine.store.content import ContentStore
-from tuidock.engine.store.images import Layer
+from tuidock.engine.store.images import ImageRecord, Layer
 from tuidock.engine.store.layers import Unpacking, diff_id_of
 from tuidock.engine.store.leases import Lease
 from tuidock.engine.store.snapshots import Draft, Snapshots
@@ -63,6 +63,7 @@ class Assembly:
         self._blobs: list[Blob] = []
         self._drafts: list[tuple[Draft, str]] = []
         self._roots: list[int] = []  # of the layers so far, topmost first
+        self._replaces = False  # documents or blobs of what was there before may be left over
         self.warnings: list[str] = []
         self.lease = self._undo.enter_context(Lease(paths))
         self._documents = self._undo.enter_context(self._content.ingests())
@@ -72,6 +73,8 @@ class Assembly:
 
     def __exit__(self, *_: object) -> None:
         self._undo.close()
+        if self._replaces:
+            collection.collect(self._state, self._paths)
 
     @property
     def diff_ids(self) -> list[str]:
@@ -207,25 +210,53 @@ class Assembly:
         """
         if list(config.diff_ids) != self.diff_ids:
             raise BadContent(f"the image config names {len(config.diff_ids)} layers, {len(self._layers)} were given")
-        config_blob = self._documents.put(config.raw)
-        if not manifest:
-            described = Descriptor(descriptor.OCI_CONFIG, config.id, len(config.raw))
-            layers = [Descriptor(layer.media_type, layer.digest, layer.size) for layer in self._layers]
-            manifest = make_manifest(described, layers)
-        manifest_blob = self._documents.put(manifest)
+        tags = list(tags)
+        self._replaces = self._is_known_by(config.id, tags)
+        known = self._whole(config.id) if self._replaces and not manifest else None
         others = [self._documents.put(document) for document in documents]
-        written = (config_blob, manifest_blob, *others)
+        written = [*others]
+        if known is None:
+            written.append(self._documents.put(manifest or self._make_manifest(config)))
+        named = written[0].digest if written else known.manifest_digest if known else ""
+        if known is None:
+            manifest_digest, layers, blobs = written[-1].digest, self._layers, self._blobs
+            written.append(self._documents.put(config.raw))
+        else:  # with the blobs that it has: what came has no manifest of its own that would name others
+            manifest_digest, layers, blobs = known.manifest_digest, list(known.layers), []
         self.lease.add(*[blob.digest for blob in written])
         sync_root(self._paths)
-        for blob in (*self._blobs, *written):
+        for blob in (*blobs, *written):
             self._content.publish(blob, synced=True)
         self._content.sync()
         self.settle()
-        size = sum(self._snapshots.size(layer.chain_id) for layer in self._layers)
+        size = sum(self._snapshots.size(layer.chain_id) for layer in layers)
         with self._state.write() as db:
-            images.insert(
-                db, config, manifest_blob.digest, self._layers, size, tags, (others or [manifest_blob])[0].digest
-            )
+            images.insert(db, config, manifest_digest, layers, size, tags, named, replace=known is None)
+
+    def _make_manifest(self, config: ImageConfig) -> bytes:
+        described = Descriptor(descriptor.OCI_CONFIG, config.id, len(config.raw))
+        return make_manifest(
+            described, [Descriptor(layer.media_type, layer.digest, layer.size) for layer in self._layers]
+        )
+
+    def _is_known_by(self, image_id: str, tags: Iterable[Reference]) -> bool:
+        """Whether the image or one of its names is there already."""
+        db = self._state.read()
+        if db.execute("SELECT 1 FROM images WHERE id = ?", (image_id,)).fetchone():
+            return True
+        query = "SELECT 1 FROM image_references WHERE reference = ?"
+        return any(db.execute(query, (str(tag),)).fetchone() for tag in tags)
+
+    def _whole(self, image_id: str) -> ImageRecord | None:
+        """The image as the store has it already, if nothing of it is missing; from now on that stays."""
+        try:
+            record = images.get(self._state, self._paths, image_id)
+        except NotFound:
+            return None
+        needed = [(image_id, -1), (record.manifest_digest, -1)] + [(one.digest, one.size) for one in record.layers]
+        self.lease.add(*[digest for digest, _ in needed])
+        there = all(self._content.has(digest, size) for digest, size in needed)
+        return record if there else None
 
     def settle(self) -> None:
         """Gives the layers so far their names, also before the image is complete: what is durable already (`sync_root`)

@@ -70,16 +70,19 @@ def insert(
     size: int,
     tags: Iterable[Reference] = (),
     digest: str = "",
+    *,
+    replace: bool = False,
 ) -> None:
     """Makes an image visible, with its references, inside the caller's transaction.
 
-    digest: what the registry named by the tags, when that is not the manifest. An image that is there already gets the
-    new manifest and blobs: they are complete, which those of a damaged one are not.
+    digest: what the registry named by the tags, when that is not the manifest. replace: an image that is there already
+    gets this manifest and these blobs, because its own are damaged.
     """
     now = time.time_ns()
+    renewed = ", manifest_digest = excluded.manifest_digest, layers = excluded.layers" if replace else ""
     db.execute(
-        f"INSERT INTO images({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET"
-        " loaded = excluded.loaded, manifest_digest = excluded.manifest_digest, layers = excluded.layers",
+        f"INSERT INTO images({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        f" ON CONFLICT(id) DO UPDATE SET loaded = excluded.loaded{renewed}",
         (
             config.id,
             manifest_digest,

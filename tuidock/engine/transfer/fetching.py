@@ -228,10 +228,10 @@ class Fetch:
             self._stopped = True
             self._news.notify_all()
 
-    def close(self) -> None:
-        """When nothing runs any more: lets go of what arrived, for whoever goes on with it."""
+    def close(self, *, drop: bool = False) -> None:
+        """When nothing runs any more: lets go of what arrived, for whoever goes on with it, or for nobody (drop)."""
         if self._partial is not None:
-            self._partial.release()
+            self._partial.release(drop=drop)
 
 
 class Reader:

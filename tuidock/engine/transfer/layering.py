@@ -73,6 +73,7 @@ class Layering:
     ) -> None:
         self._state, self._paths, self._snapshots, self._layers = state, paths, Snapshots(paths), layers
         self._cancel = cancel
+        self.committed = False  # the image is in the store: nobody has to go on with what arrived
         self._told: queue.SimpleQueue[Progress] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._failure: BaseException | None = None
@@ -328,4 +329,4 @@ class Layering:
         for layer in self._layers:
             self._drop_draft(layer)
         for fetch in self._fetches.values():
-            fetch.close()
+            fetch.close(drop=self.committed)

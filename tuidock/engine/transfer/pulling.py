@@ -260,6 +260,7 @@ class _Pull:
             raw, documents = _documents(found, layers)
             yield Progress(found.config.id[7:19], "committing")
             assembly.commit(found.config, [self._reference], raw, documents)
+            layering.committed = True
         for warning in assembly.warnings:
             yield Progress(found.config.id, "warning", message=warning)
         append(self._paths.journal, "image", "pull", found.config.id, self._asked_for.familiar)
