@@ -204,7 +204,7 @@ def test_what_is_refused(engine: Engine, tmp_path: Path) -> None:
         ({"platform": "nonsense//"}, InvalidArgument),
     ):  # fmt: skip
         with pytest.raises(error):
-            build_text(engine, tmp_path, "FROM busybox\n", **request)  # type: ignore[arg-type]
+            build_text(engine, tmp_path, "FROM busybox\n", **request)
     with pytest.raises(NotFound):
         build(engine, tmp_path / "missing")
 

@@ -85,14 +85,22 @@ class FileHashes:
                 pass
             return None
 
-    def digest(self, fd: int, status: os.stat_result) -> bytes:
-        """The sha256 of a regular file that is open for reading."""
+    def find(self, status: os.stat_result) -> bytes:
+        """The sha256 of a regular file that looks like this, b"" when it has to be read."""
         key = (status.st_dev & 0x7FFFFFFFFFFFFFFF, status.st_ino & 0x7FFFFFFFFFFFFFFF)
-        state = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         with self._lock:
             row = self._look(key)
-        if row is not None and row[:3] == state:
+        if row is not None and row[:3] == (status.st_size, status.st_mtime_ns, status.st_ctime_ns):
             return bytes(row[3])
+        return b""
+
+    def digest(self, fd: int, status: os.stat_result) -> bytes:
+        """The sha256 of a regular file that is open for reading."""
+        known = self.find(status)
+        if known:
+            return known
+        key = (status.st_dev & 0x7FFFFFFFFFFFFFFF, status.st_ino & 0x7FFFFFFFFFFFFFFF)
+        state = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         found = read_digest(fd)
         if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _SETTLED_NS:
             after = os.fstat(fd)
@@ -235,6 +243,8 @@ class Content:
         content = b""
         if stat.S_ISLNK(status.st_mode):
             content = os.fsencode(os.readlink(place))
+        elif stat.S_ISREG(status.st_mode) and not self._forgetful and (known := self._files.find(status)):
+            content = known
         elif stat.S_ISREG(status.st_mode):
             fd = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW))
             try:

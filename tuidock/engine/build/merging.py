@@ -36,11 +36,16 @@ def open_writable(lower: Sequence[str], upper: str, work: str) -> int:
         return _reopened(_mount(lower, upper, work))
     except OSError as error:
         if error.errno == errno.EINVAL:
-            raise Unsupported(
-                f"overlay cannot write below {os.path.dirname(upper)} (it lies on an overlay itself); build in a data root "
-                "on ext4, xfs, btrfs or tmpfs (--root)"
-            ) from None
+            raise refused(upper) from None
         raise
+
+
+def refused(upper: str) -> Unsupported:
+    """The sentence for a data root that lies on an overlay, which cannot hold whiteouts either."""
+    return Unsupported(
+        f"overlay cannot write below {os.path.dirname(upper)} (it lies on an overlay itself); build in a data root "
+        "on ext4, xfs, btrfs or tmpfs (--root)"
+    )
 
 
 def _reopened(mount: int) -> int:

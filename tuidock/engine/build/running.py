@@ -7,9 +7,10 @@ the container's own, so they never show in the result.
 
 from __future__ import annotations
 
+import errno
 import time
 
-from tuidock.engine.build import mounting
+from tuidock.engine.build import merging, mounting
 from tuidock.engine.build.stages import StepError
 from tuidock.engine.dockerfile import history, instructions
 from tuidock.engine.dockerfile.arguments import PROXIES, Argument
@@ -117,6 +118,8 @@ class Running:
                 else:
                     yield _beat(number, began)
         except StartFailed as error:
+            if (error.step, error.errno) == ("overlay", errno.EINVAL):
+                raise merging.refused(work.upper) from error
             raise StepError(f"{self._shown()} did not start: {error}", error.exit_code) from error
 
     def _environment(self) -> list[str]:
