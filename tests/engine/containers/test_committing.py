@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Run
+from tests.conftest import Run, request
 from tests.native.monitored import needs_root
 from tuidock.engine import Engine
-from tuidock.engine.errors import Conflict, EngineError, InvalidArgument, NotFound
+from tuidock.engine.errors import Conflict, EngineError, InvalidArgument, NotFound, SystemFailure
 
 pytestmark = needs_root
 _WRITE = (
@@ -296,3 +296,25 @@ def test_a_device_or_pipe_in_the_layer_is_no_trap(engine: Engine, run: Run) -> N
     for name in ("pipe", "null", "etc", "/"):
         with pytest.raises(InvalidArgument, match="no regular file"):
             engine.read_image_file("odd:1", name, index=1 if name in ("pipe", "null") else None)
+
+
+def test_a_full_disk_is_said_and_nothing_is_left(tmp_path: Path, archive: bytes) -> None:
+    place = tmp_path / "small"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", place], check=True)
+    try:
+        full = Engine(str(place / "root"))
+        for _ in full.load(io.BytesIO(archive)):
+            pass
+        container = full.create(request(["sh", "-c", "head -c 16000000 /dev/urandom >/big"]))
+        full.start(container)
+        assert full.wait(container) == 0
+        free = os.statvfs(place).f_bavail
+        with pytest.raises(SystemFailure, match="No space left on device; free some space"):
+            list(full.commit(container, "never:1"))
+        assert os.statvfs(place).f_bavail >= free - 16
+        assert [image.references for image in full.images()] == [("busybox:latest",)]
+        assert [str(problem) for problem in full.check()] == []
+        full.reset()
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)

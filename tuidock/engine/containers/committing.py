@@ -67,7 +67,15 @@ def commit(
         from tuidock.engine.store.changes import apply
 
         config = apply(config, changes)
-    return _commit(instance, container, tags, config, author, message, pause)
+    return _told(_commit(instance, container, tags, config, author, message, pause), container)
+
+
+def _told(work: Iterator[Progress], container: Container) -> Iterator[Progress]:
+    """The work, with a refusal of the system (a full disk) as a sentence."""
+    try:
+        yield from work
+    except OSError as error:
+        raise refuse(error, f"commit container {container.name}") from error
 
 
 def image_settings(config: dict[str, Any]) -> dict[str, Any]:
@@ -118,18 +126,15 @@ def _write(
     try:
         if below >= 0:
             draft.dress_like(below)
-        try:
-            with standstill(instance, container, pause=pause) as still:
-                root = merged.sealed(place.plain or place.upper)
-                try:
-                    omit = stubs_of(instance, container, place)
-                    writing = LayerWriting(root, blob, compress=False, below=below, draft=draft, omit=omit)
-                    yield from writing.progress(container.id[:12])
-                finally:
-                    os.close(root)
-                still.check()
-        except OSError as error:
-            raise refuse(error, f"read the files of container {container.name}") from error
+        with standstill(instance, container, pause=pause) as still:
+            root = merged.sealed(place.plain or place.upper)
+            try:
+                omit = stubs_of(instance, container, place)
+                writing = LayerWriting(root, blob, compress=False, below=below, draft=draft, omit=omit)
+                yield from writing.progress(container.id[:12])
+            finally:
+                os.close(root)
+            still.check()
         written = writing.written
         assert written is not None
         if written.diff_id != EMPTY_DIFF_ID:
