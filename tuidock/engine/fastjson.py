@@ -24,7 +24,14 @@ class _Context:
 
 
 def loads(text: str) -> Any:
-    """A document. Raises ValueError."""
+    """A document. Raises ValueError, for one that is nested too deeply as well."""
+    try:
+        return _load(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _load(text: str) -> Any:
     stripped = text.strip(" \t\n\r")
     try:
         from _json import make_scanner

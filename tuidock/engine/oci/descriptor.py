@@ -29,6 +29,9 @@ DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar"
 INDEXES = (OCI_INDEX, DOCKER_INDEX)
 MANIFESTS = (OCI_MANIFEST, DOCKER_MANIFEST)
 
+#: No document of the specifications has a tenth of it.
+_DEPTH_LIMIT = 100
+
 _MEDIA_NAME = "[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"
 _MEDIA_TYPE = re.compile(f"{_MEDIA_NAME}/{_MEDIA_NAME}")
 
@@ -74,7 +77,23 @@ def load_object(raw: bytes, what: str, limit: int) -> dict[str, Any]:
         raise Invalid(f"{what} is no JSON: {error}") from None
     if not isinstance(document, dict):
         raise Invalid(f"{what} is no JSON object")
+    _check_depth(document, what)
     return document
+
+
+def _check_depth(document: object, what: str) -> None:
+    """What can just be read here could not be from a deeper stack, and would hide all the others there."""
+    level = [document]
+    for _ in range(_DEPTH_LIMIT):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return
+    raise Invalid(f"{what} is nested more than {_DEPTH_LIMIT} levels deep")
 
 
 def text(document: Mapping[str, Any], key: str, what: str) -> str:

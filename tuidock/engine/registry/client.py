@@ -32,6 +32,8 @@ CONFIG_LIMIT = 8 << 20
 _ACCEPT = ", ".join((*MANIFESTS, *INDEXES))
 _LIST_LIMIT = 16 << 20
 _PAGES_LIMIT = 1000
+#: All pages of a list together.
+_PAGES_BYTES = 64 << 20
 _SCHEMA1 = "application/vnd.docker.distribution.manifest.v1+"
 #: So much must have arrived between two drops for the count of attempts to begin anew (bytes).
 _HEADWAY = 1 << 20
@@ -200,10 +202,12 @@ class Registry:
 
     def _pages(self, path: str, scopes: tuple[str, ...], key: str, what: str) -> Iterator[str]:
         """The texts of a list that goes on behind `Link: <...>; rel="next"`."""
+        left = _PAGES_BYTES
         for _ in range(_PAGES_LIMIT):
             with self.session.open(Ask("GET", path, what, scopes, pull=True)) as response:
-                raw = response.read(_LIST_LIMIT, "list")
+                raw = response.read(min(_LIST_LIMIT, left), "list")
                 following = response.next_page()
+            left -= len(raw)
             yield from _texts(raw, key, f"{self.host}'s list of {what}")
             if not following or following == path:
                 return

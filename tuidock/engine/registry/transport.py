@@ -79,13 +79,12 @@ class Response:
 
         Raises RegistryRefused, Dropped.
         """
-        parts, size = [], 0
+        gathered = bytearray()  # of pieces that may be of one byte each
         for chunk in self.chunks():
-            size += len(chunk)
-            if size > limit:
+            gathered += chunk
+            if len(gathered) > limit:
                 raise RegistryRefused(f"{self.host} sends a {what} of more than {limit} bytes, which is refused")
-            parts.append(chunk)
-        raw = b"".join(parts)
+        raw = bytes(gathered)
         encoding = self.headers.get("content-encoding", "").strip().lower()
         if encoding in ("", "identity"):
             return raw
@@ -249,8 +248,9 @@ def _agent() -> str:
 
 
 def netloc(url: str) -> str:
-    """HOST[:PORT] of a URL."""
-    return url.partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2]
+    """HOST[:PORT] of a URL, the same that is connected to: a fragment is no host either."""
+    rest = url.partition("://")[2]
+    return min((rest.partition(end)[0] for end in "/?#"), key=len).rpartition("@")[2]
 
 
 def origin_of(url: str) -> str:
