@@ -55,7 +55,7 @@ def _request(values: Values, place: str) -> BuildRequest:
         dockerfile=values.text("file"),
         tags=tuple(values.items("tag")),
         target=values.text("target"),
-        build_args=_pairs(values.items("build-arg")),
+        build_args=_build_args(values),
         labels={key: value or "" for key, value in _pairs(values.items("label")).items()},
         no_cache=values.on("no-cache"),
         pull=values.on("pull"),
@@ -73,6 +73,11 @@ def _request(values: Values, place: str) -> BuildRequest:
         security_options=tuple(values.items("security-opt")),
         contexts=_contexts(values.items("build-context")),
     )
+
+
+def _build_args(values: Values) -> dict[str, str | None]:
+    inline = {"BUILDKIT_INLINE_CACHE": "1"} if "type=inline" in values.items("cache-to") else {}
+    return {**inline, **_pairs(values.items("build-arg"))}
 
 
 def _pairs(given: Sequence[str]) -> dict[str, str | None]:
@@ -202,8 +207,8 @@ _FLAGS = (
     listed("attest", "", "Accepted for scripts, without effect"),
     listed("build-arg", "", "Set a value of an ARG"),
     listed("build-context", "", "Add a further build context (name=path)"),
-    listed("cache-from", "", "Accepted for scripts, without effect"),
-    listed("cache-to", "", "Accepted for scripts, without effect"),
+    listed("cache-from", "", "Take steps from an image that carries its cache"),
+    listed("cache-to", "", "type=inline: let the image carry its cache"),
     number("cpu-quota", "", "Limit the CPU time of the steps"),
     switch("disable-content-trust", "", "Accepted for scripts, without effect", on=True, hidden=True),
     text("file", "f", "Name of the Dockerfile (default: PATH/Dockerfile)"),

@@ -298,3 +298,20 @@ def test_the_cache_is_pruned(engine: Engine, tmp_path: Path) -> None:
     assert read(engine, "pruned", "one") == "1\n"
     row = next(row for row in engine.disk_usage() if row.type == "Build Cache")
     assert (row.total, row.size) == (0, 0)
+
+
+def test_a_cache_that_travels_with_the_image(engine: Engine, archive: bytes, tmp_path: Path) -> None:
+    text = "FROM busybox\nRUN cat /proc/sys/kernel/random/uuid > /id\nENV A=b\nRUN true\n"
+    first = build_text(engine, tmp_path, text, tags=("carrier",), build_args={"BUILDKIT_INLINE_CACHE": "1"})
+    saved = io.BytesIO()
+    engine.save(["carrier"], saved)
+    other = Engine(str(tmp_path / "other"))
+    for raw in (archive, saved.getvalue()):
+        for _ in other.load(io.BytesIO(raw)):
+            pass
+    assert build_text(other, tmp_path, text, target="").states()[2] == "done"  # nobody named the image
+    other.prune_builds(all=True)
+    hit = build_text(other, tmp_path, text, cache_from=("carrier",), build_args={"BUILDKIT_INLINE_CACHE": "1"})
+    assert set(hit.states().values()) == {"cached"} and hit.id == first.id
+    missing = build_text(other, tmp_path, text, cache_from=("localhost:1/none",))
+    assert any(event.kind == "warning" and "none" in event.message for event in missing.events)

@@ -15,7 +15,7 @@ from tuidock.engine.build.scheduling import Schedule
 from tuidock.engine.build.workshop import Workshop
 from tuidock.engine.dockerfile.arguments import platform_arguments, unused
 from tuidock.engine.dockerfile.parser import parse
-from tuidock.engine.errors import Unsupported
+from tuidock.engine.errors import EngineError, Unsupported
 from tuidock.engine.events import append
 from tuidock.engine.image_types import BuildEvent
 from tuidock.engine.instance import Instance
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from tuidock.engine.image_types import BuildRequest
 
 _STEP_OF_CONTEXT = 0
+#: Build arguments that speak to the builder.
+_OWN_ARGUMENTS = ("BUILDKIT_INLINE_CACHE", "SOURCE_DATE_EPOCH")
 
 
 def build(
@@ -56,10 +58,12 @@ def build(
         yield BuildEvent("plan", steps=plan.lines, source=text, message=context.name)
         for warning in dockerfile.warnings:
             yield BuildEvent("warning", message=f"{context.name}:{warning.line}: {warning.message}")
-        if forgotten := unused(dockerfile, build_args):
-            yield BuildEvent("warning", message=f"One or more build-args {list(forgotten)} were not consumed")
+        if forgotten := [name for name in unused(dockerfile, build_args) if name not in _OWN_ARGUMENTS]:
+            yield BuildEvent("warning", message=f"One or more build-args {forgotten} were not consumed")
         with Workshop(instance, request, dockerfile, plan, context, build_args, pull) as workshop:
             try:
+                for reference in request.cache_from:
+                    yield from _carried(workshop, reference)
                 yield from Schedule(workshop).run()
                 image = result.of_stage(workshop, workshop.results[plan.target], tags)
             except BaseException:
@@ -76,6 +80,21 @@ def build(
                     append(instance.paths.journal, "image", "tag", image.id, tag)
         append(instance.paths.journal, "image", "build", image.id, request.tags[0] if request.tags else "")
     yield BuildEvent("built", message=image.id)
+
+
+def _carried(workshop: Workshop, reference: str) -> Generator[BuildEvent, None, None]:
+    """What an image of --cache-from brings along; one that cannot be had is only worth a remark."""
+    from tuidock.engine.build import inline
+    from tuidock.engine.build.bases import local_image
+
+    reference = reference.removeprefix("type=registry,ref=")
+    try:
+        if local_image(workshop, reference) is None:
+            for progress in workshop.pull(reference, workshop.request.platform):
+                yield BuildEvent("bytes", _STEP_OF_CONTEXT, done=progress.done, total=progress.total, message="cache")
+        workshop.carry(inline.rows(workshop, reference))
+    except EngineError as error:
+        yield BuildEvent("warning", message=f"--cache-from {reference}: {error}")
 
 
 def _build_args(request: BuildRequest) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 from tuidock.engine import fastjson
-from tuidock.engine.build import cache
+from tuidock.engine.build import cache, inline
 from tuidock.engine.build.digests import sha256
 from tuidock.engine.errors import InvalidArgument, NotFound
 from tuidock.engine.store import lookup
@@ -142,6 +142,8 @@ def of_stage(workshop: Workshop, state: StageState, tags: Sequence[str]) -> Imag
         else:
             state.history.append({"created_by": "FROM scratch"})
     document = document_of(state.document, state.history, state.layers, workshop.request.labels)
+    if inline.is_wanted(workshop.build_args):
+        document |= inline.member(state)
     return Image(workshop.instance, document, state.layers, tags)
 
 

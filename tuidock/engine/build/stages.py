@@ -98,6 +98,8 @@ class StageBuild:
         else:
             base, fetched = yield from self._image(plan.reference, began)
         self.state = StageState(base, scope)
+        if plan.base >= 0:
+            self.state.keys = dict(workshop.results[plan.base].keys)
         scope.environment.update(instructions.variables_of(self.state.config))
         self._all_cached = not fetched
         yield self._event(plan.start, "done" if fetched else "cached", began)
@@ -210,6 +212,8 @@ class StageBuild:
         row = workshop.find(key)
         if row is not None:
             self._take(row)
+            if row.layers:
+                state.keys[len(state.layers) - 1] = key
             yield self._event(step, "cached", began, row.size)
         else:
             self._all_cached = False

@@ -53,13 +53,14 @@ class Base(Named):
 
 
 class StageState:
-    """A stage as far as it has come. lower: layer directories, topmost first."""
+    """A stage as far as it has come. lower: layer directories, topmost first; keys: of the layers that steps made."""
 
-    __slots__ = ("document", "history", "layers", "lower", "scope")
+    __slots__ = ("document", "history", "keys", "layers", "lower", "scope")
 
     def __init__(self, base: Base, scope: Scope) -> None:
         self.layers, self.lower = list(base.layers), list(base.lower)
         self.document, self.history, self.scope = dict(base.document), list(base.history), scope
+        self.keys: dict[int, str] = {}
 
     @property
     def config(self) -> dict[str, Any]:
@@ -138,6 +139,7 @@ class Workshop:
         self._lock = allocate_lock()
         self._made: list[Made] = []
         self._rows: dict[str, Row] = {}
+        self._carried: dict[str, Row] = {}  # of images that were named with --cache-from
         self._trees: dict[str, Tree] = {}
 
     def __enter__(self) -> Workshop:
@@ -163,7 +165,7 @@ class Workshop:
         if self.request.no_cache:
             return None
         with self._lock:
-            row = self._rows.get(key)
+            row = self._rows.get(key) or self._carried.get(key)
         if row is not None:
             return row
         row = cache.find(self.instance.state, key)
@@ -174,6 +176,10 @@ class Workshop:
         with self._lock:
             self.hits.append(key)
         return row
+
+    def carry(self, rows: Sequence[Row]) -> None:
+        """Results that images bring along."""
+        self._carried.update((row.key, row) for row in rows)
 
     def directory_of(self, layer: Layer) -> str:
         """Where a layer's files lie, committed or not."""
@@ -262,6 +268,7 @@ class Workshop:
         with self._lock:
             self._made.append(Made(draft, blob, layer))
         self.add_row(Row(key, kind, text, (layer,), draft.size, self.now()))
+        state.keys[len(state.layers)] = key
         state.layers.append(layer)
         state.lower.insert(0, draft.path + "/fs")
 
