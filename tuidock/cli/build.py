@@ -31,7 +31,8 @@ def build(context: Context, values: Values, arguments: list[str]) -> int:
     source: BinaryIO | None = sys.stdin.buffer if "-" in (request.context, request.dockerfile) else None
     if source is not None and output.is_terminal(0):
         raise BadOptions("standard input is a terminal; give it a tar or a Dockerfile, or name a directory")
-    progress = "quiet" if values.on("quiet") else values.text("progress") or "auto"
+    chosen = values.text("progress") if values.given("progress") else os.environ.get("BUILDKIT_PROGRESS", "")
+    progress = "quiet" if values.on("quiet") else chosen or "auto"
     if progress not in _PROGRESS:
         raise BadOptions(f"invalid progress mode {progress!r}: it is one of {', '.join(_PROGRESS)}")
     _check_iidfile(values.text("iidfile"))

@@ -38,12 +38,20 @@ def roots(state: State) -> tuple[set[str], set[str]]:
         for layer in json.loads(layers):
             blobs.add(layer["digest"])
             chains.add(layer["chain_id"])
-    for (layers,) in state.read().execute("SELECT layers FROM build_cache"):
+    for layers in _built(state):
         for layer in json.loads(layers):
             blobs.add(layer["digest"])
             chains.add(layer["chain_id"])
     blobs |= _documents(state, blobs)
     return blobs, chains
+
+
+def _built(state: State) -> list[str]:
+    """What the cache of builds refers to; a data root of an older version that is only looked at has none."""
+    db = state.read()
+    if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'build_cache'").fetchone():
+        return []
+    return [row[0] for row in db.execute("SELECT layers FROM build_cache")]
 
 
 def _documents(state: State, manifests: set[str]) -> set[str]:

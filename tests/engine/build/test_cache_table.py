@@ -1,0 +1,81 @@
+"""The table of the cache: made in data roots of the version before, without touching what is in them."""
+
+from __future__ import annotations
+
+import io
+import sqlite3
+from pathlib import Path
+
+from tests.engine.build.helpers import build_text
+from tuidock.engine import Engine
+from tuidock.engine.build import cache
+from tuidock.engine.image_types import CacheEntry
+from tuidock.engine.state import SCHEMA_VERSION
+
+
+def old_root(path: Path, archive: bytes) -> str:
+    """A data root as version 1 left it."""
+    engine = Engine(str(path))
+    for _ in engine.load(io.BytesIO(archive)):
+        pass
+    engine.close()
+    database = sqlite3.connect(path / "state.db")
+    database.execute("DROP TABLE build_cache")
+    database.execute("PRAGMA user_version=1")
+    database.commit()
+    database.close()
+    return str(path)
+
+
+def version(root: str) -> int:
+    database = sqlite3.connect(f"{root}/state.db")
+    try:
+        return int(database.execute("PRAGMA user_version").fetchone()[0])
+    finally:
+        database.close()
+
+
+def test_a_root_of_version_1_goes_on(archive: bytes, tmp_path: Path) -> None:
+    root = old_root(tmp_path / "root", archive)
+    looking = Engine(root, read_only=True)
+    assert looking.build_cache() == []
+    assert [row.total for row in looking.disk_usage() if row.type == "Build Cache"] == [0]
+    assert not [problem for problem in looking.check() if problem.area in ("image", "content")]
+    looking.close()
+    assert version(root) == 1
+    engine = Engine(root)
+    assert [image.references for image in engine.images()] == [("busybox:latest",)]
+    assert version(root) == SCHEMA_VERSION
+    build_text(engine, tmp_path / "context", "FROM busybox\nRUN true\n")
+    assert len(engine.build_cache()) == 1
+
+
+def entry(name: str, size: int, used: int, *, in_use: bool = False, kind: str = "RUN") -> CacheEntry:
+    return CacheEntry(name, kind, "", size, used, used, in_use)
+
+
+def test_what_a_prune_takes() -> None:
+    found = [
+        entry("new", 10, 30), entry("middle", 10, 20), entry("old", 10, 10), entry("used", 10, 5, in_use=True),
+        entry("mounted", 10, 4, in_use=True, kind=cache.MOUNT), entry("mount", 10, 15, kind=cache.MOUNT),
+    ]  # fmt: skip
+
+    def names(**wish: object) -> list[str]:
+        return [one.id for one in cache.select(found, **wish)]  # type: ignore[arg-type]
+
+    assert names() == ["old", "mount", "middle", "new"]
+    assert names(all_=True) == ["used", "old", "mount", "middle", "new"]
+    assert names(keep_bytes=25) == ["old", "mount"]
+    assert names(before=15) == ["old", "mount"]
+    assert names(kinds=(cache.MOUNT,)) == ["mount"]
+
+
+def test_keys() -> None:
+    state = cache.state_of("sha256:1", {"config": {"Env": ["A=1"]}, "os": "linux"})
+    assert state == cache.state_of("sha256:1", {"os": "linux", "config": {"Env": ["A=1"]}})
+    others = {
+        cache.state_of("", {}), cache.state_of("sha256:2", {"config": {"Env": ["A=1"]}, "os": "linux"}),
+        cache.state_of("sha256:1", {"config": {"Env": ["A=1", ""]}, "os": "linux"}),
+    }  # fmt: skip
+    assert state not in others
+    assert cache.key_of(state, "RUN", "a", "b") != cache.key_of(state, "RUN", "ab")
