@@ -46,7 +46,11 @@ def clean(engine: Engine) -> Iterator[None]:
         (("run", "--gpus", "all", "busybox"), 125, "could not select a device driver"),
         (("run", "--storage-opt", "size=1g", "busybox"), 125, "not supported"),
         (("run", "--volume-driver", "nope", "-v", "vv:/v", "busybox"), 125, "there is only local"),
-        (("run", "--platform", "linux/s390x", "busybox", "true"), 125, "does not match the specified platform"),
+        (
+            ("run", "--pull=never", "--platform", "linux/s390x", "busybox", "true"),
+            125,
+            "not match the specified platform",
+        ),
         (("run", "--platform", "a/b/c/d", "busybox", "true"), 125, "is no platform"),
         (("run", "--rm", "--ipc", "container:nosuch", "busybox"), 125, "No such container: nosuch"),
         (("exec", "-it", "nosuch", "true"), 1, "not a TTY"),

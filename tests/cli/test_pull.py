@@ -119,6 +119,24 @@ def test_quiet_run_pulls_without_a_word(tuidock: Call, registry: Misbehaving, im
     assert tuidock("run", "--rm", "--quiet", f"{registry.host}/team/demo", "true") == (0, "", "")
 
 
+def test_run_pulls_the_platform_that_was_asked_for(tuidock: Call, registry: Misbehaving) -> None:  # noqa: F811
+    from tests.engine.transfer.test_pulling import for_platform
+
+    descriptors = []
+    for architecture in ("amd64", "s390x"):
+        image, platform = for_platform(made_layer(), architecture)
+        registry.add("several", "", image)
+        descriptors.append(image.descriptor(platform=platform))
+    registry.add_manifest("several", "latest", made.OCI_INDEX, made.index(descriptors))
+    name = f"{registry.host}/several"
+    assert tuidock("pull", "-q", name).code == 0
+    assert tuidock("create", "--platform", "linux/amd64", name, "true").err == ""
+    done = tuidock("create", "--platform", "linux/s390x", name, "true")
+    assert done.code == 0 and "Unable to find image" in done.err and "Downloaded newer image" in done.err
+    assert '"s390x"' in tuidock("image", "inspect", "--format", "{{json .Architecture}}", name).out
+    tuidock("rmi", "-f", name)
+
+
 def test_never_means_never(tuidock: Call, registry: Misbehaving, image: made.Made) -> None:  # noqa: F811
     done = tuidock("create", "--pull", "never", f"{registry.host}/team/demo")
     assert done.code == 1 and "No such image" in done.err

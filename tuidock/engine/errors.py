@@ -3,6 +3,7 @@
 EngineError                     one sentence: what was tried, on what, why it failed, what to do
   x InvalidArgument             the request itself makes no sense (CLI exit 125)
   x NotFound                    no such container, image, volume, network, file
+      x WrongPlatform           the image is for another platform
   x AmbiguousId                 a prefix that fits several ids
   x Conflict                    the name or port is taken, the object is in use, the state does not allow it
       x NameTaken x PortTaken x InUse x WrongState
@@ -43,6 +44,16 @@ class NotFound(EngineError):
     def __init__(self, kind: str, reference: str) -> None:
         super().__init__(f"No such {kind}: {reference}")
         self.kind, self.reference = kind, reference
+
+
+class WrongPlatform(NotFound):
+    """The image is there, but for another platform than was asked for."""
+
+    def __init__(self, reference: str, wanted: object, actual: object) -> None:
+        super().__init__("image", reference)
+        self.args = (
+            f"image {reference} was found but does not match the specified platform: wanted {wanted}, actual: {actual}",
+        )
 
 
 class AmbiguousId(EngineError):

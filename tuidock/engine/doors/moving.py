@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tuidock.engine.containers import rows
 from tuidock.engine.doors.base import Door
-from tuidock.engine.errors import EngineError, InvalidArgument, WrongState
+from tuidock.engine.errors import EngineError, WrongPlatform, WrongState
 from tuidock.engine.events import append
 from tuidock.engine.types import Container, CreateRequest, ExecRequest
 
@@ -39,9 +39,7 @@ class Moving(Door):
         has = Platform(found["Os"], architecture_of(found["Architecture"]), found.get("Variant", ""))
         wanted = parse_platform(asked, os.uname().machine)
         if wanted[:2] != has[:2] or (wanted.variant and has.variant and wanted.variant != has.variant):
-            raise InvalidArgument(
-                f"image {reference} was found but does not match the specified platform: wanted {wanted}, actual: {has}"
-            )
+            raise WrongPlatform(reference, wanted, has)
 
     def start(
         self, reference: str, *, owner: socket.socket | None = None, tty_size: tuple[int, int] = (0, 0)
