@@ -6,61 +6,65 @@ The clock stands still and the engine is in memory, so a picture changes only wh
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from tests.fakes.driving import make_app
+from tests.fakes.driving import make_app, until_still
 from tests.fakes.engine import Engine
+from tuidock.app.commands import execute
 from tuidock.app.config import Config
-
-#: A picture is taken when the app has settled; on a machine that is short of time that moment can be missed.
-pytestmark = pytest.mark.flaky(reruns=6, reruns_delay=1)
+from tuidock.app.messages import StatsRead
 
 SIZES = [(80, 24), (120, 40), (160, 48)]
 LOOKS = ["dark", "ansi", "nocolor"]
 
 
 def app_for(look: str, monkeypatch: pytest.MonkeyPatch, engine: Engine | None = None) -> Any:
+    """An app that samples nothing by itself: how many samples there are would depend on the machine."""
     if look == "nocolor":
         monkeypatch.setenv("NO_COLOR", "1")
     engine = engine or Engine()
     for row in list(engine.rows.values()):
         engine.log(row.name, [f"{row.name} GET /item/{at} 200 {at * 17}" for at in range(60)])
-    return make_app(engine, config=Config(theme={"ansi": "terminal-dark"}.get(look, "")))
+    app = make_app(engine, config=Config(theme={"ansi": "terminal-dark"}.get(look, "")))
+    app.engine_workers._sample = lambda: None
+    return app
 
 
 def details_are_there(detail: Any) -> bool:
-    """The engine has answered for the row under the cursor, and the lines of a log that is seen are drawn."""
+    """The engine has answered for the row under the cursor; a log that is seen is counted and drawn."""
     if detail._delay is not None or detail._shown != (detail.kind, detail.identity, detail.tab):
         return False
-    session = getattr(detail.view, "_session", None)
-    return session is None or not session.size or not detail.view.size.height or bool(session.view.rows)
+    return log_is_there(detail.view)
 
 
-def settled(*keys: str) -> Callable[[Any], Awaitable[None]]:
-    """Presses keys and waits until threads have answered and samples have come."""
+def log_is_there(view: Any) -> bool:
+    session = getattr(view, "_session", None)
+    if session is None or not session.size or not view.size.height:
+        return True
+    return bool(session.view.rows) and session.counted >= 1 and view._told_state == view.state_text
+
+
+def settled(
+    *keys: str, until: Callable[[Any], object] = lambda app: True, command: str = ""
+) -> Callable[[Any], Awaitable[None]]:
+    """Presses keys, or types a command, and waits until threads have answered and everything is drawn."""
 
     async def before(pilot: Any) -> None:
         app = pilot.app
-        for _ in range(400):
-            await pilot.pause()
-            if app.model.host_name and (app.engine_workers._engine.samples or not app.model.containers()):
-                break
-            await asyncio.sleep(0.01)
-        app.engine_workers.set_awake(False)
+        await until_still(pilot, lambda: app.model.host_name and details_are_there(app.main.detail))
+        running = [row.id for row in app.model.containers().values() if row.status == "running"]
+        if running:
+            app.post_message(StatsRead(app.engine_workers._engine.stats(running), app.model.host))
+            await until_still(pilot, lambda: all(each in app.model.history for each in running))
         for key in keys:
             await pilot.press(key)
-            await pilot.pause()
-        for _ in range(400):
-            await pilot.pause()
-            if details_are_there(app.main.detail):
-                break
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.3)
-        await pilot.pause()
+            await until_still(pilot)
+        if command:
+            execute(app.main, command)
+        await until_still(pilot, lambda: details_are_there(app.main.detail) and until(app))
         assert app.errors == []
 
     return before

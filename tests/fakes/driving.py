@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -84,8 +85,7 @@ class Driver:
         await self.pilot.pause()
 
     def screen_text(self) -> str:
-        strips = self.app.screen._compositor.render_strips()
-        return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+        return text_of(self.app)
 
 
 @asynccontextmanager
@@ -115,3 +115,30 @@ async def running(
                 assert app.errors == []
     finally:
         app.engine_workers.stop()
+
+
+def still(app: Any) -> bool:
+    """Nothing is on its way: no message waits, nothing has to be laid out or drawn."""
+    screen = app.screen
+    if screen._layout_required or screen._dirty_widgets or screen._callbacks or screen._recompose_required:
+        return False
+    nodes = [app, *(node for each in app.screen_stack for node in [each, *each.query("*")])]
+    return not any(node._message_queue.qsize() or node._next_callbacks for node in nodes)
+
+
+async def until_still(pilot: Any, condition: Callable[[], object] = lambda: True) -> None:
+    """Waits until the condition holds and nothing is on its way any more, twice in a row."""
+    quiet = 0
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        await pilot.pause()
+        quiet = quiet + 1 if still(pilot.app) and condition() else 0
+        if quiet == 2:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"never still; errors: {getattr(pilot.app, 'errors', [])}; the screen:\n{text_of(pilot.app)}")
+
+
+def text_of(app: Any) -> str:
+    strips = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in strips)

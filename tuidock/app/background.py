@@ -83,9 +83,8 @@ class Background:
 
         job = message.job
         job.end(message.error, message.sentence, self.model.clock())
-        ended = getattr(job.tracker, "ended", None)
-        if ended is not None:
-            ended(self.model.clock())
+        if job.tracker is not None:
+            job.tracker.ended(self.model.clock(), job.state == DONE)
         self.model.put_job(job)
         for old in self.model.past_jobs[:-KEPT]:
             self.drop_job(old)

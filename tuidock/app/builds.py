@@ -112,7 +112,7 @@ class Build:
                 step.seconds = event.seconds
                 step.done, step.total = 0, event.total or step.total
 
-    def ended(self, now: int) -> None:
+    def ended(self, now: int, good: bool = False) -> None:
         """The job is over: nothing waits or runs any more."""
         for step in self.steps.values():
             if step.state == RUNNING:

@@ -12,7 +12,9 @@ from tuidock.engine.types import Progress
 WORDS = {"exists": "there already", "pulled": "done", "pushed": "done", "mounted": "there already"}
 #: Nothing of the layer is to come over the line any more.
 _FETCHED = ("verifying", "downloaded", "extracting", "pulled", "exists", "pushed", "mounted", "skipped")
-_OVER = ("pulled", "exists", "pushed", "mounted", "skipped", "done")
+_OVER = ("pulled", "exists", "pushed", "mounted", "skipped", "read", "done")
+#: Here done and total count files, not bytes.
+_COUNTS = ("gathering", "collecting")
 #: What is said about the whole, not about a part.
 _ABOUT_ALL = ("digest", "pulled-image", "loaded", "imported", "committed", "written", "warning")
 #: Steps of the whole for which there is no line of its own.
@@ -37,6 +39,8 @@ class Part:
             self._seen.clear()
         self.action, self.message = step.action, step.message
         self.done, self.total = step.done, step.total
+        if step.action in _COUNTS:
+            return
         # While it is unpacked the total is that of the unpacked files.
         if not self.size or (step.total and step.action in ("downloading", "pushing", "waiting", "verifying")):
             self.size = step.total
@@ -51,6 +55,8 @@ class Part:
     @property
     def fetched(self) -> int:
         """Bytes that have come over the line, or need not."""
+        if self.action in _COUNTS:
+            return 0
         if self.action in _FETCHED:
             return self.size
         return min(self.done, self.size) if self.size else self.done
@@ -76,6 +82,8 @@ class Part:
 
     @property
     def bytes_words(self) -> str:
+        if self.action in _COUNTS:
+            return f"{self.done} of {self.total} files" if self.total else ""
         if self.over or not self.done:
             return shown.size(self.size) if self.size else ""
         return f"{shown.size(self.done)} / {shown.size(self.total)}" if self.total else shown.size(self.done)
@@ -98,7 +106,7 @@ class Transfer:
         for step in news:
             if step.action in _SILENT:
                 continue
-            if step.action in _ABOUT_ALL:
+            if step.action in _ABOUT_ALL or step.message.startswith("sha256:"):
                 self._about_all(step)
                 continue
             part = self.parts.get(step.subject)
@@ -116,10 +124,18 @@ class Transfer:
         self.results.append(step.subject)
         if step.action == "pulled-image":
             self.result = step.message
+        elif step.action == "pulled":
+            self.result = f"made {step.subject}"
         elif step.action == "written":
             self.result = f"{shown.size(step.total)} written"
         else:
             self.result = f"{step.action} {', '.join(self.results)}"
+
+    def ended(self, now: int, good: bool) -> None:
+        """It is over: what was not said to be done is."""
+        for part in self.parts.values():
+            if good and not part.over:
+                part.action = "done"
 
     def close(self) -> None:
         """Nothing is kept outside of memory."""
@@ -130,7 +146,7 @@ class Transfer:
 
     @property
     def total(self) -> int:
-        return sum(part.size or part.done for part in self.parts.values())
+        return sum(part.size or part.fetched for part in self.parts.values())
 
     def rate(self, now: int) -> float:
         moving = ("downloading", "pushing", "writing", "reading")

@@ -5,8 +5,6 @@ A picture changes only when a widget does: look at it, then `pytest tests/app/wi
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -17,12 +15,11 @@ from textual.app import App, ComposeResult
 
 from tests.app.widgets.test_line_table import COLUMNS
 from tests.app.widgets.test_log_view import append, record
+from tests.fakes.driving import until_still
+from tuidock.app.widgets import told_sizes
 from tuidock.app.widgets.chart import Chart
 from tuidock.app.widgets.line_table import Cell, LineTable, Row
 from tuidock.app.widgets.log_view import LogSource, LogView
-
-#: A picture is taken when the app has settled; on a machine that is short of time that moment can be missed.
-pytestmark = pytest.mark.flaky(reruns=6, reruns_delay=1)
 
 WIDGETS = ["table", "log", "chart"]
 LOOKS = ["colour", "nocolor", "nocolor-ansi"]
@@ -32,6 +29,7 @@ class PictureApp(App[None]):
     def __init__(self, what: str, directory: Path, look: str) -> None:
         # as the app does it: under NO_COLOR the filter is chosen while the app is made
         super().__init__(ansi_color=look == "nocolor-ansi" or None)
+        told_sizes.install()
         self.what, self.directory = what, directory
         if look == "nocolor-ansi":
             self.theme = "ansi-dark"
@@ -88,13 +86,11 @@ def ready(pilot_app: Any) -> bool:
 
 async def settle(pilot: Any) -> None:
     """Everything is laid out, and the thread that searches has found what there is."""
-    await pilot.pause()
     if pilot.app.what == "log":
-        pilot.app.query_one(LogView).search("colour 3")
-    deadline = time.monotonic() + 10
-    while not ready(pilot.app) and time.monotonic() < deadline:
-        await asyncio.sleep(0.01)
-    await pilot.pause()
+        view = pilot.app.query_one(LogView)
+        await until_still(pilot, lambda: view._session is not None and view._session.view.rows)
+        view.search("colour 3")
+    await until_still(pilot, lambda: ready(pilot.app))
 
 
 @pytest.fixture

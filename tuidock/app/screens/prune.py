@@ -43,7 +43,7 @@ class PruneScreen(Dialog):
         self._ticked: set[str] = set()
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog tall"):
+        with Vertical(classes="dialog prune"):
             with Horizontal(classes="dialog-head"):
                 yield Static("Prune", classes="dialog-title", markup=False)
                 yield StatusLine(id="prune-sum")
@@ -76,6 +76,7 @@ class PruneScreen(Dialog):
             table = self.query_one(PruneTable)
             table.set_empty("Everything is in use: there is nothing to remove.")
             table.set_rows([prune_rows.row_of(each, each.key in self._ticked) for each in every])
+            self._arrange()
             self._draw()
 
         def failed(error: BaseException, text: str) -> None:
@@ -83,6 +84,14 @@ class PruneScreen(Dialog):
                 self.query_one(PruneTable).set_empty(text)
 
         self.tuidock.engine_workers.ask_apart(look, found, failed)
+
+    def on_resize(self) -> None:
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """As high as its rows where there is room."""
+        room = max(3, self.app.size.height - 12)
+        self.query_one(PruneTable).styles.height = max(1, min(len(self._every), room))
 
     def _draw(self) -> None:
         table = self.query_one(PruneTable)
