@@ -62,7 +62,7 @@ class Outcome(NamedTuple):
 class Trial:
     """One operation on one disk, to be cut as often as wanted."""
 
-    def __init__(self, disk: PowerDisk, work: Work) -> None:
+    def __init__(self, disk: PowerDisk, work: Work, *, measured: int = 2) -> None:
         self.disk, self.work = disk, work
         self._before, self._after = f"{disk.place}/before.img", f"{disk.place}/after.img"
         self.root = f"{disk.mounted}/root"
@@ -73,7 +73,7 @@ class Trial:
         disk.keep(self._before)
         self._expected: dict[str, str] = {}
         self.sectors = 0
-        self.seconds = min(self._uncut() for _ in range(2))  # the first one reads the program from the disk
+        self.seconds = min(self._uncut() for _ in range(measured))  # the first one reads the program from the disk
 
     def _uncut(self) -> float:
         """How long the operation takes, and what the images are when nothing happens."""

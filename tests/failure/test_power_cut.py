@@ -33,7 +33,7 @@ def test_no_image_is_lost_or_damaged_by_a_cut_of_the_power(disk: PowerDisk, name
     print(f"POWER_SEED={seed}")
     with ExitStack() as stack:
         (work,) = works(stack, [name])
-        trial = Trial(disk, work)
+        trial = Trial(disk, work, measured=1)
         for moment in moments(trial, CUTS, seed):
             trial.cut(moment)
 
