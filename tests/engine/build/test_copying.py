@@ -13,7 +13,7 @@ import pytest
 
 from tests.engine.build.helpers import build_text, read, tar_of, tree, write
 from tuidock.engine import Engine
-from tuidock.engine.build import globbing
+from tuidock.engine.build import globbing, permissions
 from tuidock.engine.errors import BuildFailed
 
 FILES = {"a.txt": "a", "b.txt": "b", "c.md": "c", "d/x": "x", "d/e/y": "y"}
@@ -273,3 +273,29 @@ def test_globbing(pattern: str, name: str, fits: bool) -> None:
 def test_malformed_globs(pattern: str) -> None:
     with pytest.raises(ValueError):
         globbing.compiled(pattern)
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "made"),
+    [
+        ("0640", 0o100755, 0o640), ("4755", 0o100600, 0o4755), ("u=rwX,go=rX", 0o100600, 0o644), ("go-r", 0o100644, 0o600),
+        ("u=rwX,go=rX", 0o100700, 0o755), ("u=rwX,go=rX", 0o040700, 0o755), ("+x", 0o100644, 0o755), ("a=", 0o100777, 0),
+        ("u+s,+t", 0o100755, 0o5755), ("g=u", 0o100640, None), ("u", 0o100640, None), ("0999", 0o100640, None),
+    ],
+)  # fmt: skip
+def test_permissions(text: str, mode: int, made: int | None) -> None:
+    if made is None:
+        with pytest.raises(ValueError):
+            permissions.parse(text)
+    else:
+        assert permissions.parse(text)(mode) == made
+
+
+def test_chmod_by_words(engine: Engine, tmp_path: Path) -> None:
+    write(tmp_path, {"d/x": "x", "d/y": "y"})
+    (tmp_path / "d/x").chmod(0o700)
+    (tmp_path / "d/y").chmod(0o600)
+    found = places(engine, tmp_path, "COPY --chmod=u=rwX,go=rX . /to/", "COPY --chmod=go= d/x /x")
+    assert [found[path][1] for path in ("to/d", "to/d/x", "to/d/y", "x")] == [0o755, 0o755, 0o644, 0o700]
+    with pytest.raises(BuildFailed, match="--chmod cannot be"):
+        places(engine, tmp_path, "COPY --chmod=rubbish d/x /x")

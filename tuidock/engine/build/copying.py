@@ -25,14 +25,13 @@ if TYPE_CHECKING:
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _LINKS = 40
 _CHUNK = 1 << 24
-_PERMISSIONS = 0o7777
 
 
 class Wish(Named):
-    """owner None keeps what the tree says; mode None that of each file."""
+    """owner None keeps what the tree says; mode makes permissions from a file's whole mode, None keeps them."""
 
     owner: tuple[int, int] | None = None
-    mode: int | None = None
+    mode: Callable[[int], int] | None = None
     excluded: Callable[[str], bool] | None = None
 
 
@@ -155,7 +154,7 @@ class Copier:
                 while view:
                     view = view[os.write(fd, view) :]
                 os.fchown(fd, *(self._wish.owner or (0, 0)))
-                os.fchmod(fd, mode if self._wish.mode is None else self._wish.mode)
+                os.fchmod(fd, self._mode(stat.S_IFREG | mode))
                 os.utime(fd, ns=(mtime_ns, mtime_ns))
             finally:
                 os.close(fd)
@@ -313,7 +312,7 @@ class Copier:
         return (status.st_uid, status.st_gid) if own_ids else (0, 0)
 
     def _mode(self, mode: int) -> int:
-        return stat.S_IMODE(mode) & _PERMISSIONS if self._wish.mode is None else self._wish.mode
+        return stat.S_IMODE(mode) if self._wish.mode is None else self._wish.mode(mode)
 
     def _dress(self, fd: int, place: str, status: os.stat_result, own_ids: bool, *, follow: bool = False) -> None:
         """Owner, mode, attributes, times, in the order in which the kernel does not clear what was set before."""

@@ -172,7 +172,8 @@ class Copying:
                 stack.callback(copier.close)
                 yield from self._place(copier, number)
                 copier.finish()
-            workshop.keep_layer(state, draft, key, instruction.word, instruction.text)
+            for done in workshop.keep_layer(state, draft, key, instruction.word, instruction.text):
+                yield BuildEvent("bytes", number, done=done, message="writing the layer")
         except OSError as error:
             draft.close()
             raise refuse(error, f"do {instruction.text[:100]!r}") from error
@@ -194,13 +195,14 @@ class Copying:
                 raise instruction.error(str(error), at=chown) from None
         return Wish(owner, self._permissions(), self._excluded)
 
-    def _permissions(self) -> int | None:
+    def _permissions(self) -> Callable[[int], int] | None:
+        from tuidock.engine.build import permissions
+
         text = self._instruction.flag("chmod")
-        if not text:
-            return None
-        if len(text) > 5 or text.strip("01234567"):
-            raise self._instruction.error(f"--chmod takes an octal number as in 0755, not {text!r:.40}", at=text)
-        return int(text, 8) & 0o7777
+        try:
+            return permissions.parse(text) if text else None
+        except ValueError as error:
+            raise self._instruction.error(f"--chmod cannot be {text!r:.40}: {error}", at=text) from None
 
     def _place(self, copier: Copier, number: int) -> Iterator[BuildEvent]:
         reported = time.monotonic()
@@ -297,14 +299,14 @@ class WorkingDirectory:
                     copier.close()
             finally:
                 os.close(root)
-            workshop.keep_layer(state, draft, key, "WORKDIR", self._instruction.text)
+            for done in workshop.keep_layer(state, draft, key, "WORKDIR", self._instruction.text):
+                yield BuildEvent("bytes", number, done=done, message="writing the layer")
         except OSError as error:
             draft.close()
             raise refuse(error, f"make {self._path!r:.100}") from error
         except BaseException:
             draft.close()
             raise
-        yield from ()
 
     def _owner(self, root: int) -> tuple[int, int] | None:
         from tuidock.engine.build.owners import owner_of

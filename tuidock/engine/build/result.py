@@ -134,7 +134,8 @@ def of_stage(workshop: Workshop, state: StageState, tags: Sequence[str]) -> Imag
             draft.close()
             state.layers += row.layers
         else:
-            workshop.keep_layer(state, draft, key, "FROM", "an empty layer")
+            for _ in workshop.keep_layer(state, draft, key, "FROM", "an empty layer"):
+                pass
         if state.history:
             last = dict(state.history[-1])
             last.pop("empty_layer", None)

@@ -103,7 +103,8 @@ class Running:
                 yield from self._output(container, config, work, number, began)
             if container.exit_code:
                 raise StepError(self._failure(container), container.exit_code)
-            workshop.keep_layer(state, draft, key, "RUN", self._instruction.text)
+            for done in workshop.keep_layer(state, draft, key, "RUN", self._instruction.text):
+                yield BuildEvent("bytes", number, done=done, message="writing the layer")
         except BaseException:
             draft.close()
             raise

@@ -17,6 +17,7 @@ from tuidock.engine.dockerfile.errors import DockerfileError
 from tuidock.engine.dockerfile.expand import expand_instruction
 from tuidock.engine.errors import BuildFailed, EngineError, NotFound
 from tuidock.engine.image_types import BuildEvent
+from tuidock.engine.oci.digest import of_bytes
 from tuidock.engine.store.layer import Layer
 
 TYPE_CHECKING = False
@@ -210,7 +211,7 @@ class StageBuild:
         yield from work.prepare(step.number)
         key = cache.key_of(state.digest(), step.instruction.word, *work.parts)
         row = workshop.find(key)
-        if row is not None:
+        if row is not None and self._continues(row):
             self._take(row)
             if row.layers:
                 state.keys[len(state.layers) - 1] = key
@@ -225,6 +226,16 @@ class StageBuild:
             row = workshop.made_row(key)
             yield self._event(step, "done", began, row.size)
         self._note(work.created_by, row.created if row.layers else 0)
+
+    def _continues(self, row: Row) -> bool:
+        """Whether its layers lie on those that are here. What --cache-from brings can say anything; and what is done on
+        top would be kept under the name of other layers."""
+        chain_id = self.state.chain_id
+        for layer in row.layers:
+            if layer.chain_id != (of_bytes(f"{chain_id} {layer.diff_id}".encode()) if chain_id else layer.diff_id):
+                return False
+            chain_id = layer.chain_id
+        return True
 
     def _take(self, row: Row) -> None:
         for layer in row.layers:

@@ -97,11 +97,13 @@ class Store:
     _lease: Lease
 
     def __init__(self, instance: Instance) -> None:
+        from tuidock.engine.store import collection
         from tuidock.engine.store.content import ContentStore
         from tuidock.engine.store.leases import Lease
         from tuidock.engine.store.snapshots import Snapshots
 
         self.snapshots, self.content = Snapshots(instance.paths), ContentStore(instance.paths)
+        collection.sweep(instance.paths)  # of builds that were killed, whose steps had secrets
         self._lease = Lease(instance.paths)
         self.ingests = self.content.ingests()
 
@@ -242,11 +244,11 @@ class Workshop:
             raise refuse(error, f"make a layer in {self.instance.paths.snapshots}") from error
         return draft
 
-    def keep_layer(self, state: StageState, draft: Draft, key: str, kind: str, text: str) -> None:
-        """The filled draft becomes the stage's next layer and a row of the cache."""
+    def keep_layer(self, state: StageState, draft: Draft, key: str, kind: str, text: str) -> Iterator[int]:
+        """The filled draft becomes the stage's next layer and a row of the cache; yields the bytes written so far."""
         from tuidock.engine.oci.descriptor import OCI_LAYER
         from tuidock.engine.oci.digest import chain_ids
-        from tuidock.engine.store.layer_writing import write_layer
+        from tuidock.engine.store.layer_writing import LayerWriting
         from tuidock.native import remove_tree
 
         store = self.store
@@ -257,10 +259,14 @@ class Workshop:
             blob = store.ingests.new()
         below = os.open(state.lower[0], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) if state.lower else -1
         try:
-            written = write_layer(draft.root, blob, below=below)
+            writing = LayerWriting(draft.root, blob, below=below)
+            for progress in writing.progress():
+                yield progress.done
         finally:
             if below >= 0:
                 os.close(below)
+        written = writing.written
+        assert written is not None
         draft.size, draft.diff_id = written.file_bytes, written.diff_id
         draft.write_size()
         chain_id = chain_ids([*(layer.diff_id for layer in state.layers), written.diff_id])[-1]
