@@ -6,6 +6,8 @@ import ctypes
 import io
 import mmap
 import os
+import subprocess
+import sys
 import tarfile
 import tempfile
 import threading
@@ -14,16 +16,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.engine.build.helpers import build, build_text, read, root_of, write
-from tests.native.monitored import needs_root
+from tests.native.monitored import eventually, needs_root
 from tests.security.conftest import busybox_layer, image, layer_of
 from tuidock.engine import Engine
+from tuidock.engine.build import cache, inline
 from tuidock.engine.errors import BuildFailed, InvalidArgument
+from tuidock.engine.files import is_alive
 from tuidock.engine.image_types import BuildRequest
 from tuidock.engine.oci.digest import chain_ids, of_bytes
+from tuidock.engine.runtime.status import read_pid
 
 pytestmark = needs_root
 Load = Callable[[bytes], None]
@@ -226,3 +232,62 @@ def test_a_context_that_comes_as_an_archive_is_not_read_from_devices(engine: Eng
     archive = layer_of(*((path, *entry) for path, entry in entries.items()), content=b"FROM scratch\n")
     with pytest.raises(InvalidArgument, match="cannot read"):
         build(engine, "-", io.BytesIO(archive))
+
+
+def test_a_lying_cache_does_not_give_its_layers_the_place_of_others(
+    engine: Engine, load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CVE-2024-24557: what comes by --cache-from says which layer a step makes. One that lies on other layers than the
+    stage has would let the next steps be kept under the name of those: a good one that others build on."""
+    target = layer_of(("usr/tool", FILE, {}), content=b"good")
+    good = image({}, busybox_layer(), target)
+    load(good)
+    own = build_text(engine, tmp_path / "own", "FROM busybox\nRUN echo bad > /usr/base\n")
+    keys: list[str] = []
+    real = cache.key_of
+
+    def noted(*arguments: Any) -> str:
+        keys.append(real(*arguments))
+        return keys[-1]
+
+    monkeypatch.setattr(cache, "key_of", noted)
+    engine.tag(own.id, "attacker")
+    dockerfile = "FROM attacker\nRUN true\nRUN cat /usr/base > /usr/result || echo none > /usr/result\n"
+    stepped = engine.build(BuildRequest(str(write(tmp_path / "a", {"Dockerfile": dockerfile}))))
+    while not keys:
+        next(stepped)
+    stepped.close()
+    lying = image({}, busybox_layer(), target, **{inline.MEMBER: {"1": keys[0]}})
+    load(lying)
+    build(engine, tmp_path / "a", cache_from=("hostile",))
+    load(good)
+    honest = "FROM hostile\nRUN cat /usr/base > /usr/result || echo none > /usr/result\n"
+    assert read(engine, build_text(engine, tmp_path / "b", honest).id, "usr/result") == "none\n"
+    assert [problem for problem in engine.check(fast=True) if problem.area == "image"] == []
+    engine.remove_image("attacker", force=True)
+
+
+def test_a_step_does_not_outlive_its_build(engine: Engine, tmp_path: Path) -> None:
+    """Nobody would see it, and it has the build's secrets; what it leaves goes with the next build."""
+    write(tmp_path, {"secret": "of-the-build"})
+    dockerfile = (
+        "FROM busybox\nRUN --mount=type=secret,id=s --mount=type=secret,id=s,env=S sh -c 'echo up; exec sleep 1000'\n"
+    )
+    command = [sys.executable, "-m", "tuidock", "--root", engine.root, "build", "--progress=plain"]
+    write(tmp_path / "context", {"Dockerfile": dockerfile})
+    with subprocess.Popen(
+        [*command, f"--secret=id=s,src={tmp_path}/secret", str(tmp_path / "context")], stderr=subprocess.PIPE
+    ) as builder:
+        assert builder.stderr is not None
+        assert any(line.endswith(b" up\n") for line in builder.stderr)
+        (name,) = os.listdir(engine.instance.paths.containers)
+        record = read_pid(engine.instance.paths, name)
+        assert record is not None
+        builder.kill()
+    eventually(lambda: not is_alive(*record.init), "the end of the step")
+    eventually(lambda: not os.path.exists(engine.instance.paths.container_run(name) + "/pid"), "the end of its monitor")
+    build_text(engine, tmp_path / "next", "FROM busybox\nRUN true > /next\n")
+    assert list(engine.check(fast=True)) == []
+    assert os.listdir(engine.instance.paths.containers) == []
+    paths = (engine.root, engine.instance.paths.run)
+    assert subprocess.run(["grep", "-rqs", "of-the-build", *paths], check=False).returncode == 1

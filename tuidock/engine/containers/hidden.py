@@ -73,6 +73,7 @@ class HiddenContainer:
         self.oom_killed = False
 
     def __enter__(self) -> HiddenContainer:
+        sweep(self._instance)  # what a killed build has left: secrets of its steps, too
         self._fd = self._lock.__enter__()
         try:
             os.mkdir(self.directory, 0o700)
@@ -137,7 +138,7 @@ class HiddenContainer:
                 began,
             )
             launch = launch._replace(
-                rootfs=spec.Rootfs((stubs, *work.lower), work.upper, work.work), reap=(),
+                rootfs=spec.Rootfs((stubs, *work.lower), work.upper, work.work), reap=(), bound=True,
                 journal=self.directory + "/journal",
             )  # fmt: skip
             write_intent(instance, self.id, f"run {launch.generation}")

@@ -95,6 +95,7 @@ class Launch(Named):
     tty_size: tuple[int, int] = (0, 0)
     pid_namespace: str = "private"
     ipc_namespace: str = "private"
+    bound: bool = False  # to the process that started it: it does not outlive it
 
 
 def command_line(config: Mapping[str, Any]) -> list[str]:
@@ -365,6 +366,8 @@ def _policy(writer: RecordWriter, launch: Launch, host: Mapping[str, Any]) -> No
     writer.add("restart-max", int(policy.get("MaximumRetryCount") or 0))
     writer.add("auto-remove", bool(host.get("AutoRemove")))
     writer.add_all("reap", launch.reap)
+    if launch.bound:
+        writer.add("bound", launch.bound)
 
 
 def _size(text: str) -> int:

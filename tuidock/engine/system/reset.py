@@ -33,8 +33,10 @@ def reset(instance: Instance) -> None:
     failed = [error for _, error in remove_many(instance, targets, force=True) if error is not None]
     if failed:
         raise SystemFailure(f"cannot reset {instance.paths.root}: {failed[0]}")
+    from tuidock.engine.containers import hidden
     from tuidock.engine.runtime.cgroup import detect
 
+    hidden.sweep(instance)
     for network in networks.all_networks(instance.state.read()):
         bridge.remove(network)
     if nftables.exists(instance.nft_table):

@@ -4,8 +4,10 @@
  * buffer: what the socket takes is sent from where it lies.
  */
 #include "client.h"
+#include "kernel.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -26,8 +28,11 @@ void client_close(struct monitor *monitor, struct client *client)
     for (size_t i = 0; i < CLIENTS; i++)
         if (monitor->client[i] == client)
             monitor->client[i] = NULL;
-    if (monitor->owner == client)
+    if (monitor->owner == client) {
         monitor->owner = NULL;
+        if (monitor->record.bound && monitor->running)         /* nobody else knows that it is there */
+            pidfd_signal_(monitor->init_pidfd, SIGKILL);
+    }
     watch_close(monitor, &client->watch);
     if (client->buffer)
         munmap(client->buffer, client->size);

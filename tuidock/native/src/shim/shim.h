@@ -67,7 +67,7 @@ struct record {
     struct limit *limit; size_t limits; int oom_score_adj; bool init;
     bool log_none; long long log_max_size; unsigned log_max_file;
     int stop_signal; char *restart_policy; unsigned restart_max;
-    bool auto_remove; struct list reap;
+    bool auto_remove; struct list reap; bool bound;
 };
 int record_read(struct record *record, int directory, struct failure *failure);   /* opens "record" in directory */
 void record_free(struct record *record);
