@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import http.server
 import os
+import shutil
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.engine.build.helpers import build_text, read, tar_of, tree, write
+from tests.conftest import missing
+from tests.engine.build.helpers import build, build_text, read, tar_of, tree, write
 from tuidock.engine import Engine
 from tuidock.engine.build import globbing, permissions
-from tuidock.engine.errors import BuildFailed
+from tuidock.engine.errors import BuildFailed, InvalidArgument
 
 FILES = {"a.txt": "a", "b.txt": "b", "c.md": "c", "d/x": "x", "d/e/y": "y"}
 
@@ -124,9 +127,7 @@ def test_a_dockerfile_that_is_a_link_out(engine: Engine, tmp_path: Path) -> None
     (tmp_path / "outside").write_text("FROM scratch\n")
     context = write(tmp_path / "context", {})
     os.symlink("../outside", context / "Dockerfile")
-    with pytest.raises(Exception, match="Dockerfile is not there"):
-        from tests.engine.build.helpers import build
-
+    with pytest.raises(InvalidArgument, match="Dockerfile is not there"):
         build(engine, context)
 
 
@@ -227,7 +228,7 @@ def test_add_from_the_web(engine: Engine, tmp_path: Path, server: str) -> None:
         (f"ADD {server}/missing /x", "404"),
         (f"ADD --checksum=sha256:{'0' * 64} {server}/f /x", "not sha256:000"),
         (f"ADD {server}/ /d/", "cannot tell a file name"),
-        (f"ADD {server}/x.git /d", "git repository"),
+        (f"ADD {server}/x.git /d", "cannot fetch"),
     ):
         with pytest.raises(BuildFailed, match=words):
             places(engine, tmp_path, line)
@@ -299,3 +300,42 @@ def test_chmod_by_words(engine: Engine, tmp_path: Path) -> None:
     assert [found[path][1] for path in ("to/d", "to/d/x", "to/d/y", "x")] == [0o755, 0o755, 0o644, 0o700]
     with pytest.raises(BuildFailed, match="--chmod cannot be"):
         places(engine, tmp_path, "COPY --chmod=rubbish d/x /x")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Iterator[str]:
+    """A repository behind git's own protocol."""
+    if shutil.which("git") is None or not Path("/usr/lib/git-core/git-daemon").exists():
+        missing("git is not installed")
+    place = write(tmp_path / "served/app.git", {"Dockerfile": "FROM scratch\nCOPY sub /s\n", "sub/f": "1"})
+    git = ["git", "-C", str(place), "-c", "user.name=t", "-c", "user.email=t@t"]
+    for words in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-qm", "one"], ["branch", "other"]):
+        subprocess.run([*git, *words], check=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    served = str(tmp_path / "served")
+    command = ["git", "daemon", "--listen=127.0.0.1", f"--port={port}", f"--base-path={served}", "--export-all", served]
+    daemon = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            break
+        except OSError:
+            assert daemon.poll() is None
+    yield f"git://127.0.0.1:{port}/app.git"
+    daemon.terminate()
+    daemon.wait()
+
+
+def test_git(engine: Engine, tmp_path: Path, repository: str) -> None:
+    assert set(tree(engine, build(engine, repository).id)) == {"s", "s/f"}
+    found = places(engine, tmp_path, f"ADD {repository} /all", f"ADD {repository}#other:sub /sub")
+    assert set(found) == {"all", "all/Dockerfile", "all/sub", "all/sub/f", "sub", "sub/f"}
+    assert any(
+        path.startswith("all/.git/") for path in places(engine, tmp_path, f"ADD --keep-git-dir {repository} /all")
+    )
+    assert set(tree(engine, build(engine, f"{repository}#main:../..").id)) == {"s", "s/f"}  # no way out
+    for wrong in (f"{repository}#missing", f"{repository}#main:none", f"{repository}#-x"):
+        with pytest.raises(InvalidArgument):
+            build(engine, wrong)

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tuidock.engine.build.copying import Copier
+    from tuidock.engine.build.trees import Tree
     from tuidock.engine.build.workshop import Workshop
     from tuidock.engine.dockerfile.ast import Instruction
     from tuidock.engine.paths import Paths
+    from tuidock.engine.store.snapshots import Draft
 
 _CHUNK = 1 << 18
 _TIMEOUT = 60.0
@@ -106,11 +108,49 @@ def _moment(value: str) -> int:
         return 0
 
 
-def fetch_file(workshop: Workshop, instruction: Instruction, url: str, destination: str) -> Download:
+class Repository:
+    """A git repository for ADD: its files go into the destination. The same members as a Download."""
+
+    name = ""
+
+    def __init__(self, workshop: Workshop, url: str, *, keep: bool) -> None:
+        self._workshop, self._url, self._keep = workshop, url, keep
+        self._draft: Draft | None = None
+        self._tree: Tree | None = None
+        self.digest = ""
+
+    def close(self) -> None:
+        if self._tree is not None:
+            self._tree.close()
+        if self._draft is not None:
+            self._draft.close()
+
+    def run(self) -> Iterator[tuple[int, int]]:
+        """Yields once it is there. Raises Unsupported, InvalidArgument."""
+        from tuidock.engine.build.hashing import Content
+        from tuidock.engine.build.trees import Tree
+
+        self._draft = self._workshop.store.snapshots.draft()
+        directory = clone(self._url, self._draft.path + "/fs", keep=self._keep)
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+        self._tree = Tree(lambda: os.open(directory, flags), own_ids=False, identity=f"repository {self._draft.path}")
+        self.digest = Content(self._workshop.files).add_source(self._tree, "")
+        yield 0, 0
+
+    def place(self, copier: Copier, destination: str) -> None:
+        """Its files into the destination, which is a directory."""
+        assert self._tree is not None
+        for _ in copier.copy(self._tree, "", destination):
+            pass
+
+
+def fetch_file(workshop: Workshop, instruction: Instruction, url: str, destination: str) -> Download | Repository:
     """The download of an ADD. Raises DockerfileError for what cannot be added."""
-    if is_repository(url):
-        raise instruction.error("ADD of a git repository is not possible; clone it before the build", at=url)
     checksum = instruction.flag("checksum")
+    if is_repository(url):
+        if checksum:
+            raise instruction.error("--checksum is for files; name a commit behind the # of a repository", at=checksum)
+        return Repository(workshop, url, keep=instruction.switch("keep-git-dir"))
     if checksum and not (checksum.startswith("sha256:") and len(checksum) == 71):
         raise instruction.error(f"--checksum takes sha256:..., not {checksum!r:.60}", at=checksum)
     download = Download(workshop.instance.paths, url, checksum)
@@ -127,8 +167,11 @@ def is_repository(place: str) -> bool:
     return base.startswith(("http://", "https://")) and urlsplit(base).path.endswith(".git")
 
 
-def clone(place: str, directory: str) -> str:
-    """Fetches URL[#REF[:SUBDIRECTORY]] and answers the directory of the context. Raises Unsupported, InvalidArgument."""
+def clone(place: str, directory: str, *, keep: bool = False) -> str:
+    """Fetches URL[#REF[:SUBDIRECTORY]] and answers the directory of the context; keep leaves .git in it.
+
+    Raises Unsupported, InvalidArgument.
+    """
     import shutil
     import subprocess
 
@@ -159,7 +202,8 @@ def clone(place: str, directory: str) -> str:
                 raise InvalidArgument(f"cannot fetch {place:.200}: {said[-1] if said else 'git failed'}")
     from tuidock.engine.files import remove_tree
 
-    remove_tree(directory + "/.git")
+    if not keep:
+        remove_tree(directory + "/.git")
     clean = os.path.normpath("/" + below).lstrip("/")
     if not clean:
         return directory

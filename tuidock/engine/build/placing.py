@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tuidock.engine.build.copying import Copier, Wish
-    from tuidock.engine.build.fetching import Download
+    from tuidock.engine.build.fetching import Download, Repository
     from tuidock.engine.build.trees import Tree
     from tuidock.engine.build.workshop import StageState, Workshop
     from tuidock.engine.dockerfile.ast import Instruction
@@ -48,7 +48,7 @@ class Copying:
         self._files: list[str] = []
         self._described: dict[str, str] = {}  # the sources of a tree that may change, as the key has them
         self._relative: dict[str, str] = {}  # for --parents: what of a path is kept
-        self._downloads: list[Download] = []
+        self._downloads: list[Download | Repository] = []
         self.parts: list[object] = []
         self.created_by = history.created_by(instruction, state.config)
 

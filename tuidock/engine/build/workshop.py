@@ -98,13 +98,11 @@ class Store:
 
     def __init__(self, instance: Instance) -> None:
         from tuidock.engine.store import collection
-        from tuidock.engine.store import collection
         from tuidock.engine.store.content import ContentStore
         from tuidock.engine.store.leases import Lease
         from tuidock.engine.store.snapshots import Snapshots
 
         self.snapshots, self.content = Snapshots(instance.paths), ContentStore(instance.paths)
-        collection.sweep(instance.paths)  # of builds that were killed, whose steps had secrets
         collection.sweep(instance.paths)  # of builds that were killed, whose steps had secrets
         self._lease = Lease(instance.paths)
         self.ingests = self.content.ingests()
