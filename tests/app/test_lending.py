@@ -98,3 +98,24 @@ def test_a_program_that_is_not_there(terminal: Terminal, run: Run, tmp_path: Pat
     terminal.until(lambda text: "No such file" in text and "1 Containers" in text)
     terminal.press("2", "1", "?")
     terminal.until(lambda text: "Keys and commands" in text)
+
+
+def test_nothing_of_the_app_is_left_on_the_ordinary_screen(
+    terminal: Terminal,  # noqa: F811
+    run: Run,
+) -> None:
+    """tmux leaves rows of the other screen there when the size has changed meanwhile - unless they are empty."""
+    run.start(LOOP, name="looper")
+    terminal.start(120, 32)
+    terminal.app()
+    terminal.until(lambda text: "looper" in text and "● up" in text)
+    for sizes in ([(80, 24), (160, 40)], [(100, 24), (120, 40)], [(160, 24), (80, 40)]):
+        for width, height in sizes:
+            terminal.tmux("resize-window", "-t", "t", "-x", str(width), "-y", str(height))
+            terminal.until(lambda text: "? help" in text.splitlines()[-1])
+        terminal.press("e")
+        text = terminal.until(lambda text: "leave with exit" in text and "/ #" in text)
+        assert "looper  " not in text and "│" not in text and "1 Containers" not in text
+        terminal.type("exit")
+        terminal.press("Enter")
+        terminal.until(lambda text: "1 Containers" in text)

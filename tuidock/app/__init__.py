@@ -35,10 +35,12 @@ def run_app(root: str = "", read_only: bool = False, mouse: bool = True) -> int:
     sys.setswitchinterval(0.001)
     for name, value in TERMINAL_DEFAULTS.items():
         os.environ.setdefault(name, value)
-    from tuidock.app import config
+    from tuidock.app import config, kept
     from tuidock.app.workers import Workers, host_name
 
     settings = config.load()
+    if not settings.theme and (chosen := kept.theme()):
+        settings = settings._replace(theme=chosen, theme_kept=True)
 
     def make_engine() -> object:
         from tuidock.engine import Engine

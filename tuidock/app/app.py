@@ -16,7 +16,7 @@ from textual.constants import DEFAULT_THEME
 from textual.message import Message
 from textual.theme import BUILTIN_THEMES, Theme
 
-from tuidock.app import columns
+from tuidock.app import columns, kept
 from tuidock.app import theme as themes
 from tuidock.app.background import Background
 from tuidock.app.bindings import keymap_of
@@ -63,7 +63,7 @@ class TuidockApp(Background, Lending, App[int]):
         self.problems = list(self.config.problems)
         self._choose_theme()
         driver = None
-        if terminal is not None and terminal.taken:
+        if terminal is not None and not os.environ.get("TEXTUAL_DRIVER"):
             from tuidock.app.first.driver import driver_over
 
             driver = driver_over(terminal)
@@ -96,13 +96,24 @@ class TuidockApp(Background, Lending, App[int]):
         self.problems += problems
         wanted = self.config.theme
         if wanted and wanted not in self.available_themes:
-            self.problems.append(f"config.yaml: there is no theme {wanted!r}; `:theme` lists them")
+            if not self.config.theme_kept:
+                self.problems.append(f"config.yaml: there is no theme {wanted!r}; `:theme` lists them")
             wanted = ""
         default = themes.default_theme(os.environ)
         if default not in self._own_themes:
             default = DEFAULT_THEME
         # Without colours only a theme of the terminal's own palette sends none.
         self._reactive_theme = default if os.environ.get("NO_COLOR") or not wanted else wanted
+
+    def choose_theme(self, name: str) -> None:
+        """From now on, also in later sessions - unless config.yaml names one."""
+        self.theme = name
+        if self.config.theme and not self.config.theme_kept:
+            self.say(f"{name} in this session; config.yaml says {self.config.theme}.")
+        elif kept.keep_theme(name):
+            self.config = self.config._replace(theme=name, theme_kept=True)
+            if not self.is_headless:
+                self.set_timer(0.5, self._keep_colours)
 
     @property
     def available_themes(self) -> dict[str, Theme]:

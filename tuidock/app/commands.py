@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from tuidock.app import paths
 from tuidock.app.bindings import ACTIONS, BY_COMMAND, PRESETS, Action, keys_of, label_of, possible, show_keys
 from tuidock.app.model import CONTAINERS, IMAGES, KINDS, VOLUMES, Row, ViewModel, row_id, row_name
 from tuidock.app.panes import NOUNS
+from tuidock.app.quoting import fault
 from tuidock.engine.clean import clean
 from tuidock.engine.errors import EngineError
 from tuidock.engine.types import Image
@@ -69,15 +70,16 @@ def split(text: str) -> tuple[str, list[str]]:
     return SYNONYMS.get(words[0], words[0]), words[1:]
 
 
-def complete(model: ViewModel, text: str) -> list[str]:
-    """What the text may become: commands, then names of rows."""
+def complete(model: ViewModel, text: str, more: Mapping[str, Sequence[str]] = {}) -> list[str]:
+    """What the text may become: commands, then names of rows, or what `more` knows for a command."""
     head, _, rest = text.lstrip().rpartition(" ")
     if not head:
-        return sorted(word for word in BY_COMMAND if word.startswith(text))
+        found = sorted(word for word in BY_COMMAND if word.startswith(text))
+        return [f"{word} " if BY_COMMAND[word].arguments else word for word in found]
     command = SYNONYMS.get(head.split(" ", 1)[0], head.split(" ", 1)[0])
-    if command == "theme":
-        return []
-    if command == "keys":
+    if command in more:
+        names = list(more[command])
+    elif command == "keys":
         names = list(PRESETS)
     elif command in ("run", "create"):
         names = [row_name(row) for row in model.rows[IMAGES].values()]
@@ -99,8 +101,8 @@ def execute(screen: MainScreen, text: str) -> None:
     app = screen.tuidock
     try:
         word, arguments = split(text)
-    except ValueError as error:
-        app.say(f"The command cannot be read: {error}.", "error")
+    except ValueError:
+        app.say(f"The command cannot be read: {fault(text)}.", "error")
         return
     if not word:
         return
@@ -203,11 +205,13 @@ def _tag(screen: MainScreen, arguments: list[str]) -> None:
 def _theme(screen: MainScreen, arguments: list[str]) -> None:
     app = screen.tuidock
     if arguments[0] in app.available_themes:
-        app.theme = arguments[0]
+        app.choose_theme(arguments[0])
     else:
-        app.say(
-            f"There is no theme {clean(arguments[0])}; there are {', '.join(sorted(app.available_themes))}.", "warning"
-        )
+        import difflib
+
+        near = difflib.get_close_matches(arguments[0], app.available_themes, 1)
+        hint = f"did you mean {near[0]}?" if near else "`:theme` lists them."
+        app.say(f"There is no theme {clean(arguments[0])}; {hint}", "warning")
 
 
 def _keys(screen: MainScreen, arguments: list[str]) -> None:

@@ -32,6 +32,7 @@ class Config(NamedTuple):
     """What the file says; problems are sentences about what it says wrongly."""
 
     theme: str = ""
+    theme_kept: bool = False  # it is not named in the file: the person chose it last
     confirm: str = "always"
     mouse: bool = True
     ascii: bool = False

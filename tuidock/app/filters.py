@@ -44,7 +44,7 @@ def _searcher(word: str) -> tuple[Callable[[str], bool], str]:
         note = ""
     except re.error as error:
         search = re.compile(re.escape(word), flags).search
-        note = f"{word!r} is not a regular expression ({error.msg}), so it is searched literally"
+        note = f"not a valid regular expression, so it is searched literally: {error.msg}"
     return lambda text: search(text) is not None, note
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from textual.color import Color, ColorParseError
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -44,6 +44,11 @@ def shipped_directory() -> Path:
 def user_directory(environ: Mapping[str, str] = os.environ) -> Path:
     home = environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
     return Path(home) / "tuidock" / "themes"
+
+
+def theme_names(available: Mapping[str, Theme]) -> list[str]:
+    """Those of tuidock and of the person first, then Textual's."""
+    return sorted(available, key=lambda name: (name in BUILTIN_THEMES, name))
 
 
 def default_theme(environ: Mapping[str, str] = os.environ) -> str:

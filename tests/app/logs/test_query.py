@@ -124,5 +124,5 @@ def test_a_match_does_not_reach_into_the_next_line() -> None:
 
 
 def test_a_bad_pattern_says_what_is_wrong() -> None:
-    with pytest.raises(QueryError, match="no regular expression"):
+    with pytest.raises(QueryError, match="not a valid regular expression"):
         Query("a(b")

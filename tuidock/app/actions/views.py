@@ -276,14 +276,19 @@ class Views:
 
     def app_command(self) -> None:
         from tuidock.app.commands import complete, execute
+        from tuidock.app.quoting import fault
         from tuidock.app.screens.prompt import PromptLine
+        from tuidock.app.theme import theme_names
 
+        columns = [each.key for each in self.screen.pane().columns if each.sortable]
+        more = {"theme": theme_names(self.app.available_themes), "sort": columns}
         self.screen.open_prompt(
             PromptLine(
                 ":",
                 lambda text: execute(self.screen, text),
                 past=self.app.commands_typed,
-                completer=lambda text: complete(self.app.model, text),
+                completer=lambda text: complete(self.app.model, text, more),
+                check=lambda text: f"{fault(text)}." if fault(text) else "",
                 note="tab completes",
             )
         )
@@ -298,12 +303,13 @@ class Views:
 
     def app_theme(self) -> None:
         from tuidock.app.screens.picker import Choice, PickerScreen
+        from tuidock.app.theme import theme_names
 
-        names = sorted(self.app.available_themes)
+        names = theme_names(self.app.available_themes)
 
         def chosen(name: str | None) -> None:
             if name:
-                self.app.theme = name
+                self.app.choose_theme(name)
 
         self.app.push_screen(
             PickerScreen(

@@ -1,4 +1,4 @@
-"""Textual's driver for Linux, over a terminal that shows the first frame already."""
+"""Textual's driver for Linux, over a terminal that may show the first frame already."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from tuidock.app.first.terminal import Terminal
 
 _OTHER_SCREEN = "\x1b[?1049h"
+CLEAR = "\x1b[0m\x1b[2J"
 
 
 def driver_over(terminal: Terminal) -> type[LinuxDriver]:
@@ -24,6 +25,8 @@ def driver_over(terminal: Terminal) -> type[LinuxDriver]:
                 self.attrs_before = terminal.attributes
 
         def stop_application_mode(self) -> None:
+            # tmux 3.3 leaves rows of the other screen on the ordinary one when its size has changed meanwhile.
+            self.write(CLEAR)
             super().stop_application_mode()
             terminal.taken = False
 

@@ -12,7 +12,7 @@ from typing import Any
 _ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l"
 #: Everything that the app may have turned on, in case it ended without turning it off.
 _MODES = (1000, 1003, 1015, 1006, 2004, 1004, 2026)
-_LEAVE = "".join(f"\x1b[?{mode}l" for mode in _MODES) + "\x1b[<u\x1b[?7h\x1b[0m\x1b[?1049l\x1b[?25h"
+_LEAVE = "".join(f"\x1b[?{mode}l" for mode in _MODES) + "\x1b[<u\x1b[?7h\x1b[0m\x1b[2J\x1b[?1049l\x1b[?25h"
 
 
 class Terminal:

@@ -76,7 +76,7 @@ class Pattern:
             self.loose_here = self._write(tree, self._flags, "here")
             self.loose_elsewhere = self._write(tree, self._flags, "never")
         except (re.error, OverflowError, RecursionError) as error:
-            raise QueryError(f"{text!r} is no regular expression: {error}") from None
+            raise QueryError(f"{text!r} is not a valid regular expression: {error}") from None
 
     def _write(self, tree: Iterable[Any], flags: int, caret: Caret) -> str:
         pieces = []

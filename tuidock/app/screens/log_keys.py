@@ -36,6 +36,7 @@ class LogKeys(GuardedScreen):
                     "&",
                     self._filter_log,
                     value=self._log_filter,
+                    check=self._problem,
                     past=self.tuidock.log_filters,
                     note="keep lines that fit; !re drops them; empty shows all",
                 )
@@ -43,7 +44,11 @@ class LogKeys(GuardedScreen):
         else:
             self.open_prompt(
                 PromptLine(
-                    "/", self._search_log, past=self.tuidock.log_searches, note="regular expression, over the whole log"
+                    "/",
+                    self._search_log,
+                    check=self._problem,
+                    past=self.tuidock.log_searches,
+                    note="regular expression, over the whole log",
                 )
             )
 
@@ -52,6 +57,17 @@ class LogKeys(GuardedScreen):
         for old in self.query(PromptLine):
             old.action_cancel()
         self.mount(prompt)
+
+    def _problem(self, text: str) -> str:
+        """What is wrong with an expression, before the line that it is typed in closes."""
+        from tuidock.app.logs.query import Query
+
+        try:
+            if text.strip("!"):
+                Query(text.removeprefix("!"))
+        except ValueError as error:
+            return clean(str(error))
+        return ""
 
     def _search_log(self, text: str) -> None:
         view = self.log_view

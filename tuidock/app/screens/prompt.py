@@ -12,12 +12,15 @@ from textual.containers import Horizontal
 from textual.suggester import Suggester
 from textual.widgets import Input, Label
 
+from tuidock.app.paths import common
 from tuidock.app.screens.still_input import StillInput
 
 if TYPE_CHECKING:
     from textual.widget import Widget
 
 Completer = Callable[[str], Sequence[str]]
+#: Columns that a hint leaves for what is typed.
+MOST_TYPED = 16
 
 
 class CompleteFrom(Suggester):
@@ -40,6 +43,9 @@ class PromptLine(Horizontal):
     PromptLine Label { width: auto; color: $accent; text-style: bold; }
     PromptLine Input { width: 1fr; border: none; height: 1; padding: 0; background: $surface; }
     PromptLine #prompt-note { color: $tuidock-muted; text-style: none; padding: 0 1; }
+    PromptLine #prompt-note.-wrong { color: $text-error; }
+    PromptLine.-tall { height: 2; }
+    PromptLine.-tall #prompt-note { dock: top; width: 100%; padding: 0; text-wrap: nowrap; text-overflow: ellipsis; }
     """
     BINDINGS = [
         Binding("escape", "cancel", "back", show=False),
@@ -56,6 +62,7 @@ class PromptLine(Horizontal):
         *,
         value: str = "",
         changed: Callable[[str], str] | None = None,
+        check: Callable[[str], str] | None = None,
         cancelled: Callable[[], None] | None = None,
         completer: Completer | None = None,
         past: list[str] | None = None,
@@ -64,7 +71,9 @@ class PromptLine(Horizontal):
         super().__init__(id="prompt")
         self._label, self._value, self._note = label, value, note
         self._submitted, self._changed, self._cancelled = submitted, changed, cancelled
+        self._check = check
         self._completer = completer
+        self._offers: list[str] = []  # what tab goes through, the one that is shown first
         self._past = past if past is not None else []
         self._at = len(self._past)
         self._before: Widget | None = None
@@ -80,6 +89,7 @@ class PromptLine(Horizontal):
     def on_mount(self) -> None:
         self._before = self.screen.focused
         self.query_one(Input).focus()
+        self.set_note(self._note)
         early, self._early = self._early or [], None
         for event in early:
             self.take(event)
@@ -105,14 +115,31 @@ class PromptLine(Horizontal):
             self.action_cancel()
         return True
 
-    def set_note(self, text: str) -> None:
-        self.query_one("#prompt-note", Label).update(text)
+    def set_note(self, text: str, wrong: bool = False) -> None:
+        """Beside what is typed while there is room. Then a hint goes, and what is wrong gets a line of its own."""
+        note = self.query_one("#prompt-note", Label)
+        typed = len(self._label) + max(MOST_TYPED, len(self.query_one(Input).value) + 1)
+        fits = typed + len(text) + 2 <= self.app.size.width
+        note.update(text)
+        note.display = bool(text) and (fits or wrong)
+        note.set_class(wrong, "-wrong")
+        self.set_class(wrong and not fits, "-tall")
+        self._note = "" if wrong else text
+
+    def on_resize(self) -> None:
+        if self._note:
+            self.set_note(self._note)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        if self._changed is not None and not self._ended:
-            self.set_note(self._changed(event.value))
+        if self._ended:
+            return
+        problem = self._changed(event.value) if self._changed is not None else ""
+        if problem:
+            self.set_note(problem, wrong=True)
+        elif event.value != self._value:
+            self.set_note("" if self._changed is not None else self._note)
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
@@ -120,6 +147,9 @@ class PromptLine(Horizontal):
         if self._ended:
             return
         text = event.value
+        if self._check is not None and (problem := self._check(text)):
+            self.set_note(problem, wrong=True)
+            return
         if text.strip() and (not self._past or self._past[-1] != text):
             self._past.append(text)
         # Not from here: a dialog that this line opens would answer to a line that is gone.
@@ -136,10 +166,15 @@ class PromptLine(Horizontal):
     def action_complete(self) -> None:
         field = self.query_one(Input)
         found = list(self._completer(field.value)) if self._completer is not None else []
-        fitting = [each for each in found if each.startswith(field.value)]
-        if fitting:
-            field.value = fitting[0] if fitting[0] != field.value or len(fitting) == 1 else fitting[1]
-            field.cursor_position = len(field.value)
+        if self._offers and field.value == self._offers[0]:
+            self._offers = [*self._offers[1:], self._offers[0]]
+        else:
+            self._offers = [each for each in found if each.startswith(field.value)]
+            if len(longer := common(self._offers)) > len(field.value):
+                self._offers, field.value = [], longer
+        if self._offers:
+            field.value = self._offers[0]
+        field.cursor_position = len(field.value)
 
     def _recall(self, step: int) -> None:
         if not self._past:
