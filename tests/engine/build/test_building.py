@@ -146,6 +146,22 @@ def test_independent_stages_run_at_the_same_time(engine: Engine, tmp_path: Path)
     build_text(engine, tmp_path, text)
 
 
+def test_a_failure_ends_the_other_stages(engine: Engine, tmp_path: Path) -> None:
+    text = (
+        "FROM busybox AS a\nRUN echo a; sleep 1000\nFROM busybox AS b\nRUN echo b; sleep 0.2; exit 5\n"
+        "FROM busybox\nCOPY --from=a /x /\nCOPY --from=b /x /\n"
+    )
+    write(tmp_path, {"Dockerfile": text})
+    states: dict[int, str] = {}
+    with pytest.raises(BuildFailed, match="exit code: 5") as caught:
+        for event in engine.build(BuildRequest(str(tmp_path))):
+            if event.kind == "state":
+                states[event.step] = event.state
+    assert caught.value.step == 4
+    assert (states[2], states[4]) == ("cancelled", "failed")
+    assert os.listdir(engine.instance.paths.containers) == []
+
+
 def test_onbuild(engine: Engine, tmp_path: Path) -> None:
     write(tmp_path, {"src": "text"})
     parent = "FROM busybox\nONBUILD COPY src /src\nONBUILD RUN echo triggered > /t\n"

@@ -106,6 +106,7 @@ class Schedule:
         self._workshop = workshop
         self._left = dict(workshop.plan.stages)
         self._active: dict[int, _Runner] = {}
+        self._running: dict[int, int] = {}  # step by stage
         self._queue: _Queue | None = None
         self._places: threading.Semaphore | None = None
 
@@ -135,6 +136,7 @@ class Schedule:
                     yield event
                     if working:
                         self._active[index] = _Runner(stage, events)
+                        self._running[index] = event.step
                         break
             finally:
                 if not working:
@@ -155,14 +157,25 @@ class Schedule:
         while True:
             index, event = queue.get()
             if event is not None:
+                self._note(index, event)
                 yield event
                 continue
             runner = self._active.pop(index)
             assert runner.thread is not None
             runner.thread.join()
+            self._running.pop(index, None)
             if runner.failure is not None:
+                self._stop()
+                for step in self._running.values():
+                    yield BuildEvent("state", step, "cancelled")
                 raise runner.failure
             return
+
+    def _note(self, stage: int, event: BuildEvent) -> None:
+        if event.kind == "state" and event.state == "running":
+            self._running[stage] = event.step
+        elif event.kind == "state":
+            self._running.pop(stage, None)
 
     def _threaded(self) -> tuple[_Queue, threading.Semaphore]:
         import threading
