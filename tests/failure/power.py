@@ -8,6 +8,7 @@ is frozen while it is copied: whoever writes to the disk waits, and nothing that
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import glob
@@ -21,6 +22,7 @@ from contextlib import contextmanager
 from tests.failure.machine import eventually
 
 _FREEZE, _THAW = 0xC0045877, 0xC0045878
+_NEW_MOUNTS = 0x00020000
 _NEEDED = ("mkfs.ext4", "e2fsck", "mount", "umount")
 _ROOM = 4 << 30  # bytes that /dev/shm must have free for it
 
@@ -89,6 +91,36 @@ class PowerDisk:
         subprocess.run(["umount", "-l", self.mounted], check=False, capture_output=True)
         subprocess.run(["umount", "-l", self._outer], check=False, capture_output=True)
         shutil.rmtree(self.place, ignore_errors=True)
+
+
+def alone() -> None:
+    """Takes this process into a mount namespace of its own. A namespace that somebody makes elsewhere on the machine would
+    have a copy of the mounted disk, and it would stay mounted with that for as long as they like."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(_NEW_MOUNTS) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+
+
+def prove(disk: PowerDisk) -> None:
+    """A cut takes what was not synced, and nothing else; if it did not, no trial would prove anything."""
+    disk.mount()
+    for name in ("synced", "unsynced"):
+        descriptor = os.open(f"{disk.mounted}/{name}", os.O_WRONLY | os.O_CREAT)
+        os.write(descriptor, b"x" * 100_000)
+        if name == "synced":
+            os.fsync(descriptor)
+        os.close(descriptor)
+    after = f"{disk.place}/after.img"
+    disk.cut(after)
+    disk.unmount()
+    recover(after)
+    disk.mount(after)
+    with open(f"{disk.mounted}/synced", "rb") as file:
+        assert file.read() == b"x" * 100_000, "a cut takes what was synced"
+    unsynced = f"{disk.mounted}/unsynced"
+    assert not os.path.exists(unsynced) or os.path.getsize(unsynced) == 0, "a cut does not take what was not synced"
+    disk.unmount()
 
 
 @contextmanager
