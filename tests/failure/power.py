@@ -23,6 +23,7 @@ from tests.failure.machine import eventually
 
 _FREEZE, _THAW = 0xC0045877, 0xC0045878
 _NEW_MOUNTS = 0x00020000
+_PREFIX = "tuidock-power-"
 _NEEDED = ("mkfs.ext4", "e2fsck", "mount", "umount")
 _ROOM = 4 << 30  # bytes that /dev/shm must have free for it
 
@@ -41,9 +42,9 @@ class PowerDisk:
         # in memory when there is room: what is to be lost is lost by the method, not by the medium
         memory = "/dev/shm"
         state = os.statvfs(memory) if os.path.isdir(memory) else None
-        self.place = tempfile.mkdtemp(
-            prefix="tuidock-power-", dir=memory if state and state.f_bavail * state.f_frsize > _ROOM else None
-        )
+        where = memory if state and state.f_bavail * state.f_frsize > _ROOM else tempfile.gettempdir()
+        _sweep(where)
+        self.place = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=where)
         self._outer = f"{self.place}/outer"
         self.image, self.mounted = f"{self._outer}/disk.img", f"{self.place}/mounted"
         os.mkdir(self._outer)
@@ -130,6 +131,14 @@ def power_disk() -> Iterator[PowerDisk]:
         yield disk
     finally:
         disk.close()
+
+
+def _sweep(where: str) -> None:
+    """Disks of processes that were killed; their mounts went with their namespaces."""
+    for name in os.listdir(where):
+        pid = name.removeprefix(_PREFIX).partition("-")[0]
+        if name.startswith(_PREFIX) and pid.isdigit() and not os.path.exists(f"/proc/{pid}"):
+            shutil.rmtree(f"{where}/{name}", ignore_errors=True)
 
 
 def recover(image: str) -> None:
