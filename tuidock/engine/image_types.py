@@ -114,8 +114,9 @@ class BuildEvent(Named):
     """News of a build.
 
     kind: plan (steps is the whole plan; source the Dockerfile's text), state (of `step`: running, cached, done, failed,
-    cancelled; seconds when it ended, total = bytes of its layer), bytes (done/total of what the step fetches or copies),
-    output (of its command; stream stdout or stderr), warning (message), built (message is the image's id).
+    cancelled; seconds when it ended, total = bytes of its layer), bytes (done/total of what the step fetches or copies;
+    while a command is silent it comes as a beat, 0 of 0), output (of its command; stream stdout or stderr), warning
+    (message), built (message is the image's id).
     """
 
     kind: str

@@ -266,6 +266,13 @@ def test_the_same_sources_give_the_same_layer(engine: Engine, tmp_path: Path) ->
     assert layers[0] == layers[1]
 
 
+def test_a_build_anew_leaves_no_layers_of_the_old_one(engine: Engine, tmp_path: Path) -> None:
+    text = "FROM busybox AS a\nRUN cat /proc/sys/kernel/random/uuid > /id\nFROM busybox\nCOPY --from=a /id /id\n"
+    for _ in "12":
+        build_text(engine, tmp_path, text, tags=("anew",), no_cache=True)
+    assert not [problem for problem in engine.check(fast=True) if "belongs to no image" in problem.message]
+
+
 def test_source_date_epoch(engine: Engine, tmp_path: Path) -> None:
     text = "FROM busybox\nRUN mkdir /a; echo x > /a/b\n"
     ids = {build_text(engine, tmp_path, text, no_cache=True, build_args={"SOURCE_DATE_EPOCH": "1000"}).id for _ in "12"}

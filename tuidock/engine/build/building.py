@@ -78,6 +78,10 @@ def build(
                 stored()
                 for tag in request.tags:
                     append(instance.paths.journal, "image", "tag", image.id, tag)
+        if workshop.replaced:
+            from tuidock.engine.store import collection
+
+            collection.collect(instance.state, instance.paths)
         append(instance.paths.journal, "image", "build", image.id, request.tags[0] if request.tags else "")
     yield BuildEvent("built", message=image.id)
 

@@ -78,11 +78,14 @@ def _row(row: Sequence[Any]) -> Row:
     return Row(row[0], row[1], row[2], layers, row[4], row[5], row[6])
 
 
-def insert(db: sqlite3.Connection, rows: Iterable[Row]) -> None:
-    """New rows, inside the caller's transaction."""
+def insert(db: sqlite3.Connection, rows: Iterable[Row]) -> bool:
+    """New rows, inside the caller's transaction. True when others went for them, whose layers nobody may need now."""
     now = time.time_ns()
+    replaced = False
     for row in rows:
         layers = fastjson.dumps([layer._asdict() for layer in row.layers])
+        before = db.execute("SELECT layers FROM build_cache WHERE key = ?", (row.key,)).fetchone()
+        replaced = replaced or (before is not None and before[0] != layers)
         db.execute(
             "INSERT OR REPLACE INTO build_cache(key, kind, text, layers, config, size, created, used) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -94,6 +97,7 @@ def insert(db: sqlite3.Connection, rows: Iterable[Row]) -> None:
                 "(SELECT key FROM build_cache WHERE kind = ? ORDER BY used DESC LIMIT ?)",
                 (KEPT, KEPT, _KEPT_LIMIT),
             )
+    return replaced
 
 
 def touch(db: sqlite3.Connection, keys: Iterable[str]) -> None:

@@ -136,6 +136,7 @@ class Workshop:
         self.results: dict[int, StageState] = {}
         self.epoch = _epoch(build_args)
         self.hits: list[str] = []
+        self.replaced = False  # rows of earlier builds went, whose layers nobody may need now
         self._store: Store | None = None
         self._used: dict[str, Layer] = {}
         self._lock = allocate_lock()
@@ -350,7 +351,7 @@ class Workshop:
         except OSError as error:
             raise refuse(error, "store what was built") from error
         with self.instance.state.write(durable=bool(blobs)) as db:
-            cache.insert(db, self._rows.values())
+            self.replaced = cache.insert(db, self._rows.values())
             cache.touch(db, self.hits)
             if insert is not None:
                 insert(db)
