@@ -21,6 +21,8 @@
 /* Sparse files may claim exabytes each. The sizes of all layers of an image together still fit a signed number. */
 #define SUM_LIMIT (UINT64_C(1) << 56)
 
+#define EARLY (32 * 1024)   /* smaller files are left to the syncfs, which puts them together */
+
 struct work {
     struct reader reader;
     struct tree tree;
@@ -76,11 +78,18 @@ static int set_opaque(struct work *work, int directory)
     return 0;
 }
 
+/* What a new object has already is not set again: each change is a transaction of the file system. */
 static int set_owner_and_mode(struct work *work, int fd)
 {
     const struct entry *entry = &work->entry;
-    if (!(work->extract->flags & TD_EXTRACT_KEEP_OWNER) && fchown(fd, entry->uid, entry->gid) < 0)
+    struct stat stat;
+    if (fstat(fd, &stat) < 0)
+        return failed(work->extract, errno, "look at \"%.200s\"", work->path);
+    bool owned = stat.st_uid == entry->uid && stat.st_gid == entry->gid;
+    if (!owned && !(work->extract->flags & TD_EXTRACT_KEEP_OWNER) && fchown(fd, entry->uid, entry->gid) < 0)
         return failed(work->extract, errno, "give \"%.200s\" to user %u and group %u", work->path, entry->uid, entry->gid);
+    if ((stat.st_mode & 07777) == entry->mode && !(entry->mode & 07000))    /* chown clears the special bits */
+        return 0;
     if (fchmod(fd, entry->mode) < 0)
         return failed(work->extract, errno, "set the mode of \"%.200s\"", work->path);
     return 0;
@@ -129,12 +138,13 @@ static int make_file(struct work *work, int parent, const char *base)
 {
     bool whiteout, kept;
     int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-    int fd = openat(parent, base, flags, 0600);
+    mode_t mode = work->entry.mode & 0777;      /* what the umask takes away is set afterwards */
+    int fd = openat(parent, base, flags, mode);
     if (fd < 0 && errno == EEXIST) {
         int rc = tree_clear(&work->tree, parent, base, work->path, false, &whiteout, &kept);
         if (rc < 0)
             return rc;
-        fd = openat(parent, base, flags, 0600);
+        fd = openat(parent, base, flags, mode);
     }
     if (fd < 0)
         return failed(work->extract, errno, "create \"%.200s\"", work->path);
@@ -147,6 +157,8 @@ static int make_file(struct work *work, int parent, const char *base)
     times_of(&work->entry, times);
     if (rc == 0 && futimens(fd, times) < 0)
         rc = failed(work->extract, errno, "set the time of \"%.200s\"", work->path);
+    if (rc == 0 && work->extract->flags & TD_EXTRACT_EARLY && work->entry.size >= EARLY)
+        sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);   /* a wish: whether it is heard does not matter */
     close(fd);
     uint64_t *sum = &work->extract->file_bytes;
     *sum = work->entry.real_size <= SUM_LIMIT - *sum ? *sum + work->entry.real_size : SUM_LIMIT;
