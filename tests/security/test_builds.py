@@ -257,7 +257,8 @@ def test_a_lying_cache_does_not_give_its_layers_the_place_of_others(
     while not keys:
         next(stepped)
     stepped.close()
-    lying = image({}, busybox_layer(), target, **{inline.MEMBER: {"1": keys[0]}})
+    carried: dict[str, Any] = {inline.MEMBER: {"1": keys[0]}}
+    lying = image({}, busybox_layer(), target, **carried)
     load(lying)
     build(engine, tmp_path / "a", cache_from=("hostile",))
     load(good)
@@ -291,3 +292,12 @@ def test_a_step_does_not_outlive_its_build(engine: Engine, tmp_path: Path) -> No
     assert os.listdir(engine.instance.paths.containers) == []
     paths = (engine.root, engine.instance.paths.run)
     assert subprocess.run(["grep", "-rqs", "of-the-build", *paths], check=False).returncode == 1
+
+
+@pytest.mark.parametrize("pattern", ["a*" * 30 + "b", "*a" * 30 + "b", "[a]*" * 30 + "b"])
+def test_a_pattern_takes_no_years(engine: Engine, tmp_path: Path, pattern: str) -> None:
+    """Nothing could interrupt it, and the app would stand still as long."""
+    write(tmp_path, {"a" * 200: "x"})
+    began = time.monotonic()
+    build_text(engine, tmp_path, f"FROM scratch\nCOPY {pattern} /x/\n")
+    assert time.monotonic() - began < 5
