@@ -67,8 +67,7 @@ def build(
                 yield from Schedule(workshop).run()
                 image = result.of_stage(workshop, workshop.results[plan.target], tags)
             except BaseException:
-                if workshop.has_news:
-                    workshop.publish()
+                _save(workshop)
                 raise
             if image.is_there():
                 if workshop.has_news or workshop.hits:
@@ -84,6 +83,15 @@ def build(
             collection.collect(instance.state, instance.paths)
         append(instance.paths.journal, "image", "build", image.id, request.tags[0] if request.tags else "")
     yield BuildEvent("built", message=image.id)
+
+
+def _save(workshop: Workshop) -> None:
+    """What a build that failed got done. When that cannot be stored either, the build's own failure says more."""
+    try:
+        if workshop.has_news:
+            workshop.publish()
+    except EngineError:
+        pass
 
 
 def _carried(workshop: Workshop, reference: str) -> Generator[BuildEvent, None, None]:

@@ -89,12 +89,18 @@ class HiddenContainer:
             if not self._ended:
                 self._kill()
             if self._addressed:
-                with self._instance.state.write(durable=False) as db:
-                    rows.delete(db, [self.id])
+                self._give_address_back()
         finally:
             remove_tree(self.directory)
             remove_tree(self.run_directory)
             self._lock.__exit__()
+
+    def _give_address_back(self) -> None:
+        try:
+            with self._instance.state.write(durable=False) as db:
+                rows.delete(db, [self.id])
+        except SystemFailure:
+            pass  # the step has filled the disk, which it says itself; a sweep takes the address back
 
     def run(
         self, config: Mapping[str, Any], host_config: Mapping[str, Any], work: Work, beat: float = 0.2
@@ -236,4 +242,6 @@ def _sweep_addresses(instance: Instance) -> list[str]:
                     remove_tree(instance.paths.container_run(name))
         except BlockingIOError:
             continue
+        except SystemFailure:
+            break  # the disk is full: the next sweep
     return []
