@@ -28,7 +28,7 @@ def gated() -> tuple[Engine, threading.Event]:
 
 async def begin(ui: Driver, *options: str) -> Any:
     await ui.command(" ".join(["build -t app:2", *options, "/tmp"]))
-    await ui.until(lambda: ui.app.screen.id == "build")
+    await ui.until(lambda: ui.app.screen.name == "build")
     return ui.app.screen
 
 
@@ -123,7 +123,7 @@ async def test_the_form_completes_paths_and_complains(tmp_path: Path) -> None:
         await ui.type("app:2")
         assert "tuidock build -t app:2" in ui.screen_text() and not error.display
         await ui.press("ctrl+r")
-        await ui.until(lambda: ui.app.screen.id == "build")
+        await ui.until(lambda: ui.app.screen.name == "build")
         (request,) = ui.engine.called("build")[0]
         assert request.context == str(tmp_path / "project") and request.tags == ("app:2",)
 
@@ -160,7 +160,7 @@ async def test_it_goes_on_when_one_leaves_and_is_found_again() -> None:
         await ui.press("J")
         await ui.until(lambda: "step 4 of 9, 3 cached" in ui.screen_text() and "4/9 RUN make -j2" in ui.screen_text())
         await ui.press("enter")
-        assert ui.app.screen.id == "build"
+        assert ui.app.screen.name == "build"
         gate.set()
         await ui.until(lambda: ui.app.screen.job.state == DONE)
 

@@ -27,7 +27,7 @@ WAYS: dict[str, tuple[str, ...]] = {
     "start": ("start done",), "stop": ("stop worker-2",), "restart": ("restart db",), "pause": ("pause worker-1",),
     "unpause": ("unpause cache",), "kill": ("kill db",), "rename": ("rename cache warm",),
     "pull": ("pull host/base",), "tag": ("tag nginx:1.27 other",), "create": ("run nginx:1.27",),
-    "exec_argv": ("exec web",), "remove": ("rm migrate", "y"), "remove_image": ("rmi busybox:latest", "y"),
+    "exec_argv": ("exec web",), "remove": ("rm migrate", "y"), "remove_image": ("rmi cdcdcdcdcdcd", "y"),
     "create_volume": ("create fresh",), "container": ("event",), "stats": ("wait",),
     "log_directory": ("tab containers logs",), "inspect_container": ("tab containers inspect",),
     "listeners": ("tab containers ports",), "top": ("tab containers top",), "history": ("tab images history",),
@@ -44,6 +44,8 @@ async def go(ui: Driver, way: tuple[str, ...]) -> None:
     """Comes to a method of the engine as a person would, without typing each letter."""
     from tuidock.app.commands import execute
 
+    while ui.app.screen is not ui.main:
+        await ui.app.pop_screen()
     word, *rest = way[0].split()
     if word == "event":
         ui.engine.emit("container", "pause", identity(1), "web")

@@ -16,7 +16,7 @@ from tuidock.engine.image_types import TreeEntry
 
 async def look_into(ui: Driver, name: str = "nginx:1.27") -> Any:
     await ui.command(f"files {name}")
-    await ui.until(lambda: ui.app.screen.id == "layers")
+    await ui.until(lambda: ui.app.screen.name == "layers")
     await ui.until(lambda: ui.app.screen.files.tree_shown is not None)
     return ui.app.screen
 
@@ -129,7 +129,7 @@ async def test_enter_on_a_layer_in_the_details() -> None:
         await ui.press("2", "enter")
         await ui.until(lambda: "apt-get" in ui.screen_text())
         await ui.press("j", "enter")
-        await ui.until(lambda: ui.app.screen.id == "layers")
+        await ui.until(lambda: ui.app.screen.name == "layers")
         await ui.until(lambda: "what layer 2 changes" in ui.screen_text())
 
 

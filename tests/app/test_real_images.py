@@ -116,7 +116,7 @@ async def test_build_look_inside_and_prune(engine: Engine, context: Path) -> Non
         await ui.command(f"build -t made:1 {context}")
         job = await job_done(ui)
         screen = ui.app.screen
-        assert screen.id == "build" and screen.build.source.startswith("FROM busybox")
+        assert screen.name == "build" and screen.build.source.startswith("FROM busybox")
         assert {step.state for step in screen.build.steps.values()} <= {"cached", "done"}
         await ui.press("g", "j")
         await patient(ui, lambda: "line 3" in ui.screen_text())

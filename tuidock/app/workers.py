@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tuidock.app.job_threads import JobThreads
 from tuidock.app.model import CONTAINERS, IMAGES, KINDS, NETWORKS, VOLUMES, HostLoad
 from tuidock.app.report import sentence
 from tuidock.engine.types import Container, Event
@@ -22,7 +23,6 @@ from tuidock.engine.types import Container, Event
 if TYPE_CHECKING:
     from textual.message import Message
 
-    from tuidock.app.jobs import Job
 
 #: Above this many named containers one list costs less than asking for each.
 SINGLE_READS = 12
@@ -61,7 +61,7 @@ def lists_named_by(events: Iterable[Event]) -> tuple[set[str], set[str]]:
     return containers, lists
 
 
-class Workers:
+class Workers(JobThreads):
     """Threads around one engine. `post` is set by the app as soon as it can take messages."""
 
     def __init__(self, make_engine: Callable[[], Door]) -> None:
@@ -394,6 +394,8 @@ class Workers:
 
         try:
             engine = self.engine()
+            if request.pull == "always":
+                self._pull_missing(engine, str(request.config.get("Image", "")))
             try:
                 identity = engine.create(request)
             except NotFound as error:
@@ -411,64 +413,6 @@ class Workers:
             self.post(Answered(then, engine.container(identity)))
         except Exception as error:
             self.post(Answered(failed, sentence(error)))
-
-    # -- jobs ---------------------------------------------------------------------------------------------------
-
-    def job_number(self) -> int:
-        return next(self._job_numbers)
-
-    def job(self, job: Job) -> None:
-        """Follows a long operation in the background, in a thread of its own."""
-        self._thread("tuidock-job", self._job, job)
-
-    def _job(self, job: Job) -> None:
-        assert job.begin is not None
-        try:
-            self._follow_job(job, job.begin(self.engine(), job))
-        except Exception as error:
-            self._end_job(job, error)
-        else:
-            self._end_job(job, None)
-
-    def _follow_job(self, job: Job, news: Iterator[Any]) -> None:
-        from tuidock.app.jobs import GivenUp
-        from tuidock.app.messages import JobNews
-
-        job.tell = lambda: self.post(JobNews(job))
-        try:
-            for each in news:
-                job.put(each)
-                if self.stopping.is_set():
-                    raise GivenUp
-        finally:
-            close = getattr(news, "close", None)
-            if close is not None:
-                close()
-
-    def _end_job(self, job: Job, error: Exception | None) -> None:
-        from tuidock.app.jobs import GivenUp
-        from tuidock.app.messages import JobEnded
-
-        text = "" if error is None or isinstance(error, GivenUp) else sentence(error)
-        self.post(JobEnded(job, error, text))
-
-    def _pull_missing(self, engine: Door, reference: str) -> None:
-        """The image that a new container wants, as a job that can be watched."""
-        from tuidock.app.jobs import Job
-        from tuidock.app.messages import JobBegan
-        from tuidock.app.transfers import Transfer
-
-        job = Job(
-            self.job_number(), f"pull {reference}", kind="pull", subject=reference,
-            begin=lambda engine, job: engine.pull(reference), make_tracker=Transfer, started=time.time_ns(),
-        )  # fmt: skip
-        self.post(JobBegan(job))
-        try:
-            self._follow_job(job, engine.pull(reference))
-        except Exception as error:
-            self._end_job(job, error)
-            raise
-        self._end_job(job, None)
 
 
 def ground_of(engine: Door) -> tuple[int, int] | None:

@@ -41,7 +41,7 @@ class BuildScreen(BuildEnd, Keyed):
     KEYS, HELP_TITLE = screen_keys.BUILD, "Build"
 
     def __init__(self, job: Job) -> None:
-        super().__init__(id="build")
+        super().__init__(name="build", classes="build-screen")
         self.job = job
         self._follow = True
         self._shown_step = -1

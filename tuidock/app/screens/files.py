@@ -115,7 +115,7 @@ class DiffScreen(TreeScreen):
     """What differs, as a tree. ask gives the changes; it is called with the engine, in a thread."""
 
     def __init__(self, title: str, ask: Callable[[Any], Sequence[Change]]) -> None:
-        super().__init__(id="diff")
+        super().__init__(name="diff", classes="diff-screen")
         self._title, self._question = title, ask
 
     def compose(self) -> ComposeResult:
@@ -168,7 +168,7 @@ class FileScreen(Keyed):
     KEYS, HELP_TITLE = screen_keys.FILE, "File"
 
     def __init__(self, image: str, path: str, length: int, index: int | None = None) -> None:
-        super().__init__(id="file")
+        super().__init__(name="file", classes="file-screen")
         self._image, self._path, self._length, self._index = image, path, length, index
         self._content = b""
         self._hex = False

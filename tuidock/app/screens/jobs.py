@@ -49,7 +49,7 @@ class JobsScreen(Keyed):
     KEYS, HELP_TITLE = screen_keys.JOBS, "Jobs"
 
     def __init__(self, job: Job | None = None) -> None:
-        super().__init__(id="jobs")
+        super().__init__(name="jobs", classes="jobs-screen")
         self._wanted = job  # the cursor goes there as soon as it has a line
         self._unfolded = {job.number} if job is not None else set()
         self._known: set[int] = set()
@@ -149,7 +149,9 @@ class JobsScreen(Keyed):
         job = self.job
         text = ""
         if job is not None and job.state == jobs.FAILED:
-            text = job.error.rstrip(". ") + "." + (" L logs in and tries again." if job.wants_login else " r tries again.")
+            text = (
+                job.error.rstrip(". ") + "." + (" L logs in and tries again." if job.wants_login else " r tries again.")
+            )
         elif job is not None and job.state == jobs.STOPPING:
             text = "It ends as soon as the network or the disk answers."
         elif job is not None and job.state == jobs.DONE:

@@ -72,7 +72,7 @@ class LayersScreen(TreeScreen):
     """image is a reference or an id, name what people call it."""
 
     def __init__(self, image: str, name: str, index: int = -1) -> None:
-        super().__init__(id="layers")
+        super().__init__(name="layers", classes="layers-screen")
         self._image, self._called, self._first = image, name, index
         self._layers: list[LayerInfo] = []
         self._entries: dict[int, Sequence[TreeEntry]] = {}

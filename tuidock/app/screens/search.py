@@ -50,7 +50,7 @@ class SearchScreen(Keyed):
     KEYS, HELP_TITLE = screen_keys.SEARCH, "Search"
 
     def __init__(self, term: str = "") -> None:
-        super().__init__(id="search")
+        super().__init__(name="search", classes="search-screen")
         self._term = term
         self._asked = 0
 
