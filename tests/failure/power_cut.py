@@ -1,4 +1,4 @@
-"""Cuts the power at random moments of operations on images, and looks at what is left.
+"""Cuts the power at random moments of operations on images and containers, and looks at what is left.
 
     python -m tests.failure.power_cut --cuts 200 [--only load,commit] [--seed N]
 
@@ -140,7 +140,8 @@ class Trial:
             for reference in image.references or (image.id,):
                 seen = listing(engine, reference)
                 assert seen == self._expected.get(reference, seen), f"{reference} is not what it was"
-        if self.work.makes or set(self.work.removes) & set(found):
+        there = self._look_at_containers(engine, done)
+        if self.work.makes or self.work.creates or set(self.work.removes) & set(found) or there:
             self._work()
         for reference in self.work.makes:
             assert listing(engine, reference) == self._expected[reference], f"{reference} is another one"
@@ -150,6 +151,18 @@ class Trial:
         left = list(engine.check())
         assert not left, f"never collected: {left}"
         return Outcome(moment, done, len(made), len(repaired) + len(problems))
+
+    def _look_at_containers(self, engine: Engine, done: bool) -> set[str]:
+        """Those of the operation run when they are there; answers which of them it still has to remove."""
+        there = {container.name for container in engine.containers()}
+        if done:
+            assert set(self.work.creates) <= there and not set(self.work.ends) & there, f"now there is only {there}"
+        for name in {*self.work.creates, *self.work.ends} & there:
+            engine.start(name)
+            assert engine.wait(name) == 0, f"container {name} does not run"
+        for name in set(self.work.creates) & there:
+            engine.remove(name, volumes=True)
+        return set(self.work.ends) & there
 
     def _work(self) -> None:
         done = subprocess.run(argv(self.root, *self.work.words), capture_output=True, timeout=120, check=False)
@@ -222,10 +235,11 @@ def main(words: Sequence[str]) -> int:
 def summary(trial: Trial, outcomes: Sequence[Outcome], failed: int) -> str:
     """One line about one operation."""
     there = sum(outcome.listed == len(trial.work.makes) for outcome in outcomes)
+    images = f"its images all there {there} times, " if trial.work.makes else ""
     span = f"{trial.seconds * _BEYOND:.2f} s and {trial.sectors} sectors"
     return (
         f"{trial.work.name:<8}{len(outcomes) + failed:>5} cuts over {span}: {failed} failed; "
-        f"{sum(outcome.done for outcome in outcomes)} after its end, its images all there {there} times, "
+        f"{sum(outcome.done for outcome in outcomes)} after its end, {images}"
         f"leftovers {sum(outcome.leftovers > 0 for outcome in outcomes)} times, all collected"
     )
 

@@ -22,12 +22,15 @@ BASE, VICTIM = "busybox:latest", "victim:1"
 
 
 class Work(NamedTuple):
-    """words: the command line. discard: removes what it keeps beside images."""
+    """words: the command line. makes, removes: images; creates, ends: containers. discard: removes what it keeps beside
+    images."""
 
     name: str
     words: tuple[str, ...]
     makes: tuple[str, ...] = ()
     removes: tuple[str, ...] = ()
+    creates: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()
     prepare: Callable[[Engine], None] = lambda engine: base(engine)
     discard: Callable[[Engine], None] = lambda engine: None
 
@@ -128,10 +131,31 @@ def _build(stack: ExitStack, place: Path) -> Work:
     return Work("build", words, ("built:1",), discard=discard)
 
 
+def _create(stack: ExitStack, place: Path) -> Work:
+    """With a volume of a name and one without, which gets what the image has there."""
+    words = ("create", "--name", "new", "--network", "none", "-v", "data:/data", "-v", "/etc", BASE, "true")
+    return Work("create", words, creates=("new",), discard=_remove_all)
+
+
+def _rm(stack: ExitStack, place: Path) -> Work:
+    """Of a container that has run and wrote something."""
+
+    def prepare(engine: Engine) -> None:
+        base(engine)
+        container = engine.create(request(["true"], name="old", Binds=["data:/data", "/etc"], NetworkMode="none"))
+        engine.start(container)
+        assert engine.wait(container) == 0
+
+    return Work("rm", ("rm", "-v", "old"), ends=("old",), prepare=prepare, discard=_remove_all)
+
+
 def _remove_all(engine: Engine) -> None:
-    for _, error in engine.remove_many([container.id for container in engine.containers()], force=True):
+    containers = [container.id for container in engine.containers()]
+    for _, error in engine.remove_many(containers, force=True, volumes=True):
         assert error is None, error
+    for volume in engine.volumes():
+        engine.remove_volume(volume.name)
 
 
-_MAKERS: tuple[Callable[[ExitStack, Path], Work], ...] = (_load, _rmi, _commit, _pull, _build)
+_MAKERS: tuple[Callable[[ExitStack, Path], Work], ...] = (_load, _pull, _build, _commit, _rmi, _create, _rm)
 NAMES = tuple(maker.__name__.strip("_") for maker in _MAKERS)
