@@ -301,3 +301,24 @@ def test_a_pattern_takes_no_years(engine: Engine, tmp_path: Path, pattern: str) 
     began = time.monotonic()
     build_text(engine, tmp_path, f"FROM scratch\nCOPY {pattern} /x/\n")
     assert time.monotonic() - began < 5
+
+
+def test_a_result_brings_no_devices_to_the_host(engine: Engine, load: Load, tmp_path: Path) -> None:
+    """And neither its root's looks nor a link that lies there already changes what is beside it."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "out" / "etc").symlink_to(tmp_path / "beside")
+    hostile = layer_of(
+        ("./", DIRECTORY, {"mode": 0o777, "uid": 1000}),
+        ("disk", tarfile.BLKTYPE, {"devmajor": 254, "devminor": 0, "mode": 0o666}),
+        ("memory", tarfile.CHRTYPE, {"devmajor": 1, "devminor": 1, "mode": 0o666}),
+        ("link", SYMLINK, {"linkname": str(tmp_path / "beside")}),
+    )
+    load(image({}, busybox_layer(), hostile))
+    built = build_text(engine, tmp_path / "context", "FROM hostile\n")
+    mode = (tmp_path / "out").stat().st_mode
+    engine.export_built(built.id, str(tmp_path / "out"))
+    found = os.listdir(tmp_path / "out")
+    assert "link" in found and "etc" in found and "disk" not in found and "memory" not in found
+    assert (tmp_path / "out").stat().st_mode == mode and (tmp_path / "out").stat().st_uid == os.getuid()
+    assert os.listdir(tmp_path / "beside") == []

@@ -20,6 +20,7 @@ from tuidock.engine import Engine
 from tuidock.engine.errors import BadContent, EngineError, RegistryRefused
 from tuidock.engine.registry import client as client_module
 from tuidock.engine.registry.client import Registry
+from tuidock.engine.registry.keyring import Keyring, Secret
 from tuidock.engine.registry.settings import Settings
 from tuidock.engine.registry.transport import Transport, netloc, origin_of
 
@@ -110,3 +111,11 @@ def test_a_configuration_that_can_just_be_read_hides_no_others(
     with pytest.raises(BadContent, match="nested"):
         load(image({"Extra": deep}, busybox_layer()))
     assert engine.images()
+
+
+def test_a_file_that_everybody_reads_gets_no_password(docker_config: Path) -> None:  # noqa: F811
+    path = docker_config / "config.json"
+    path.write_text("{}")
+    path.chmod(0o644)
+    Keyring().store("registry.example", Secret("me", "secret"))
+    assert "registry.example" in path.read_text() and path.stat().st_mode & 0o007 == 0

@@ -12,6 +12,7 @@ LAYER = 1
 KEEP_OWNER = 2
 USERXATTR = 4
 EARLY = 8
+NO_DEVICES = 16
 
 
 class ExtractError(OSError):

@@ -10,7 +10,7 @@ from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.files import refuse
 from tuidock.engine.instance import Instance
 from tuidock.engine.store import images
-from tuidock.native.extractor import Extractor
+from tuidock.native.extractor import NO_DEVICES, Extractor
 from tuidock.native.tarwriter import TarWriter
 
 TYPE_CHECKING = False
@@ -40,13 +40,14 @@ def export(instance: Instance, image_id: str, target: str | BinaryIO) -> None:
 
 
 def _into(root: int, directory: str) -> None:
+    """Devices stay out: an image's disk with the mode 0666 would be the host's own, for whoever can reach the place."""
     try:
         os.makedirs(directory, exist_ok=True)
         place = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise InvalidArgument(f"cannot write to {directory}: {error.strerror}") from None
     try:
-        _through(root, lambda fd: Extractor(0).run(fd, place))
+        _through(root, lambda fd: Extractor(NO_DEVICES).run(fd, place))
     finally:
         os.close(place)
 

@@ -173,7 +173,7 @@ class Keyring:
             write_atomic(target, json.dumps(document, indent="\t"), 0o600)
             if before is not None:
                 os.chown(target, before.st_uid, before.st_gid)
-                os.chmod(target, stat.S_IMODE(before.st_mode))
+                os.chmod(target, stat.S_IMODE(before.st_mode) & ~stat.S_IRWXO)  # there are passwords in it now
         except OSError as error:
             raise refuse(error, f"write {self.path}") from error
 

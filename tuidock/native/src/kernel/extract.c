@@ -250,6 +250,10 @@ static int make_special(struct work *work, int parent, const char *base)
     bool whiteout, kept;
     if (entry->type == '2' && !entry->link[0])
         return bad(work->extract, "link \"%.200s\" leads nowhere", work->path);
+    if (work->extract->flags & TD_EXTRACT_NO_DEVICES && (entry->type == '3' || entry->type == '4')) {
+        work->extract->skipped_devices++;
+        return 0;
+    }
     int rc = create_special(entry, parent, base);
     if (rc == -EEXIST) {
         rc = tree_clear(&work->tree, parent, base, work->path, false, &whiteout, &kept);

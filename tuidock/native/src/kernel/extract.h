@@ -11,6 +11,7 @@
 #define TD_EXTRACT_LAYER 1        /* .wh. names are whiteouts; else they are plain names (import of a root file system) */
 #define TD_EXTRACT_KEEP_OWNER 2   /* do not chown: rootless with one id only */
 #define TD_EXTRACT_USERXATTR 4    /* opaque marks as user.overlay.*: the overlay of a user namespace */
+#define TD_EXTRACT_NO_DEVICES 16  /* left out: the place is one of the host's, where everybody could open them */
 #define TD_EXTRACT_EARLY 8        /* the disk begins with each file at once: the syncfs that follows finds it done */
 
 struct td_extract {
