@@ -193,12 +193,11 @@ def test_a_killed_build_is_swept(engine: Engine, tmp_path: Path) -> None:
     builder = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
     assert builder.stdout is not None
     assert builder.stdout.readline() == b"running\n"
-    assert engine.sweep() == []  # its owner lives
+    assert cgroups(engine) and engine.sweep() == []  # its owner lives
     builder.send_signal(signal.SIGKILL)
     builder.wait()
     builder.stdout.close()
-    assert cgroups(engine)
-    said = engine.sweep()
+    said = engine.sweep()  # the container ends with its builder; what that leaves on the disk is for a sweep
     assert any("of a build that was killed" in sentence for sentence in said)
     assert cgroups(engine) == [] and leaks(engine) == []
     assert engine.instance.state.read().execute("SELECT count(*) FROM addresses").fetchone() == (0,)
