@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 from tests.engine.build.helpers import build_text
@@ -79,3 +81,19 @@ def test_keys() -> None:
     }  # fmt: skip
     assert state not in others
     assert cache.key_of(state, "RUN", "a", "b") != cache.key_of(state, "RUN", "ab")
+
+
+def test_a_build_that_finds_everything_loads_little(engine: Engine, tmp_path: Path) -> None:
+    """What is slow to import stays out: the whole command takes little longer than the shortest one."""
+    text = 'FROM busybox\nWORKDIR /w\nCOPY --from=busybox /etc/group /g\nRUN true\nCMD ["x"]\n'
+    build_text(engine, tmp_path, text, tags=("quick",))
+    heavy = ("re", "json", "hashlib", "threading", "contextlib", "httpx", "tuidock.engine.store.content")
+    program = (
+        f"import sys; before = set(sys.modules); sys.path.insert(0, {str(Path(__file__).resolve().parents[3])!r})\n"
+        "from tuidock.engine import Engine\nfrom tuidock.engine.image_types import BuildRequest\n"
+        f"events = list(Engine({engine.root!r}).build(BuildRequest({str(tmp_path)!r}, tags=('quick',))))\n"
+        "assert {event.state for event in events if event.kind == 'state'} == {'cached'}, events\n"
+        f"print([name for name in {heavy!r} if name in sys.modules and name not in before])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

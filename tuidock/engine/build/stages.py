@@ -10,6 +10,7 @@ import time
 
 from tuidock.engine.build import bases, cache
 from tuidock.engine.build.cache import Row
+from tuidock.engine.build.digests import sha256
 from tuidock.engine.build.planner import SCRATCH, StagePlan, Step
 from tuidock.engine.build.workshop import Base, StageState, Workshop
 from tuidock.engine.dockerfile import arguments, history, instructions
@@ -17,7 +18,6 @@ from tuidock.engine.dockerfile.errors import DockerfileError
 from tuidock.engine.dockerfile.expand import expand_instruction
 from tuidock.engine.errors import BuildFailed, EngineError, NotFound
 from tuidock.engine.image_types import BuildEvent
-from tuidock.engine.oci.digest import of_bytes
 from tuidock.engine.store.layer import Layer
 
 TYPE_CHECKING = False
@@ -232,7 +232,8 @@ class StageBuild:
         top would be kept under the name of other layers."""
         chain_id = self.state.chain_id
         for layer in row.layers:
-            if layer.chain_id != (of_bytes(f"{chain_id} {layer.diff_id}".encode()) if chain_id else layer.diff_id):
+            name = sha256(f"{chain_id} {layer.diff_id}".encode()).hexdigest()
+            if layer.chain_id != ("sha256:" + name if chain_id else layer.diff_id):
                 return False
             chain_id = layer.chain_id
         return True
