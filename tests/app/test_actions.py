@@ -37,7 +37,11 @@ async def test_stop_refused() -> None:
 async def test_do_not_ask_again() -> None:
     async with running() as ui:
         await ui.go_to("web")
-        await ui.press("s", "a")
+        await ui.press("s")
+        assert "for this session" in ui.screen_text()
+        await ui.press("a")
+        assert ui.engine.called("stop") == [] and "Stop web?" in ui.screen_text()
+        await ui.press("ctrl+a")
         await ui.until(lambda: ui.row("web").status == "exited")
         await ui.go_to("worker-1")
         await ui.press("s")
@@ -299,8 +303,8 @@ async def test_columns_and_sort() -> None:
         assert pane.sort == ("name", True)
         await ui.command("sort state")
         assert pane.sort == ("state", False)
-        await ui.press("C", "1")
-        assert "state" not in pane.visible_columns and "cpu" in pane.visible_columns
+        await ui.press("C", "space", "escape")
+        assert "cpu" not in pane.visible_columns and "state" in pane.visible_columns
 
 
 async def test_quit_leaves_containers_alone() -> None:

@@ -72,6 +72,7 @@ class TuidockApp(Background, Lending, App[int]):
         self.update_classes({f"-theme-{self.theme}": True, "-dark-mode": dark, "-light-mode": not dark}, update=False)
         self.engine_workers, self.model = workers, model
         self.root, self.read_only = root, read_only
+        self.data_root = root or os.environ.get("TUIDOCK_ROOT", "")
         self.keymap: dict[str, str] = {}
         self.not_asked: set[str] = set()
         self.hidden_columns = columns.load()

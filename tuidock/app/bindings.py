@@ -138,6 +138,9 @@ def keymap_of(preset: str, own: Mapping[str, str]) -> tuple[dict[str, str], list
                 problems.append(f"keymap: {show_keys(key)} is wanted by {owners[key]} and by {action.id}")
         for key in free:
             owners[key] = action.id
+        if wanted and not free and action.id not in keymap and any(owners[key] in own for key in wanted):
+            taker = owners[wanted[0]]
+            problems.append(f"keymap: {show_keys(wanted[0])} is {taker} now, and {action.id} has no key any more")
         if free != wanted or action.id in keymap:
             keymap[action.id] = ",".join(free)
     return keymap, problems

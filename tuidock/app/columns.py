@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from tuidock.app.model import KINDS
 
 Hidden = dict[str, set[str]]
+#: What a row is, and how it is: never hidden.
+ALWAYS = ("name", "state")
 
 
 def path(environ: Mapping[str, str] = os.environ) -> str:
@@ -21,7 +23,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Hidden:
     try:
         with open(path(environ), encoding="utf-8") as file:
             kept = json.load(file)
-        return {kind: {str(key) for key in kept[kind]} for kind in KINDS if kind in kept}
+        return {kind: {str(key) for key in kept[kind]} - {*ALWAYS} for kind in KINDS if kind in kept}
     except (OSError, ValueError, TypeError):
         return {}
 

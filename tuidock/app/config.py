@@ -32,7 +32,6 @@ class Config(NamedTuple):
     """What the file says; problems are sentences about what it says wrongly."""
 
     theme: str = ""
-    theme_kept: bool = False  # it is not named in the file: the person chose it last
     confirm: str = "always"
     mouse: bool = True
     ascii: bool = False
@@ -40,6 +39,7 @@ class Config(NamedTuple):
     preset: str = "default"
     keys: Mapping[str, str] = {}
     problems: tuple[str, ...] = ()
+    theme_kept: bool = False  # the theme is not named in the file: the person chose it last
 
 
 def load(path: str = "", cache: str = "") -> Config:
@@ -103,7 +103,8 @@ def _nearest(word: str, known: list[str]) -> str:
 def _keymap(data: Mapping[object, object]) -> tuple[str, dict[str, str], list[str]]:
     from tuidock.app.bindings import BY_ID, PRESETS
 
-    preset, keys, problems = "default", {}, []
+    preset, problems = "default", []
+    keys: dict[str, str | None] = {}
     for key, value in data.items():
         if key == "preset":
             if value in PRESETS:
@@ -113,9 +114,25 @@ def _keymap(data: Mapping[object, object]) -> tuple[str, dict[str, str], list[st
         elif key not in BY_ID:
             problems.append(f"config.yaml: keymap has no action {key!r}{_nearest(str(key), list(BY_ID))}")
         elif isinstance(value, list) and all(isinstance(each, str) for each in value):
-            keys[str(key)] = ",".join(value)
+            keys[str(key)], wrong = _keys(str(key), value)
+            problems += wrong
         elif isinstance(value, str | int) and not isinstance(value, bool):
-            keys[str(key)] = str(value)
+            keys[str(key)], wrong = _keys(str(key), str(value).split(","))
+            problems += wrong
         else:
             problems.append(f"config.yaml: keymap.{key} must be keys separated by commas, not {value!r}")
-    return preset, keys, problems
+    return preset, {key: each for key, each in keys.items() if each is not None}, problems
+
+
+def _keys(action: str, written: list[str]) -> tuple[str | None, list[str]]:
+    """The keys of an action as Textual names them, None when none of them exists and the default stays."""
+    from tuidock.app.keys import textual_key
+
+    wanted = [each.strip() for each in written if each.strip()]
+    found = [name for each in wanted if (name := textual_key(each))]
+    wrong = [
+        f"config.yaml: keymap.{action}: there is no key {each!r}; keys are written as t, T, ctrl+t, f5, enter or slash"
+        for each in wanted
+        if not textual_key(each)
+    ]
+    return (None if wanted and not found else ",".join(found)), wrong

@@ -112,6 +112,9 @@ SCREENS: Mapping[str, tuple[Key, ...]] = {
 }
 
 
+READ_ONLY = "This session is read-only, so nothing may be changed."
+
+
 def items(keys: Sequence[Key], read_only: bool = False, hidden: Sequence[str] = ()) -> list[Item]:
     """The line at the foot."""
     return [
@@ -119,6 +122,11 @@ def items(keys: Sequence[Key], read_only: bool = False, hidden: Sequence[str] = 
         for key in keys
         if key.footer and key.id not in hidden and not (key.changes and read_only)
     ]
+
+
+def refused(keys: Sequence[Key], pressed: str) -> bool:
+    """Whether the key would change something."""
+    return any(key.changes and pressed in key.keys.split(",") for key in keys)
 
 
 def help_lines(keys: Sequence[Key]) -> list[tuple[str, str]]:

@@ -12,8 +12,9 @@ from tuidock.app.actions.images import Images
 from tuidock.app.actions.removing import Removing
 from tuidock.app.actions.terminal import Terminal
 from tuidock.app.actions.views import Views
-from tuidock.app.bindings import BY_ID, Action, Situation, possible
+from tuidock.app.bindings import BY_ID, Action, Situation, possible, show_keys
 from tuidock.app.model import CONTAINERS, Row, row_name
+from tuidock.app.screen_keys import READ_ONLY
 from tuidock.engine.clean import clean
 from tuidock.engine.types import Container
 
@@ -44,7 +45,7 @@ class Actions(Changes, Removing, Images, Views, Terminal):
                 kind=kind or situation.kind, row=row, marked=len(rows) if len(rows) > 1 else 0
             )
         if action.changes and self.app.read_only:
-            self.app.say("This session is read-only, so nothing may be changed.", "warning")
+            self.app.say(READ_ONLY, "warning")
             return
         can = possible(action, situation)
         if not can:
@@ -61,8 +62,9 @@ def why_not(action: Action, situation: Situation) -> str:
     """A sentence that says why an action is not possible now."""
     row = situation.row
     if situation.kind not in action.kinds:
-        kinds = " or ".join(action.kinds)
-        return f"{action.label.capitalize()} is for {kinds}."
+        key = show_keys(action.keys).split(" ")[0] or f":{action.command}"
+        does = action.help[0].lower() + action.help[1:]
+        return f"{key} does nothing in {situation.kind}. In {' and '.join(action.kinds)}: {does}."
     if row is None:
         return "There is nothing under the cursor."
     if isinstance(row, Container) and situation.kind == CONTAINERS:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuidock.app import panes
+from tuidock.app import panes, program
+from tuidock.app.layout import WIDE
 from tuidock.app.model import CONTAINERS, IMAGES, KINDS, NETWORKS, VOLUMES, Row, row_name
 from tuidock.engine.clean import clean
 from tuidock.engine.types import Container, Image, PortBinding
@@ -69,6 +70,9 @@ class Views:
             pane.clear_marks()
 
     def view_full(self) -> None:
+        if self.screen.narrow:
+            self._say_narrow()
+            return
         self.screen.full = not self.screen.full
         self.screen._arrange()
 
@@ -78,9 +82,16 @@ class Views:
     def view_shrink(self) -> None:
         self._share(-1)
 
+    def _say_narrow(self) -> None:
+        other = "esc goes back to the list" if self.screen.page == "detail" else "enter goes to the details"
+        self.app.say(f"Below {WIDE} columns one list or the details have the whole screen; {other}.")
+
     def _share(self, step: int) -> None:
         from tuidock.app.layout import SHARES
 
+        if self.screen.narrow:
+            self._say_narrow()
+            return
         if self.screen.page == "detail":
             step = -step
         self.screen.share = max(0, min(len(SHARES) - 1, self.screen.share + step))
@@ -135,23 +146,19 @@ class Views:
         pane.sort_by(fitting[0], again)
 
     def list_columns(self) -> None:
-        """Hides or shows a column of the pane."""
+        """Hides and shows columns of the pane."""
         from tuidock.app import columns
-        from tuidock.app.screens.picker import Choice, PickerScreen
+        from tuidock.app.screens.columns import ColumnsScreen
 
         pane = self.screen.pane()
-        every = panes.columns(pane.kind)
         hidden = self.app.hidden_columns.setdefault(pane.kind, set())
-        choices = [Choice(f"[{' ' if each.key in hidden else 'x'}] {each.title}", each.key) for each in every[1:]]
 
-        def chosen(key: str | None) -> None:
-            if key is None:
-                return
+        def changed(key: str) -> None:
             hidden.symmetric_difference_update({key})
             pane.set_hidden(hidden)
             columns.save(self.app.hidden_columns)
 
-        self.app.push_screen(PickerScreen("Columns", choices), chosen)
+        self.app.push_screen(ColumnsScreen(panes.columns(pane.kind), hidden, changed))
 
     def container_all(self) -> None:
         pane = self.screen.pane(CONTAINERS)
@@ -222,6 +229,7 @@ class Views:
             choices = [
                 Choice(what, text, text if len(text) < 60 else text[:59] + "…") for what, text in panes.copies(rows[0])
             ]
+            choices = [choice._replace(value=program.runnable(choice.value, self.app.data_root)) for choice in choices]
 
         def chosen(text: Any) -> None:
             if text is not None:

@@ -61,6 +61,8 @@ class ConfirmScreen(ClosesOnce, ModalScreen[Answer | None]):
                 yield Static(self._choice_text(), id="choices", markup=False)
             if self._expect:
                 yield StillInput(placeholder=f"type {self._expect} to confirm", id="expect")
+            if self._remember:
+                yield Static("Not asking again lasts for this session.", classes="dialog-text", markup=False)
             yield Static("", id="dialog-error", markup=False)
             yield KeyLine(id="dialog-keys")
 
@@ -71,7 +73,7 @@ class ConfirmScreen(ClosesOnce, ModalScreen[Answer | None]):
         else:
             items.append(Item("enter", self._yes, "enter"))
         if self._remember:
-            items.append(Item("a", "yes, and do not ask again", "a"))
+            items.append(Item("ctrl+a", "do not ask again", "ctrl+a"))
         items.append(Item("n", "back", "esc" if self._expect else "n/esc"))
         self.query_one(KeyLine).set_items(items)
         if self._expect:
@@ -97,7 +99,7 @@ class ConfirmScreen(ClosesOnce, ModalScreen[Answer | None]):
             self.dismiss(None)
         elif key == "enter" or (key == "y" and not typing):
             self._say_yes(False)
-        elif key == "a" and self._remember:
+        elif key == "ctrl+a" and self._remember:
             self._say_yes(True)
         elif not typing and key in {choice.key for choice in self._choices}:
             self._ticked ^= {key}

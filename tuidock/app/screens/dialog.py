@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from textual import on
+from textual import events, on
 from textual.screen import ModalScreen
 
-from tuidock.app.screen_keys import Key, items
+from tuidock.app.screen_keys import READ_ONLY, Key, items, refused
 from tuidock.app.screens.closing import ClosesOnce
 from tuidock.app.screens.keyed import bindings
 from tuidock.app.screens.lines import KeyLine, PressableLine
+from tuidock.app.screens.prompt import PromptLine
 
 if TYPE_CHECKING:
     from tuidock.app.app import TuidockApp
@@ -39,6 +40,12 @@ class Dialog(ClosesOnce, ModalScreen[None]):
             if key.id.partition(".")[2] == action:
                 return not (key.changes and self.tuidock.read_only)
         return True
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that would change something says why it does not."""
+        if self.tuidock.read_only and not self.query(PromptLine) and refused(self.KEYS, event.key):
+            self.tuidock.say(READ_ONLY, "warning")
+            event.stop()
 
     @on(PressableLine.Pressed, "#dialog-keys")
     async def _foot_pressed(self, event: PressableLine.Pressed) -> None:

@@ -16,7 +16,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Checkbox, Input, Label, Static
 
-from tuidock.app import paths, quoting
+from tuidock.app import paths, program, quoting
 from tuidock.app.quoting import words
 from tuidock.app.screens.closing import ClosesOnce
 from tuidock.app.screens.lines import Item, KeyLine, PressableLine
@@ -225,7 +225,7 @@ class Form(ClosesOnce, ModalScreen[None]):
         if what == "back":
             self.dismiss(None)
         elif what == "copy":
-            self.tuidock.copy(self.command_text(), "the command")
+            self.tuidock.copy(program.runnable(self.command_text(), self.tuidock.data_root), "the command")
         elif not self._busy and self.is_active and not self._unreadable():
             self.go(what)
 

@@ -21,7 +21,7 @@ from tuidock.app.widgets.rows import Row as Line
 
 COLUMNS = (
     Column("keys", "", 11, "right", sortable=False),
-    Column("help", "", 44, grow=3, sortable=False),
+    Column("help", "", 44, grow=3, want=84, sortable=False),
     Column("command", "", 20, priority=1, grow=1, sortable=False),
     Column("id", "", 20, priority=2, sortable=False),
 )
@@ -38,7 +38,7 @@ LOG_KEYS = (
     ("v", "Select lines"),
     ("c", "Copy"),
     ("ctrl+s", "Save to a file"),
-    ("enter", "Unfold JSON"),
+    ("enter", "Unfold JSON: of the line that was found, else of all lines"),
     ("← →", "Scroll sideways"),
     ("g G", "To the beginning, to the end"),
     ("esc", "Back"),
@@ -53,7 +53,7 @@ class HelpScreen(ClosesOnce, ModalScreen[None]):
         self._keymap, self._situation, self._first = keymap, situation, first
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog tall"):
+        with Vertical(classes="dialog tall wide"):
             yield Static("Keys and commands", classes="dialog-title", markup=False)
             yield StillInput(placeholder="type to search")
             yield LineTable(COLUMNS, header=False, empty="Nothing fits.")

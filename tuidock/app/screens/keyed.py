@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on
+from textual import events, on
 from textual.binding import Binding, BindingType
 
-from tuidock.app.screen_keys import Key, items
+from tuidock.app.screen_keys import READ_ONLY, Key, items, refused
 from tuidock.app.screens.lines import KeyLine, PressableLine
 from tuidock.app.screens.log_keys import LogKeys
 from tuidock.app.screens.prompt import PromptLine
@@ -43,6 +43,12 @@ class Keyed(LogKeys):
             if key.id.partition(".")[2] == action:
                 return not (key.changes and self.tuidock.read_only) and not self.query(PromptLine)
         return True
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that would change something says why it does not."""
+        if self.tuidock.read_only and not self.query(PromptLine) and refused(self.KEYS, event.key):
+            self.tuidock.say(READ_ONLY, "warning")
+            event.stop()
 
     @on(PressableLine.Pressed, "#keys")
     async def _foot_pressed(self, event: PressableLine.Pressed) -> None:

@@ -51,7 +51,7 @@ class LogsScreen(LogKeys):
         self._search = ""
 
     def compose(self) -> ComposeResult:
-        yield StatusLine(id="logs-status")
+        yield StatusLine(left_first=True, id="logs-status")
         yield LogView()
         yield KeyLine(id="keys")
 

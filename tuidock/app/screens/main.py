@@ -358,8 +358,7 @@ class MainScreen(LogKeys):
         if action != "do" or not parameters or not self.is_mounted:
             return True
         known = BY_ID.get(str(parameters[0]))
-        # What is impossible only now may be pressed, to be told why; what changes something is gone when read-only.
-        return known is not None and not (known.changes and self.tuidock.read_only)
+        return known is not None  # what is impossible may be pressed, to be told why
 
     def action_do(self, identity: str) -> None:
         if self.query(PromptLine):

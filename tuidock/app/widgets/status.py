@@ -53,10 +53,14 @@ class StyledLine(Widget):
 
 
 class StatusLine(StyledLine):
-    """Cells from the left, cells from the right; when both do not fit the left ones are cut."""
+    """Cells from the left, cells from the right; when both do not fit the left ones are cut, or with `left_first` the end
+    of the right ones."""
 
-    def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
+    def __init__(
+        self, *, left_first: bool = False, name: str | None = None, id: str | None = None, classes: str | None = None
+    ) -> None:
         super().__init__(name=name, id=id, classes=classes)
+        self._left_first = left_first
         self._left: tuple[Cell, ...] = ()
         self._right: tuple[Cell, ...] = ()
 
@@ -71,7 +75,7 @@ class StatusLine(StyledLine):
         width, base = self.size.width, self.rich_style
         if y:
             return Strip.blank(width, base)
-        right = [self.segment(cell.text, cell.style) for cell in self._right]
+        right = [self.segment(cell.text, cell.style) for cell in self._right_cells(width)]
         used = sum(cell_len(segment.text) for segment in right)
         room = max(0, width - used - (1 if used else 0))
         left = Strip([self.segment(cell.text, cell.style) for cell in self._left])
@@ -79,6 +83,16 @@ class StatusLine(StyledLine):
             left = Strip([*left.crop(0, max(0, room - 1)), self.segment("…", "muted")])
         line = Strip([*left.crop_extend(0, max(room, width - used), base), *right])
         return line.crop_extend(0, width, base)
+
+    def _right_cells(self, width: int) -> tuple[Cell, ...]:
+        """The right ones, without what the left ones leave no room for: by pieces between ` · `, from the end."""
+        if not self._left_first or len(self._right) != 1:
+            return self._right
+        room = width - sum(cell_len(cell.text) for cell in self._left) - 2
+        text, style = self._right[0]
+        while text and cell_len(text) > room:
+            text = text.rpartition(" · ")[0]
+        return (Cell(text, style),) if text else ()
 
 
 class Meter(StyledLine):
