@@ -127,7 +127,7 @@ class State:
             found = os.stat(self.file)
         except OSError:
             return False
-        return (found.st_dev, found.st_ino) != self._local.file
+        return bool((found.st_dev, found.st_ino) != self._local.file)
 
     def write(self, *, durable: bool = True) -> Transaction:
         """One IMMEDIATE transaction: committed when the block ends, rolled back when it raises.

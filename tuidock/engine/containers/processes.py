@@ -35,7 +35,8 @@ def top(instance: Instance, container: Container, ps_args: Sequence[str]) -> Pro
     except FileNotFoundError as error:
         raise SystemFailure("ps is not installed; install the package procps") from error
     if done.returncode:
-        raise InvalidArgument(f"ps {' '.join(ps_args)} failed: {(done.stderr.strip().splitlines() or ['it said nothing'])[0]}")
+        said = done.stderr.strip().splitlines() or ["it said nothing"]
+        raise InvalidArgument(f"ps {' '.join(ps_args)} failed: {said[0]}")
     lines = done.stdout.splitlines()
     titles = tuple(lines[0].split())
     if "PID" not in titles:
