@@ -99,6 +99,9 @@ async def picture(root: str, name: str, size: tuple[int, int], theme: str, act: 
             await until(pilot, lambda: model.host_name and model.host is not None)
             await act(app, pilot)
             app.save_screenshot(f"{name}.svg", DIRECTORY)
+            for job in list(model.jobs.values()):
+                job.give_up()
+            await until(pilot, lambda: not model.jobs)
             if app.errors:
                 raise SystemExit(f"shots: {name}: {app.errors[0]!r}")
     finally:
@@ -219,6 +222,74 @@ async def images(app: Any, pilot: Pilot) -> None:
     await freeze(app, pilot)
 
 
+#: A build that takes long enough to be seen, without any network.
+DOCKERFILE = """\
+# a small web site, with what its builder needs left behind
+FROM host/base AS builder
+WORKDIR /site
+COPY pages /site
+RUN for page in $(seq 40); do echo "page $page rendered"; done; sha256sum *.html
+
+FROM host/base
+ENV PORT=80
+COPY --from=builder /site /www
+RUN for n in $(seq 400); do echo "checking /www/page$n.html: 200 OK"; sleep 0.1; done
+EXPOSE 80
+CMD ["busybox", "httpd", "-f", "-p", "80", "-h", "/www"]
+"""
+
+
+def make_context() -> str:
+    directory = os.path.join(tempfile.gettempdir(), "tuidock-shots-site")
+    pages = os.path.join(directory, "pages")
+    os.makedirs(pages, exist_ok=True)
+    for at in range(12):
+        with open(os.path.join(pages, f"page{at}.html"), "w", encoding="utf-8") as file:
+            file.write(f"<h1>page {at}</h1>\n" * 400)
+    with open(os.path.join(directory, "Dockerfile"), "w", encoding="utf-8") as file:
+        file.write(DOCKERFILE)
+    return directory
+
+
+async def command(app: Any, pilot: Pilot, text: str) -> None:
+    from tuidock.app.commands import execute
+
+    execute(app.main, text)
+    await pilot.pause()
+
+
+async def build(app: Any, pilot: Pilot) -> None:
+    directory = make_context()
+    try:
+        await command(app, pilot, f"build -t site:2 {directory}")
+        await until(pilot, lambda: text(app).count("200 OK") >= 12)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+async def build_form(app: Any, pilot: Pilot) -> None:
+    await command(app, pilot, "build")
+    await seen(pilot, "Build an image")
+    from textual.widgets import Input
+
+    for field, value in zip(app.screen.query(Input), ("./site", "site:2", "", "", "PORT=80"), strict=False):
+        field.value = value
+    await seen(pilot, "--build-arg PORT=80")
+
+
+async def layers(app: Any, pilot: Pilot) -> None:
+    await pilot.press("2")
+    await pilot.press("F")
+    await until(pilot, lambda: len(app.screen_stack) > 1 and app.screen.files.tree_shown is not None)
+    await pilot.press("tab")
+    tree = app.screen.files
+    for name in ("etc", "usr"):
+        if (node := tree.tree_shown.get(name)) is not None:
+            node.open = True
+    tree.sort("size")
+    await seen(pilot, "efficiency")
+
+
 PICTURES: tuple[tuple[str, tuple[int, int], str, Act], ...] = (
     ("main", (120, 32), "", main_screen),
     ("main-80x24", (80, 24), "", small_screen),
@@ -228,6 +299,9 @@ PICTURES: tuple[tuple[str, tuple[int, int], str, Act], ...] = (
     ("run", (120, 32), "", run_form),
     ("help", (120, 32), "", help_screen),
     ("images", (120, 32), "", images),
+    ("build", (120, 32), "", build),
+    ("build-form", (120, 32), "", build_form),
+    ("layers", (120, 32), "", layers),
     ("main-ansi", (120, 32), "terminal-dark", main_screen),
 )
 

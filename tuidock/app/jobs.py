@@ -19,6 +19,13 @@ KEPT = 20
 RUNNING, STOPPING, DONE, FAILED, GIVEN_UP = "running", "stopping", "done", "failed", "given up"
 
 
+def whole_sentence(text: str) -> str:
+    """The engine's sentence so that another one can stand behind it."""
+    text = text.strip()
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
 class GivenUp(Exception):
     """A person has given the job up."""
 

@@ -226,7 +226,9 @@ class BuildScreen(BuildEnd, Keyed):
         job, build = self.job, self.build
         text = ""
         if job.state == jobs.FAILED:
-            text = job.error.rstrip(". ") + "." + (" enter opens a shell in the last good state." if self.keep else "")
+            text = jobs.whole_sentence(job.error) + (
+                " enter opens a shell in the last good state." if self.keep else ""
+            )
         elif job.state == jobs.DONE and build.image:
             name = f"{', '.join(build.tags)} is " if build.tags else "The image is "
             text = f"{name}{build.image.removeprefix('sha256:')[:12]}. R runs it, i shows it, F looks into its layers."

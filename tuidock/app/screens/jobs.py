@@ -149,8 +149,8 @@ class JobsScreen(Keyed):
         job = self.job
         text = ""
         if job is not None and job.state == jobs.FAILED:
-            text = (
-                job.error.rstrip(". ") + "." + (" L logs in and tries again." if job.wants_login else " r tries again.")
+            text = jobs.whole_sentence(job.error) + (
+                " L logs in and tries again." if job.wants_login else " r tries again."
             )
         elif job is not None and job.state == jobs.STOPPING:
             text = "It ends as soon as the network or the disk answers."
