@@ -100,10 +100,10 @@ def present(engine: Engine) -> list[str]:
     with open("/proc/self/mounts", encoding="utf-8") as mounts:
         found += [f"mount {line.split()[1]}" for line in mounts if engine.root in line]
     for base, directories, _ in os.walk("/sys/fs/cgroup"):
+        if base.endswith(f"tuidock-{identity}"):
+            found += [f"cgroup {base}/{name}" for name in directories]
         if base.count("/") > 4:
             directories.clear()
-        if base.endswith(f"tuidock-{identity}") and directories:
-            found += [f"cgroup {base}/{name}" for name in directories]
     return found
 
 

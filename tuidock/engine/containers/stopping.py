@@ -23,6 +23,8 @@ else:
 STOP_TIMEOUT, UNSENT_TIMEOUT = 10, 2
 #: A SIGKILL that has no effect for this many seconds means that the kernel holds the process (device, NFS).
 KILL_TIMEOUT = 60
+#: How long a shim that has just written an exit is given to end by itself, before it is woken from a restart delay (s).
+_RESTART_SEEN = 0.3
 
 
 def stop(
@@ -39,10 +41,8 @@ def stop(
     with move_lock(instance, container_id):
         state = status_of(instance, container_id)
         write_intent(instance, container_id, "stop 0")
-        if state.status not in ("running", "paused", "restarting"):
-            wait_for_end(instance, [container_id], KILL_TIMEOUT)  # a shim that was about to restart it reads the intent
-            return
-        record = read_pid(instance.paths, container_id)
+        lives = state.status in ("running", "paused", "restarting")
+        record = read_pid(instance.paths, container_id) if lives else None
         sent = record is not None and send_signal(record, number)
         if sent:
             _note_kill(instance, container_id, name, number)
@@ -50,6 +50,12 @@ def stop(
             _thaw(instance, container_id)
         if state.status == "restarting":
             _wake_shim(instance, container_id)
+    if not lives:
+        # Its shim may be about to restart it: it takes the lock for that, and has perhaps not seen the intent yet.
+        if wait_for_end(instance, [container_id], _RESTART_SEEN):
+            _wake_shim(instance, container_id)
+            wait_for_end(instance, [container_id], KILL_TIMEOUT)
+        return
     if wait_for_end(instance, [container_id], _seconds(timeout if sent else min(UNSENT_TIMEOUT, timeout & 0x7FFFFFFF))):
         _note_kill(instance, container_id, name, signal.SIGKILL)
         kill_and_wait(instance, container_id)
