@@ -322,3 +322,23 @@ def test_a_result_brings_no_devices_to_the_host(engine: Engine, load: Load, tmp_
     assert "link" in found and "etc" in found and "disk" not in found and "memory" not in found
     assert (tmp_path / "out").stat().st_mode == mode and (tmp_path / "out").stat().st_uid == os.getuid()
     assert os.listdir(tmp_path / "beside") == []
+
+
+def test_a_hole_stays_a_hole(engine: Engine, tmp_path: Path) -> None:
+    """A few bytes of a Dockerfile make a file that, filled, is larger than the disk."""
+    seek = "conv=notrunc bs=1M seek=300"
+    dockerfile = (
+        f"FROM busybox AS made\nRUN echo begin > /big && echo end | dd of=/big {seek} 2>&1\n"
+        "FROM busybox\nCOPY --from=made /big /copy\nRUN --mount=type=bind,from=made,rw,target=/m ls -ls /copy /m/big\n"
+    )
+    began = time.monotonic()
+    built = build_text(engine, tmp_path, dockerfile)
+    assert time.monotonic() - began < 60
+    for line in built.output.splitlines():
+        if "/copy" in line or "/m/big" in line:
+            assert int(line.split()[0]) < 100 and int(line.split()[5]) == (300 << 20) + 4
+    with root_of(engine, built.id) as root:
+        fd = os.open("copy", os.O_RDONLY, dir_fd=root)
+        assert os.read(fd, 10) == b"begin\n\0\0\0\0"
+        assert os.pread(fd, 10, 300 << 20) == b"end\n"
+        os.close(fd)
