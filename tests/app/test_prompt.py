@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.app.test_terminal import Terminal, terminal  # noqa: F401
 from tests.fakes.driving import Driver, running
 from tuidock.app import kept
 from tuidock.app.config import Config
@@ -125,3 +126,22 @@ async def test_a_hint_leaves_room_for_what_is_typed() -> None:
         await ui.type("run --name a-rather-long-name --volume data:/somewhere/in/the/container nginx")
         assert "in/the/container nginx" in ui.screen_text().splitlines()[-1]
         assert "tab completes" not in ui.screen_text()
+
+
+def test_the_theme_is_there_after_a_new_start(
+    terminal: Terminal,  # noqa: F811
+) -> None:
+    terminal.start(100, 40)
+    for typed_text, seen in ((":theme moss", ""), (":theme", "moss")):
+        terminal.app()
+        terminal.until(lambda text: "1 Containers" in text and "? help" in text)
+        terminal.type(typed_text)
+        terminal.press("Enter")
+        if seen:
+            terminal.until(lambda text: any("moss" in line and "now" in line for line in text.splitlines()))
+            terminal.press("Escape")
+        else:
+            terminal.until(lambda text: kept.theme() == "moss")
+        terminal.until(lambda text: "? help" in text and "Theme" not in text)
+        terminal.press("q")
+        terminal.until(lambda text: text.rstrip().endswith("prompt$"))
