@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import io
 import json
+import os
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +98,25 @@ def load(engine: Engine, run: Run) -> Iterator[Callable[[bytes], None]]:
     engine.remove_many([made for made in run.made if made in known], force=True, volumes=True)
     if any("hostile:latest" in found.references for found in engine.images()):
         engine.remove_image("hostile", force=True)
+
+
+@contextmanager
+def unopened(path: str) -> Iterator[None]:
+    """Nobody opens that file meanwhile, other than by O_PATH."""
+    fd = watched(path)
+    try:
+        yield
+        with pytest.raises(BlockingIOError):
+            os.read(fd, 4096)
+    finally:
+        os.close(fd)
+
+
+def watched(path: str) -> int:
+    libc = ctypes.CDLL(None, use_errno=True)
+    fd: int = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+    assert libc.inotify_add_watch(fd, os.fsencode(path), 0x20) >= 0  # IN_OPEN
+    return fd
 
 
 HOSTILE = {"Image": "hostile"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import io
 import mmap
 import os
@@ -13,7 +12,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,7 @@ import pytest
 
 from tests.engine.build.helpers import build, build_text, read, root_of, write
 from tests.native.monitored import eventually, needs_root
-from tests.security.conftest import busybox_layer, image, layer_of
+from tests.security.conftest import busybox_layer, image, layer_of, unopened
 from tuidock.engine import Engine
 from tuidock.engine.build import cache, inline
 from tuidock.engine.errors import BuildFailed, InvalidArgument
@@ -193,25 +191,6 @@ def test_nothing_is_mounted_inside_proc(engine: Engine, tmp_path: Path, target: 
     for mount in ("type=tmpfs", "type=bind,source=.", "type=cache"):
         with pytest.raises(BuildFailed, match=r"proc|destination can't be '/'"):
             build_text(engine, tmp_path, f"FROM busybox\nRUN --mount={mount},target={target} true\n")
-
-
-@contextmanager
-def unopened(path: str) -> Iterator[None]:
-    """Nobody opens that file meanwhile, other than by O_PATH."""
-    fd = watched(path)
-    try:
-        yield
-        with pytest.raises(BlockingIOError):
-            os.read(fd, 4096)
-    finally:
-        os.close(fd)
-
-
-def watched(path: str) -> int:
-    libc = ctypes.CDLL(None, use_errno=True)
-    fd: int = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-    assert libc.inotify_add_watch(fd, os.fsencode(path), 0x20) >= 0  # IN_OPEN
-    return fd
 
 
 @pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.FIFOTYPE])
