@@ -60,6 +60,30 @@ def test_a_shell_ends_with_the_app(
     assert engine.container(made).status == "running"
 
 
+@pytest.mark.parametrize(
+    ("key", "command"), [("e", LOOP), ("a", LOOP), ("a", ["sh", "-c", "trap '' HUP; echo line; sleep 1000"])]
+)
+def test_the_session_is_lost_meanwhile(
+    terminal: Terminal,  # noqa: F811
+    engine: Engine,
+    run: Run,
+    key: str,
+    command: list[str],
+) -> None:
+    """An SSH session that drops while the terminal is lent leaves neither the app nor the other program behind."""
+    made = run.start(command, name="survivor")
+    terminal.start(120, 32)
+    terminal.app()
+    terminal.until(lambda text: "survivor" in text and "● up" in text)
+    app = terminal.process()
+    terminal.press(key)
+    terminal.until(lambda text: "── survivor: " in text and ("#" in text or key == "a"))
+    children = Path(f"/proc/{app}/task/{app}/children").read_text().split()
+    terminal.tmux("kill-session", "-t", "t")
+    eventually(lambda: not any(Path(f"/proc/{process}").exists() for process in (*children, app)))
+    assert engine.container(made).status == "running"
+
+
 def test_attach_from_the_app(terminal: Terminal, engine: Engine, run: Run) -> None:  # noqa: F811
     """A container without a terminal: ctrl+p ctrl+q comes back; and when the app dies, nobody stays on the terminal."""
     made = run.start(["sh", "-c", f"trap '' INT QUIT TERM; {LOOP[2]}"], name="attached")

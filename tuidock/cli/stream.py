@@ -12,7 +12,7 @@ import os
 import select
 from struct import unpack, unpack_from
 
-from tuidock.cli.terminals import LineTerminal, RawTerminal, in_foreground
+from tuidock.cli.terminals import LineTerminal, RawTerminal, hung_up, in_foreground
 from tuidock.engine import stream as protocol
 from tuidock.engine.named import Named
 
@@ -300,7 +300,7 @@ class Session:
         return _PIPE_ROOM
 
     def _left_alone(self) -> None:
-        """Whoever lent us the terminal has died, and the terminal is somebody else's again."""
+        """The terminal has gone, or whoever lent it to us, and it is somebody else's again."""
         self._outcome = Outcome(None, detached=True)
 
     def _read_stdin(self) -> None:
@@ -313,6 +313,11 @@ class Session:
             return
         except OSError:
             typed = b""  # the terminal has gone, or we are in the background of one that hung up
+        if not typed and self._terminal is not None and hung_up(self._stdin):
+            self._on_signals()  # SIGHUP is for the container, too
+            self._flush()
+            self._left_alone()
+            return
         if not typed:
             if self._sends:
                 self._outgoing += protocol.frame(protocol.STDIN_EOF)

@@ -20,6 +20,15 @@ def in_foreground(descriptor: int) -> bool:
         return False
 
 
+def hung_up(descriptor: int) -> bool:
+    """Whether the terminal has gone, as with a lost SSH session."""
+    import select
+
+    watch = select.poll()
+    watch.register(descriptor, 0)
+    return any(event & select.POLLHUP for _, event in watch.poll(0))
+
+
 class RawTerminal:
     """The caller's terminal in raw mode; `restore` may be called twice and always brings the old mode back."""
 
