@@ -103,6 +103,20 @@ def test_output_is_kept_as_a_log_and_bounded(monkeypatch: pytest.MonkeyPatch) ->
     assert not os.path.exists(where)
 
 
+def test_what_a_killed_app_has_left_goes_with_the_next_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "tuidock-build-99999999-dead").mkdir()
+    (tmp_path / f"tuidock-build-{os.getpid()}-mine").mkdir()
+    (tmp_path / "other").mkdir()
+    logs = StepLogs()
+    logs.write(1, "stdout", b"x\n")
+    left = {name.rpartition("-")[2] for name in os.listdir(tmp_path) if os.path.join(tmp_path, name) != logs.directory}
+    assert left == {"mine", "other"}
+    where = logs.directory
+    del logs
+    assert not os.path.exists(where)
+
+
 # -- the form -----------------------------------------------------------------------------------------------------
 
 

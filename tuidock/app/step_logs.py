@@ -8,15 +8,30 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 import threading
 import time
+import weakref
 from typing import Final
 
 _SEGMENT: Final = 8 << 20
 _SEGMENTS: Final = 4
 #: Longer lines go on in the next record, as the shim does it.
 _RECORD: Final = 16_384
+_PREFIX: Final = "tuidock-build-"
+
+
+def sweep() -> None:
+    """Removes what apps that were killed have left."""
+    place = tempfile.gettempdir()
+    for name in os.listdir(place):
+        process = name.removeprefix(_PREFIX).partition("-")[0]
+        path = os.path.join(place, name)
+        if name.startswith(_PREFIX) and process.isdigit() and not os.path.exists(f"/proc/{process}"):
+            status = os.lstat(path)
+            if status.st_uid == os.geteuid() and stat.S_ISDIR(status.st_mode):
+                shutil.rmtree(path, ignore_errors=True)
 
 
 class StepLogs:
@@ -37,7 +52,10 @@ class StepLogs:
     def path(self, step: int) -> str:
         """The directory of a step's log, made when it is not there yet."""
         if not self.directory:
-            self.directory = tempfile.mkdtemp(prefix="tuidock-build-")
+            sweep()
+            self.directory = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
+            # Also when the app ends in a way that asks nobody.
+            weakref.finalize(self, shutil.rmtree, self.directory, True)
         path = os.path.join(self.directory, f"{step:04d}")
         os.makedirs(path, mode=0o700, exist_ok=True)
         return path
