@@ -26,7 +26,7 @@ from tuidock.app.widgets.text_view import TextView
 from tuidock.engine.clean import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tuidock.app.jobs import Job
 
@@ -242,6 +242,11 @@ class BuildScreen(BuildEnd, Keyed):
             note.set_class(job.state == jobs.FAILED, "-wrong")
             note.display = bool(text)
         self.draw_keys()
+
+    def key_labels(self) -> Mapping[str, str]:
+        step = self.build.steps.get(self.step)
+        at_failed = self.keep and step is not None and step.state == builds.FAILED and not self.tuidock.read_only
+        return {"build.open": "shell before it"} if at_failed else {}
 
     def hidden_keys(self) -> Sequence[str]:
         hidden = []

@@ -24,7 +24,7 @@ from tuidock.app.widgets.status import StatusLine
 from tuidock.engine.clean import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tuidock.app.jobs import Job
 
@@ -166,6 +166,11 @@ class JobsScreen(Keyed):
             note.set_class(job is not None and job.state == jobs.FAILED, "-wrong")
             note.display = bool(text)
         self.draw_keys()
+
+    def key_labels(self) -> Mapping[str, str]:
+        job = self.job
+        labels = {"jobs.give_up": "drop"} if job is not None and job.ended else {}
+        return labels | ({"jobs.open": "log in"} if job is not None and job.wants_login else {})
 
     def hidden_keys(self) -> Sequence[str]:
         job = self.job

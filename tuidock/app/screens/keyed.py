@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
@@ -35,8 +35,16 @@ class Keyed(LogKeys):
         """Keys that make no sense now, and are not offered at the foot."""
         return ()
 
+    def key_labels(self) -> Mapping[str, str]:
+        """Keys that are called otherwise now, by what they would do."""
+        return {}
+
     def draw_keys(self) -> None:
-        self.query_one("#keys", KeyLine).set_items(items(self.KEYS, self.tuidock.read_only, self.hidden_keys()))
+        labels = self.key_labels()
+        shown = items(self.KEYS, self.tuidock.read_only, self.hidden_keys())
+        self.query_one("#keys", KeyLine).set_items(
+            [item._replace(text=labels.get(item.key, item.text)) for item in shown]
+        )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         for key in self.KEYS:
