@@ -10,6 +10,7 @@ import sys
 import tarfile
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.native.monitored import needs_root
 from tests.security.conftest import busybox_layer, image, layer_of, unopened
 from tuidock.engine import Engine
 from tuidock.engine.errors import InvalidArgument, NotFound
+from tuidock.engine.store.levels import Seen
 
 pytestmark = needs_root
 Load = Callable[[bytes], None]
@@ -82,6 +84,20 @@ def test_a_look_into_a_layer_opens_only_its_files(engine: Engine, odd: None, ind
         with pytest.raises((NotFound, InvalidArgument)):
             engine.read_image_file("hostile", name, index=index)
     assert engine.read_image_file("hostile", EVIL, index=index) == b"content"
+
+
+def test_a_comparison_opens_only_files(engine: Engine, odd: None) -> None:
+    """What was a file when it was looked at can be a device when it is read: the container runs."""
+    layer = Path(engine.instance.paths.snapshots, engine.layers("hostile")[1].chain_id[7:], "fs")
+    root = os.open(layer, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for name in ("fifo", "multiplexer", "magic"):
+            with unopened(str(layer / name)) if name != "magic" else nullcontext(), pytest.raises(OSError):
+                os.close(Seen(root, name, False).open())
+        with open(Seen(root, EVIL, False).open(), "rb") as file:
+            assert file.read() == b"content"
+    finally:
+        os.close(root)
 
 
 def on_a_terminal(root: str, *words: str) -> bytes:

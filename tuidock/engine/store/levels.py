@@ -7,6 +7,7 @@ topmost layer may be that of a running container.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -66,8 +67,15 @@ class Seen(Named):
         return look(self.root, self.path)
 
     def open(self) -> int:
-        """Its content; a pipe or device does not block. Raises OSError."""
-        return open_below(self.root, self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
+        """Its content. A pipe or device is not opened, also when it has come in the place of a file meanwhile: for a
+        device that alone does something. Raises OSError."""
+        place = open_below(self.root, self.path, native.O_PATH | os.O_NOFOLLOW)
+        try:
+            if not stat.S_ISREG(os.fstat(place).st_mode):
+                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), self.path)
+            return os.open(f"/proc/self/fd/{place}", os.O_RDONLY | os.O_CLOEXEC)
+        finally:
+            os.close(place)
 
 
 class Directory:
