@@ -84,6 +84,23 @@ def test_the_session_is_lost_meanwhile(
     assert engine.container(made).status == "running"
 
 
+@pytest.mark.parametrize("attempt", range(3))
+def test_the_session_is_lost_while_much_is_drawn(
+    terminal: Terminal,  # noqa: F811
+    run: Run,
+    attempt: int,
+) -> None:
+    """What is on its way to a terminal that has gone holds nobody up."""
+    run.start(["sh", "-c", "while :; do echo $((n=n+1)) much; done"], name="busy")
+    terminal.start(160, 48)
+    terminal.app()
+    terminal.until(lambda text: "busy" in text and "much" in text)
+    app = terminal.process()
+    terminal.press("j", "k", "2", "1", "l")
+    terminal.tmux("kill-server")
+    eventually(lambda: not Path(f"/proc/{app}").exists())
+
+
 def test_attach_from_the_app(terminal: Terminal, engine: Engine, run: Run) -> None:  # noqa: F811
     """A container without a terminal: ctrl+p ctrl+q comes back; and when the app dies, nobody stays on the terminal."""
     made = run.start(["sh", "-c", f"trap '' INT QUIT TERM; {LOOP[2]}"], name="attached")

@@ -14,15 +14,6 @@ if TYPE_CHECKING:
     from tuidock.app.app import TuidockApp
 
 
-def gone() -> bool:
-    """Whether the terminal has hung up, as with a lost SSH session."""
-    import select
-
-    watch = select.poll()
-    watch.register(0, 0)
-    return any(event & select.POLLHUP for _, event in watch.poll(0))
-
-
 class Lending:
     """Mixed into the app."""
 
@@ -41,12 +32,7 @@ class Lending:
                 before = signal.signal(signal.SIGINT, nothing)
                 try:
                     print(f"\r\n── {note} ──\r\n", flush=True)
-                    code = subprocess.call(list(argv), env=environment)
-                    if gone():
-                        # Taking it back would wait for ever: Textual's writer has ended, and nobody empties its queue.
-                        self.engine_workers.stop()
-                        os._exit(128 + signal.SIGHUP)
-                    return code
+                    return subprocess.call(list(argv), env=environment)
                 except OSError as error:  # in here: out of an exception Textual would not take the terminal back
                     problem = sentence(error)
                 finally:
