@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import mmap
 import os
+import ssl
 import subprocess
 import sys
 import tarfile
@@ -20,6 +21,7 @@ import pytest
 
 from tests.engine.build.helpers import build, build_text, read, root_of, write
 from tests.native.monitored import eventually, needs_root
+from tests.registry.misbehaving import misbehaving, redirect
 from tests.security.conftest import busybox_layer, image, layer_of, unopened
 from tuidock.engine import Engine
 from tuidock.engine.build import cache, inline
@@ -321,3 +323,27 @@ def test_a_hole_stays_a_hole(engine: Engine, tmp_path: Path) -> None:
         assert os.read(fd, 10) == b"begin\n\0\0\0\0"
         assert os.pread(fd, 10, 300 << 20) == b"end\n"
         os.close(fd)
+
+
+def test_https_is_not_sent_on_to_http(
+    engine: Engine, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-subj", "/CN=tests", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with misbehaving(context) as secure:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        secure.fault("GET", "/file", redirect(f"{server}/plain"))
+        text = f"FROM scratch\nADD {{}} https://me:token@{secure.host}/file /x\n"
+        with pytest.raises(BuildFailed, match="sent on to plain http") as refused:
+            build_text(engine, tmp_path / "context", text.format(""))
+        assert "token" not in str(refused.value).partition("\n")[0]
+        digest = of_bytes(b"content")
+        assert (
+            read(engine, build_text(engine, tmp_path / "b", text.format(f"--checksum={digest}")).id, "x") == "content"
+        )

@@ -36,6 +36,7 @@ class Download:
     def __init__(self, paths: Paths, url: str, checksum: str = "") -> None:
         self._paths, self.url, self._checksum = paths, url, checksum
         self.name = unquote(urlsplit(url).path).rstrip("/").rpartition("/")[2]
+        self._shown = _without_secrets(url)[:300]
         self.fd, self.digest, self.mtime_ns = -1, checksum, 0
         self.instruction: Instruction | None = None
 
@@ -56,23 +57,31 @@ class Download:
             plain = {"Accept-Encoding": "identity"}
             with httpx.stream("GET", self.url, headers=plain, follow_redirects=True, timeout=_TIMEOUT) as response:
                 if response.status_code != 200:
-                    raise InvalidArgument(f"cannot fetch {self.url:.300}: the server said {response.status_code}")
+                    raise InvalidArgument(f"cannot fetch {self._shown}: the server said {response.status_code}")
+                self._check_way([hop.url.scheme for hop in (*response.history, response)])
                 total = int(response.headers.get("content-length") or 0)
                 self.mtime_ns = _moment(response.headers.get("last-modified", ""))
                 for chunk in response.iter_raw(_CHUNK):
                     digest.update(chunk)
                     done += len(chunk)
                     if done > limit:
-                        raise SystemFailure(f"cannot fetch {self.url:.300}: it is larger than the room on the disk")
+                        raise SystemFailure(f"cannot fetch {self._shown}: it is larger than the room on the disk")
                     view = memoryview(chunk)
                     while view:
                         view = view[os.write(self.fd, view) :]
                     yield done, total
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise InvalidArgument(f"cannot fetch {self.url:.300}: {error or type(error).__name__}") from error
+            raise InvalidArgument(f"cannot fetch {self._shown}: {error or type(error).__name__}") from error
         self.digest = "sha256:" + digest.hexdigest()
         if self._checksum and self._checksum != self.digest:
-            raise InvalidArgument(f"{self.url:.300} is {self.digest}, not {self._checksum} as --checksum says")
+            raise InvalidArgument(f"{self._shown} is {self.digest}, not {self._checksum} as --checksum says")
+
+    def _check_way(self, schemes: list[str]) -> None:
+        """Who writes https means that nobody on the way can exchange it."""
+        if schemes[0] == "https" and not self._checksum and "http" in schemes:
+            raise InvalidArgument(
+                f"cannot fetch {self._shown}: it is sent on to plain http, which is refused without --checksum"
+            )
 
     def place(self, copier: Copier, destination: str) -> None:
         """Writes it where ADD wants it: mode 0600, with the server's time."""
@@ -96,6 +105,12 @@ class _Mapped:
 
     def view(self) -> memoryview:
         return memoryview(self._map)
+
+
+def _without_secrets(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return scheme + separator + host.rpartition("@")[2] + slash + path
 
 
 def _moment(value: str) -> int:
