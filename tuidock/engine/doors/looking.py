@@ -35,7 +35,9 @@ class Looking(Door):
         """Puts right what the list shows: containers without a shim, ends that nobody cleaned up, --rm leftovers."""
         healed = False
         for container in found:
-            if container.status in ("running", "paused") or (container.status == "exited" and container.exit_code == 255):
+            if container.status in ("running", "paused") or (
+                container.status == "exited" and container.exit_code == 255
+            ):
                 state = states[container.id]
                 if state.needs_shim or state.orphaned or state.status == "paused":
                     from tuidock.engine.containers.sweep import heal
