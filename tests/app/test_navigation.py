@@ -36,7 +36,7 @@ async def test_tabs_turn_and_are_remembered_per_kind() -> None:
         await ui.press("right_square_bracket", "right")
         assert ui.main.detail.tab == "ports"
         await ui.press("2", "right")
-        assert ui.main.detail.tab == "inspect"
+        assert ui.main.detail.tab == "history"
         await ui.press("1")
         assert ui.main.detail.tab == "ports"
         await ui.press("left", "left_square_bracket", "left")
@@ -57,6 +57,8 @@ async def test_tabs_show(turns: int, expected: str) -> None:
 async def test_image_layers_and_network_members() -> None:
     async with running() as ui:
         await ui.press("2")
+        await ui.until(lambda: "RUN apt-get update" in ui.screen_text())
+        await ui.press("right")
         await ui.until(lambda: "ADD rootfs.tar /" in ui.screen_text())
         await ui.press("4")
         await ui.until(lambda: "10.88.0.7" in ui.screen_text())
@@ -253,7 +255,7 @@ async def test_mouse_on_rows_tabs_and_keys() -> None:
 
 async def test_empty_states_say_what_to_do() -> None:
     async with running(Engine(empty=True)) as ui:
-        for key, words in (("1", "R runs one"), ("2", "P pulls host/base"), ("3", "ctrl+n creates one")):
+        for key, words in (("1", "R runs one"), ("2", "P pulls one"), ("3", "ctrl+n creates one")):
             await ui.press(key)
             assert words in ui.screen_text()
 
