@@ -10,6 +10,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tarfile
@@ -25,6 +26,9 @@ from tuidock.engine import Engine
 from tuidock.engine.types import CreateRequest
 
 CI = os.environ.get("CI") == "true"
+# A shell that starts the tests in the background, or nohup, makes them ignore these, and programs inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def missing(reason: str) -> None:
