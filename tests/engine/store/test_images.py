@@ -7,6 +7,7 @@ import pytest
 from tests.engine.store.archives import docker_archive, layer
 from tests.engine.store.conftest import Store
 from tuidock.engine.errors import AmbiguousId, Conflict, InUse, InvalidArgument, NotFound
+from tuidock.engine.oci import reference as references
 from tuidock.engine.store import images, operations
 from tuidock.engine.types import Removed
 
@@ -146,9 +147,19 @@ def test_the_last_name_of_a_used_image_needs_force(store: Store, demo: str, runn
     assert images.resolve(store.state, store.paths, "demo:1").id == demo
 
 
-def test_force_takes_the_name_of_an_image_in_use_by_a_running_container_only(store: Store, demo: str) -> None:
-    assert remove(store, "demo:1", [("user", demo, True)], force=True) == [Removed("Untagged", "demo:1")]
-    assert images.list_images(store.state, {})[0].references == ()
+@pytest.mark.parametrize("by_digest", [True, False])
+def test_the_last_name_of_an_image_that_runs_stays(store: Store, demo: str, by_digest: bool) -> None:
+    if by_digest:  # such a name does not count beside the last tag of its repository
+        with store.state.write() as db:
+            images.set_reference(db, references.parse(f"demo@sha256:{'ab' * 32}"), demo, f"sha256:{'ab' * 32}")
+    names = images.list_images(store.state, {})[0].references
+    with pytest.raises(
+        InUse, match=r"cannot be forced\) - running container user is using its image .*; stop it first"
+    ):
+        remove(store, "demo:1", [("user", demo, True)], force=True)
+    assert images.list_images(store.state, {})[0].references == names
+    operations.tag(store.state, store.paths, "demo:1", "other:1")
+    assert remove(store, "demo:1", [("user", demo, True)])[0] == Removed("Untagged", "demo:1")
 
 
 def test_force_hides_an_image_from_people_but_not_from_its_stopped_container(store: Store, demo: str) -> None:

@@ -61,18 +61,24 @@ def _by_reference(
 ) -> list[Removed]:
     standing = [user for user in users if user.image_id == image_id]
     remaining = [one for one in images.references_of(db, image_id) if one != reference]
-    if not remaining and standing and not force:
-        raise InUse(
-            f'conflict: unable to remove repository reference "{reference.familiar}" (must force) - '
-            f"container {clean(standing[0].name)} is using its referenced image {image_id[7:19]}"
-        )
-    done = [_untag(db, reference)]
+    taken = [reference]
     if all(one.digest for one in remaining if one.name == reference.name):
         # names by digest only stand beside the tags of their repository
-        done += [_untag(db, one) for one in remaining if one.name == reference.name]
+        taken += [one for one in remaining if one.name == reference.name]
         remaining = [one for one in remaining if one.name != reference.name]
-    # a running container keeps the image, now without a name; docker does not speak of that either
-    if not remaining and not any(user.running for user in standing):
+    tried = f'conflict: unable to remove repository reference "{reference.familiar}"'
+    running = next((user for user in standing if user.running), None)
+    if not remaining and standing and not force:
+        raise InUse(
+            f"{tried} (must force) - container {clean(standing[0].name)} is using its referenced image {image_id[7:19]}"
+        )
+    if not remaining and running is not None:  # docker would untag it, and leave an image that nobody can name
+        raise InUse(
+            f"{tried} (cannot be forced) - running container {clean(running.name)} is using its image"
+            f" {image_id[7:19]}; stop it first"
+        )
+    done = [_untag(db, one) for one in taken]
+    if not remaining:
         done += _delete(state, db, image_id, hidden=bool(standing))
     return done
 
