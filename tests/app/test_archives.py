@@ -81,22 +81,22 @@ async def test_a_path_that_cannot_be_is_told_while_typing(tmp_path: Path) -> Non
         assert ui.engine.called("load") == []
 
 
-async def test_load_import_and_export_by_word(tmp_path: Path) -> None:
-    archive = tmp_path / "in.tar"
-    archive.write_bytes(b"tar")
+async def test_load_import_and_export_by_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "in.tar").write_bytes(b"tar")
+    monkeypatch.chdir(tmp_path)
     async with running() as ui:
-        await ui.command(f"load {archive}")
+        await ui.command("load in.tar")
         await done(ui)
         await ui.until(lambda: "loaded loaded:1" in ui.screen_text())
         await ui.press("escape")
-        await ui.command(f"import {archive} mine:1")
+        await ui.command("import in.tar mine:1")
         await ui.until(lambda: ui.app.model.find("images", "mine:1") is not None)
         await ui.press("escape")
-        await ui.command(f"export web {tmp_path}/out.tar")
+        await ui.command("export web out.tar")
         await ui.until(lambda: (tmp_path / "out.tar").exists())
         assert (tmp_path / "out.tar").read_bytes() == b"tar"
         await ui.press("escape")
-        await ui.command(f"export web {tmp_path}/out.tar")
+        await ui.command("export web out.tar")
         assert any("exists; name another file" in toast for toast in ui.toasts)
         await ui.command("commit web web:2")
         await ui.until(lambda: ui.app.model.find("images", "web:2") is not None)
