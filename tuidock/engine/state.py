@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 else:
     import _sqlite3 as sqlite3  # the package around it brings datetime and adapters that nothing here uses
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 4
 
 #: SQLite's primary result codes; the module _sqlite3 has no names for them.
 _READ_ONLY, _IO_ERROR, _CORRUPT, _FULL, _CANNOT_OPEN, _NO_DATABASE = 8, 10, 11, 13, 14, 26
@@ -71,7 +71,7 @@ CREATE TABLE build_cache(
 """
 
 #: What leads from the version before to this one, and from an empty file to the newest.
-STEPS = {1: SCHEMA, 2: _BUILD_CACHE}
+STEPS = {1: SCHEMA, 2: _BUILD_CACHE, 3: "", 4: ""}
 
 
 def refusal(error: sqlite3.Error, tried: str, path: str) -> SystemFailure:
