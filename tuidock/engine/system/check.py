@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 
-from tuidock.engine.containers.sweep import is_link_used, sweep
+from tuidock.engine.containers.sweep import heal, is_link_used, sweep
 from tuidock.engine.files import is_locked
 from tuidock.engine.instance import Instance
 from tuidock.engine.runtime import record
@@ -33,7 +33,7 @@ def check(instance: Instance, *, repair: bool = False, fast: bool = False) -> It
     rows = {
         row[0]: (row[1], row[2]) for row in instance.state.read().execute("SELECT id, name, image_id FROM containers")
     }
-    yield from _containers(instance, rows)
+    yield from _containers(instance, rows, repair=repair)
     yield from _kernel(instance, set(rows))
     yield from _tables(instance)
     yield from _volumes(instance)
@@ -61,7 +61,7 @@ def _database(instance: Instance) -> Iterator[Problem]:
             yield Problem("database", instance.paths.database, f"{answer}; `tuidock system rebuild` makes it anew")
 
 
-def _containers(instance: Instance, rows: dict[str, tuple[str, str]]) -> Iterator[Problem]:
+def _containers(instance: Instance, rows: dict[str, tuple[str, str]], *, repair: bool) -> Iterator[Problem]:
     paths = instance.paths
     images = {row[0] for row in instance.state.read().execute("SELECT id FROM images")}
     for container_id, (name, image_id) in rows.items():
@@ -74,7 +74,10 @@ def _containers(instance: Instance, rows: dict[str, tuple[str, str]]) -> Iterato
         if not os.path.exists(directory + "/create.json"):
             yield Problem("container", name, "create.json is missing, so a rebuild would not know it")
         state = read_status(paths, container_id)
-        if state.needs_shim:
+        if state.needs_shim and repair:  # it was killed after the sweep
+            heal(instance, container_id, state)
+            yield Problem("container", name, "looked after again", repaired=True)
+        elif state.needs_shim:
             yield Problem("container", name, "it runs without a shim; any command that looks at it gives it a new one")
         if state.orphaned or (state.status == "exited" and os.path.exists(directory + "/.exit")):
             yield Problem("container", name, f"{state.error or 'its end was not cleaned up'}; repair with --repair")

@@ -10,7 +10,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/wait.h>
+#include <time.h>
+
+enum { LOCK_PAUSE_NS = 1000 * 1000 };          /* flock(2) cannot wait for a limited time */
+#define LOCK_WAIT_NS (10ULL * 1000 * 1000 * 1000)
 
 static bool same_process(pid_t pid, uint64_t start)
 {
@@ -143,6 +148,29 @@ static int clear_away(struct monitor *monitor)
     return 1;
 }
 
+static bool is_looked_after(const struct monitor *monitor)
+{
+    struct pids pids;
+    return pid_read(monitor->run_dir, &pids) >= 0 && same_process(pids.shim, pids.shim_start) &&
+           process_state(pids.shim) != 'Z';
+}
+
+/* A shim that was killed keeps its lock while the kernel takes it apart, and the children that it had just forked keep it
+ * until they exec: a busy lock means a living shim only when the pid record names one. 1: it does. */
+static int take_lock(struct monitor *monitor)
+{
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+    uint64_t deadline = ticks_ns() + LOCK_WAIT_NS;
+    int error = monitor_lock(monitor);
+    while (error == -EWOULDBLOCK) {
+        if (is_looked_after(monitor) || ticks_ns() > deadline)
+            return 1;
+        nanosleep(&pause, NULL);
+        error = flock(monitor->lock, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
+    }
+    return error;
+}
+
 /* 1: there is nothing to adopt (a living shim, or an end that is finished). */
 static int adopt_steps(struct monitor *monitor)
 {
@@ -152,9 +180,9 @@ static int adopt_steps(struct monitor *monitor)
     monitor->run_dir = open_at(AT_FDCWD, monitor->run_path, O_RDONLY | O_DIRECTORY, 0);
     if (monitor->container_dir < 0 || monitor->run_dir < 0)
         return -ENOENT;
-    int error = monitor_lock(monitor);
-    if (error < 0)
-        return error == -EWOULDBLOCK ? 1 : error;
+    int error = take_lock(monitor);
+    if (error != 0)
+        return error;
     error = pid_read(monitor->run_dir, &monitor->pids);
     if (error < 0)
         return error == -ENOENT ? clear_away(monitor) : error;

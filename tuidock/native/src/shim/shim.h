@@ -146,6 +146,7 @@ ssize_t read_file_at(int directory, const char *name, char *buffer, size_t size)
 int pidfd_open_(pid_t pid);
 int pidfd_getfd_(int pidfd, int fd);
 uint64_t process_start_time(pid_t pid);                      /* field 22 of /proc/PID/stat, 0 when gone */
+char process_state(pid_t pid);                                  /* field 3 of it: R, S, Z ..., 0 when gone */
 const char *signal_name(int signal);
 
 #endif

@@ -178,6 +178,16 @@ uint64_t process_start_time(pid_t pid)
     return strtoull(field, NULL, 10);
 }
 
+char process_state(pid_t pid)
+{
+    char path[32], text[1024];
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    if (read_file_at(AT_FDCWD, path, text, sizeof text) <= 0)
+        return 0;
+    const char *end = strrchr(text, ')');
+    return end && end[1] ? end[2] : 0;
+}
+
 const char *signal_name(int signal)
 {
     static const char *const names[] = {
