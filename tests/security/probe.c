@@ -1,4 +1,4 @@
-/* What a container tries: system calls by all doors of the machine, its session keyring, a file that must not be written.
+/* What a container tries: system calls by all doors of the machine, sockets of odd families, its session keyring, a file that must not be written.
  *
  * Prints `WORD NAME ERRNO` lines; 0 says that the kernel did it. Static, so that it runs in any root file system.
  */
@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -41,6 +42,10 @@ int main(int argc, char **argv)
         {"pivot_root", SYS_pivot_root, 217, 0},
     };
 
+    static const struct { const char *name; int family; } FAMILIES[] = {
+        {"unix", AF_UNIX}, {"inet", AF_INET}, {"alg", 38}, {"vsock", 40},
+    };
+
     for (size_t i = 0; argc == 2 && !strcmp(argv[1], "calls") && i < sizeof CALLS / sizeof *CALLS; i++) {
         tell("native", CALLS[i].name, native(CALLS[i].number, CALLS[i].a, 0, 0));
 #if defined(__x86_64__)
@@ -48,6 +53,9 @@ int main(int argc, char **argv)
         tell("x32", CALLS[i].name, native(0x40000000 | CALLS[i].number, CALLS[i].a, 0, 0));
 #endif
     }
+    if (argc == 2 && !strcmp(argv[1], "sockets"))
+        for (size_t i = 0; i < sizeof FAMILIES / sizeof *FAMILIES; i++)
+            tell("socket", FAMILIES[i].name, native(SYS_socket, FAMILIES[i].family, SOCK_STREAM, 0));
     if (argc == 2 && !strcmp(argv[1], "session"))
         printf("%ld\n", syscall(SYS_keyctl, 0, -3, 0));
     return 0;

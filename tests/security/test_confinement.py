@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Run, missing
-from tests.native.monitored import needs_root
+from tests.native.monitored import eventually, needs_root
 from tuidock.engine import Engine
 from tuidock.engine.types import ExecRequest
 
@@ -66,6 +66,14 @@ def test_system_calls_are_denied_by_every_door(engine: Engine, run: Run, probe: 
     told = [line.split() for line in text.splitlines()]
     assert len(told) in (14, 42), text
     assert [words for words in told if words[2] not in ("1", "38")] == []  # EPERM, ENOSYS
+
+
+def test_sockets_reach_neither_the_kernels_ciphers_nor_the_hypervisor(run: Run, probe: Path) -> None:
+    """AF_ALG and AF_VSOCK are doors to code that no network namespace holds apart."""
+    told = dict(
+        line.split()[1:] for line in run.output(["/probe", "sockets"], Binds=[f"{probe}:/probe:ro"]).splitlines()
+    )
+    assert told == {"unix": "0", "inet": "0", "alg": "1", "vsock": "1"}
 
 
 def test_new_namespaces_and_mounts_are_refused_to_root(engine: Engine, run: Run) -> None:
@@ -142,6 +150,16 @@ def test_sysctls_of_the_machine_are_refused(run: Run, name: str) -> None:
     with pytest.raises(EngineError):
         run.start(["true"], Sysctls={name: "h"})
     assert Path("/proc/sys/kernel/core_pattern").read_text() == before
+
+
+def test_top_runs_no_program_of_the_container(engine: Engine, run: Run) -> None:
+    """CVE-2022-1227: a container's own ps, run with the rights of whoever asked."""
+    container = run.start(
+        ["sh", "-c", "rm /bin/ps; printf '#!/bin/sh\\necho evil\\n' > /bin/ps; chmod +x /bin/ps; exec sleep 99"]
+    )
+    eventually(lambda: "sleep 99" in str(engine.top(container)), "the program")
+    table = engine.top(container, ["-o", "pid,args"])
+    assert [row[1] for row in table.rows] == ["sleep 99"]
 
 
 def test_no_word_of_the_callers_environment_comes_in(engine: Engine, run: Run) -> None:

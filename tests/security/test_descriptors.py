@@ -16,6 +16,7 @@ import pytest
 
 from tests.native.monitored import eventually, needs_root
 from tests.native.record import Box
+from tuidock import native
 
 pytestmark = needs_root
 
@@ -100,6 +101,13 @@ def test_the_shim_cannot_be_changed_from_inside(box: Box, with_init: str) -> Non
     after = box.shim.stat()
     assert (after.st_mode, after.st_uid) == (known.st_mode, known.st_uid)
     assert hashlib.sha256(box.shim.read_bytes()).hexdigest() == before
+
+
+def test_the_shim_loads_no_libraries() -> None:
+    """CVE-2019-14271: once inside, a library that is loaded is the container's. A static program can load none."""
+    headers = subprocess.check_output(["readelf", "-lW", native.shim_path()], text=True)
+    assert "LOAD" in headers and "INTERP" not in headers
+    assert "no dynamic section" in subprocess.check_output(["readelf", "-d", native.shim_path()], text=True)
 
 
 def test_a_file_that_an_exec_writes_to_is_not_the_containers(box: Box, outside: Path) -> None:
