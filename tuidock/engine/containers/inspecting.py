@@ -8,7 +8,7 @@ from tuidock.engine import fastjson
 from tuidock.engine.containers.rows import one_container, sizes
 from tuidock.engine.files import read_pairs
 from tuidock.engine.instance import Instance
-from tuidock.engine.runtime import defaults, spec
+from tuidock.engine.runtime import apparmor, defaults, spec
 from tuidock.engine.types import Container, Step
 
 TYPE_CHECKING = False
@@ -63,7 +63,9 @@ def inspect(instance: Instance, container_id: str, *, size: bool = False) -> dic
         "Platform": "linux",
         "MountLabel": "",
         "ProcessLabel": "",
-        "AppArmorProfile": "",
+        "AppArmorProfile": apparmor.shown(
+            host_config.get("SecurityOpt") or (), privileged=bool(host_config.get("Privileged"))
+        ),
         "ExecIDs": None,
         "HostConfig": _host_config(host_config),
         "GraphDriver": {

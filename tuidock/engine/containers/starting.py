@@ -15,7 +15,7 @@ from tuidock.engine.containers.sweep import clean_kernel, heal
 from tuidock.engine.errors import EngineError, InvalidArgument, StartFailed, WrongState
 from tuidock.engine.files import Undo, is_locked, refuse, write_atomic
 from tuidock.engine.instance import Instance
-from tuidock.engine.runtime import defaults, seccomp, shim, spec
+from tuidock.engine.runtime import apparmor, defaults, seccomp, shim, spec
 from tuidock.engine.runtime.cgroup import as_record, detect
 from tuidock.engine.runtime.status import Status, read_pid, read_status
 from tuidock.engine.types import Container, MountPoint
@@ -148,6 +148,7 @@ def plan_launch(
     """Everything that the launch record of a container says, decided."""
     directory = instance.paths.container(row.id)
     privileged = bool(host_config.get("Privileged"))
+    _told_labels(instance, host_config)
     available = defaults.available_capabilities()
     mask = defaults.capability_mask(
         host_config.get("CapAdd") or (), host_config.get("CapDrop") or (), privileged=privileged, available=available
@@ -162,6 +163,9 @@ def plan_launch(
         mounts=_living_mounts(row.mounts), interfaces=place.interfaces, network_namespace=place.namespace,
         ports=place.ports, nft_table=instance.nft_table, cgroup=_cgroup_plan(instance, row.id, host_config),
         seccomp=_seccomp(instance, host_config, mask, privileged),
+        apparmor=apparmor.profile(
+            host_config.get("SecurityOpt") or (), privileged=privileged, notices=instance.notices
+        ),
         steps=(("image", 0), ("container", time.monotonic_ns() - began)),
         reap=_reaper(instance, row.id),
         capabilities_available=available, tty_size=tty_size,
@@ -220,6 +224,13 @@ def _cgroup_plan(instance: Instance, container_id: str, host_config: Mapping[str
     asked = str(host_config.get("CgroupnsMode") or "")
     return spec.CgroupPlan(
         mode="v2" if v2 else "v1",
+def _told_labels(instance: Instance, host_config: Mapping[str, Any]) -> None:
+    """SELinux labels are accepted, so that docker's lines go on working, but not in silence."""
+    for option in host_config.get("SecurityOpt") or ():
+        if str(option).startswith("label"):
+            instance.notices.append(f"--security-opt {option} has no effect: containers get no SELinux labels")
+
+
         namespace=asked or "private",
         pairs=pairs,
         memory=cgroups.directory("memory", container_id),
@@ -230,7 +241,7 @@ def _cgroup_plan(instance: Instance, container_id: str, host_config: Mapping[str
 
 def _seccomp(instance: Instance, host_config: Mapping[str, Any], mask: int, privileged: bool) -> str:
     for option in host_config.get("SecurityOpt") or ():
-        key, _, value = str(option).replace(":", "=", 1).partition("=")
+        key, value = seccomp.split_option(str(option))
         if key == "seccomp" and value == "unconfined":
             return ""
         if key == "seccomp" and value:

@@ -126,7 +126,7 @@ CREATE_FLAGS: tuple[Flag, ...] = (
     text("restart", "", "Restart policy: no, on-failure[:N], always, unless-stopped", default="no"),
     switch("rm", "", "Remove the container and its anonymous volumes when it ends"),
     text("runtime", "", "Accepted for scripts; the engine has its own"),
-    listed("security-opt", "", "Security options (no-new-privileges, seccomp=FILE|unconfined)"),
+    listed("security-opt", "", "Security options (no-new-privileges, seccomp=FILE|unconfined, apparmor=PROFILE|unconfined, systempaths=unconfined)"),
     _size("shm-size", "", "Size of /dev/shm"),
     text("stop-signal", "", "Signal that stops the container"),
     number("stop-timeout", "", "Seconds to wait before it is killed"),

@@ -51,6 +51,12 @@ def filter_path(cache: str, capabilities: int, profile: str = "") -> str:
     return path
 
 
+def split_option(option: str) -> tuple[str, str]:
+    """The two halves of a --security-opt, which `=` or docker's old `:` holds together, whichever comes first."""
+    key = option[: min(at for at in (option.find("="), option.find(":"), len(option)) if at >= 0)]
+    return key, option[len(key) + 1 :]
+
+
 def read_profile(path: str) -> str:
     """The text of a profile that a person named with --security-opt seccomp=FILE."""
     try:

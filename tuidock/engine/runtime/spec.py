@@ -92,6 +92,7 @@ class Launch(Named):
     steps: Sequence[tuple[str, int]]
     reap: Sequence[str]
     capabilities_available: int = -1
+    apparmor: str
     tty_size: tuple[int, int] = (0, 0)
     pid_namespace: str = "private"
     ipc_namespace: str = "private"
@@ -318,6 +319,7 @@ def _network(writer: RecordWriter, launch: Launch) -> None:
     for interface in launch.interfaces:
         writer.add("interface", interface.name)
         writer.add("bridge", interface.bridge)
+    writer.add("apparmor", launch.apparmor)
         writer.add("veth", interface.veth)
         writer.add_all("address", interface.addresses)
         writer.add_all("gateway", interface.gateways)

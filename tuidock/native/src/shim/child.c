@@ -77,6 +77,8 @@ static int dress(const struct child *child, struct process *process, struct mess
     if (rc == 0)
         rc = process_limits(record, proc, failure);
     if (rc == 0)
+        rc = apparmor_confine(record, proc, failure);
+    if (rc == 0)
         rc = set_names(record, failure);
     if (rc == 0)
         rc = mounts_make(record, root, &sources, proc, &devpts, &own_dev, failure);

@@ -35,6 +35,8 @@ static int enter(const struct entry *entry, struct message *message, int *termin
 
     if (rc == 0)
         rc = process_limits(entry->record, proc, failure);
+    if (rc == 0)
+        rc = apparmor_confine(entry->record, proc, failure);
     if (rc < 0)
         return rc;
     if (checked(syscall(SYS_setns, entry->container, CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET |

@@ -24,6 +24,9 @@ int seccomp_load(const struct filter *filter);
 void filter_free(struct filter *filter);
 #define cleanup_filter __attribute__((cleanup(filter_free)))
 
+/* apparmor.c: while the host's procfs, or one of our own, is at hand */
+int apparmor_confine(const struct record *record, int proc, struct failure *failure);
+
 /* process.c: from "inside the namespaces, as root" to the running program; the same for start and exec. */
 struct process {
     const struct record *record;

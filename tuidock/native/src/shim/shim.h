@@ -63,7 +63,7 @@ struct record {
     char *user; struct list group_add;
     struct list arg, env; char *cwd; unsigned umask;
     bool tty; unsigned short rows, cols; bool stdin_open, stdin_once;
-    uint64_t caps; bool no_new_privs; char *seccomp;
+    uint64_t caps; bool no_new_privs; char *seccomp, *apparmor;
     struct limit *limit; size_t limits; int oom_score_adj; bool init;
     bool log_none; long long log_max_size; unsigned log_max_file;
     int stop_signal; char *restart_policy; unsigned restart_max;
