@@ -19,6 +19,7 @@ from tests.interop.trees import layers
 from tests.native.monitored import needs_root
 from tests.registry.real import running
 from tuidock.engine import Engine
+from tuidock.engine.store.packing import MEMBER
 
 pytestmark = needs_root
 NAME = "example.org/team/round:1"
@@ -110,6 +111,7 @@ def test_oci_archives_of_podman_keep_their_manifest(
 def test_podman_and_we_exchange_images_by_a_registry(
     ours: Engine, tars: list[bytes], tmp_path: Path, run_image: Callable[[Engine, str], str]
 ) -> None:
+    assert max(map(len, tars)) > MEMBER  # so that one of the blobs has several members
     identity = sha256(config(tars))
     load(ours, docker_archive([(tars, [NAME])]))
     with running(tmp_path) as registry, podman() as other:

@@ -33,6 +33,7 @@ from tuidock.engine.types import Progress
 
 BASE = layer({"bin": None, "bin/sh": b"#!" * 40000, "etc": None, "etc/conf": b"base"})
 TOP = layer({"etc": None, "etc/new": b"top"})
+BIG = layer({"srv": None, "srv/big": bytes(range(256)) * 10_000})
 
 
 def connect(host: str) -> Registry:
@@ -338,20 +339,21 @@ def _held(waiting: threading.Event) -> Fault:
 
 def test_skopeo_and_umoci_read_it(store: Store, docker_registry: RealRegistry, tmp_path: Path) -> None:
     for name, archive in (
-        ("plain", docker_archive([([BASE, TOP], ["x:1"])])),
-        ("gzip", oci_archive([BASE, TOP], "x:1")),
+        ("plain", docker_archive([([BASE, TOP, BIG], ["x:1"])])),
+        ("gzip", oci_archive([BASE, TOP, BIG], "x:1")),
     ):
         store.load(archive)
         target = f"{docker_registry.host}/read/{name}:v1"
         tag(store, "x:1", target)
         digest = push(store, target)[-1].message
         shown = json.loads(tool("skopeo", "inspect", "--tls-verify=false", f"docker://{target}"))
-        assert shown["Digest"] == digest and len(shown["Layers"]) == 2
+        assert shown["Digest"] == digest and len(shown["Layers"]) == 3
         layout = tmp_path / name
         tool("skopeo", "copy", "-q", "--src-tls-verify=false", f"docker://{target}", f"oci:{layout}:v1")
         tool("umoci", "unpack", "--image", f"{layout}:v1", str(tmp_path / f"bundle-{name}"))
         root = tmp_path / f"bundle-{name}/rootfs"
         assert (root / "etc/new").read_bytes() == b"top" and (root / "bin/sh").read_bytes() == b"#!" * 40000
+        assert (root / "srv/big").read_bytes() == bytes(range(256)) * 10_000
 
 
 def test_skopeo_s_image_goes_through_unchanged(

@@ -11,13 +11,13 @@ import fcntl
 import hashlib
 import os
 import threading
-from queue import SimpleQueue
 
 from tuidock.engine.clean import clean
 from tuidock.engine.errors import SystemFailure
 from tuidock.engine.files import refuse, write_all
 from tuidock.engine.named import Named
 from tuidock.engine.store.content import CHUNK, Ingest
+from tuidock.engine.store.packing import Packer
 from tuidock.engine.types import Progress
 from tuidock.native import extractor, tarwriter
 from tuidock.native.extractor import ExtractError, Extractor
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 _BEAT = 0.1
 _EARLY = 8 << 20  # bytes after which the disk is asked to begin
-_WAITING = 8  # chunks between the hash and gzip: whoever is faster waits
 
 
 class Written(Named):
@@ -79,8 +78,6 @@ class LayerWriting:
         self.writer = TarWriter(flags, omit=omit)
         self._root, self._out, self._compress, self._draft = root, out, compress, draft
         self._extractor = Extractor(extractor.LAYER | extractor.EARLY) if draft is not None else None
-        self._pending: SimpleQueue[bytes] = SimpleQueue()
-        self._space = threading.Semaphore(_WAITING)
         self._digest = hashlib.sha256()
         self._stopped = False
         self._failures: list[BaseException] = []
@@ -117,8 +114,6 @@ class LayerWriting:
             self._start(self._extract, source)
         self._start(self._walk, writer)
         self._start(self._hash, reader, sink)
-        if self._compress:
-            self._start(self._pack)
 
     def _end(self) -> None:
         """Whether it is done or not: nobody works on after this."""
@@ -126,7 +121,6 @@ class LayerWriting:
         self.writer.stop()
         if self._extractor is not None:
             self._extractor.stop()
-        self._space.release(_WAITING)
         for thread in self._threads:
             thread.join()
 
@@ -138,7 +132,6 @@ class LayerWriting:
                 pass  # the other end has stopped and says why
             except BaseException as error:
                 self._failures.append(error)
-                self._space.release(_WAITING)
             finally:
                 for fd in arguments:
                     if fd >= 0:
@@ -156,36 +149,27 @@ class LayerWriting:
         self._extractor.run(pipe, self._draft.root)
 
     def _hash(self, pipe: int, sink: int) -> None:
+        packer = Packer(self._out) if self._compress else None
         begun = 0
         try:
             while chunk := os.read(pipe, CHUNK):
-                if self._compress:
-                    self._space.acquire()
-                    self._pending.put(chunk)
+                if packer is not None:
+                    packer.write(chunk)
                     self._digest.update(chunk)
                 else:
                     self._out.write(chunk)
-                    if self._out.size - begun >= _EARLY:
-                        begun = self._out.size
-                        self._out.begin_writeback()
+                if self._out.size - begun >= _EARLY:
+                    begun = self._out.size
+                    self._out.begin_writeback()
                 if sink >= 0:
                     write_all(sink, chunk)
-                if self._failures:
-                    break
+                if self._failures or self._stopped:
+                    return
+            if packer is not None:
+                packer.finish()
         finally:
-            self._pending.put(b"")
-
-    def _pack(self) -> None:
-        from isal import isal_zlib
-
-        packer = isal_zlib.compressobj(level=1, wbits=31)
-        while chunk := self._pending.get():
-            self._space.release()
-            if self._stopped or self._failures:
-                continue
-            if packed := packer.compress(chunk):
-                self._out.write(packed)
-        self._out.write(packer.flush())
+            if packer is not None:
+                packer.close()
 
 
 def write_layer(

@@ -16,6 +16,7 @@ from tuidock.engine.named import Named
 from tuidock.engine.oci.digest import hex_of, is_digest
 from tuidock.engine.paths import Paths
 from tuidock.engine.store.content import CHUNK, Ingest
+from tuidock.engine.store.packing import Packer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,22 +107,21 @@ class Compressing:
             self._condition.notify_all()
 
     def _pack(self) -> None:
-        from isal import isal_zlib
-
-        packer = isal_zlib.compressobj(level=1, wbits=31)
         plain = hashlib.sha256()
-        while chunk := os.read(self._tar, CHUNK):
-            if self._stopped:
-                return
-            plain.update(chunk)
-            self.consumed += len(chunk)
-            if packed := packer.compress(chunk):
-                self._ingest.write(packed)
-                self._tell()
+        packer = Packer(self._ingest, self._tell)
+        try:
+            while chunk := os.read(self._tar, CHUNK):
+                if self._stopped:
+                    return
+                packer.write(chunk)
+                plain.update(chunk)
+                self.consumed += len(chunk)
+            packer.finish()
+        finally:
+            packer.close()
         if "sha256:" + plain.hexdigest() != self._diff_id:
             raise BadContent(
                 f"layer {self._diff_id[:19]} in the store is damaged (`tuidock system check` tells which images use it);"
                 " load or pull it again"
             )
-        self._ingest.write(packer.flush())
         self.digest, self.size = self._ingest.digest, self._ingest.size
