@@ -15,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tuidock.engine.registry.client import Registry
+
 
 def told(work: Iterator[Progress], tried: str) -> Iterator[Progress]:
     """The work, with a refusal of the system (a full disk) as a sentence."""
@@ -53,10 +55,14 @@ def pull(state: State, paths: Paths, text: str, *, platform: str = "", all_tags:
 
 def push(state: State, paths: Paths, text: str, *, all_tags: bool = False) -> Iterator[Progress]:
     """See `pushing.push`. Raises InvalidArgument."""
-    from tuidock.engine.registry.client import Registry
     from tuidock.engine.transfer import pushing
+
+    def connect(host: str) -> Registry:
+        from tuidock.engine.registry.client import Registry  # not before there is work that it may overlap with
+
+        return Registry(host, actions="pull,push")
 
     named = _named(text, all_tags)
     reference = named if all_tags else named.with_default_tag()
-    work = pushing.push(state, paths, lambda host: Registry(host, actions="pull,push"), reference, all_tags=all_tags)
+    work = pushing.push(state, paths, connect, reference, all_tags=all_tags)
     return told(work, f"push {reference.familiar}")
