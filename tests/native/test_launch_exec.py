@@ -179,10 +179,11 @@ def test_detached_it_goes_on_by_itself_and_its_end_is_told(box: Box) -> None:
 
 def test_the_journal_has_its_three_steps(box: Box) -> None:
     box.serve()
-    box.exec("--", "sh", "-c", "exit 9")
+    box.exec("--", "sh", "-c", 'exit 9 # "\u00e9"\n\udcff')
     lines = [json.loads(line) for line in (box.directory / "events").read_text().splitlines()]
     steps = [line for line in lines if line["action"].startswith("exec_")]
-    assert [line["action"] for line in steps] == ["exec_create", "exec_start", "exec_die"]
+    told = 'sh -c exit 9 # "\u00e9"\n?'
+    assert [line["action"] for line in steps] == [f"exec_create: {told}", f"exec_start: {told}", "exec_die"]
     assert len({line["attr"]["execID"] for line in steps}) == 1 and steps[-1]["attr"]["exitCode"] == "9"
 
 

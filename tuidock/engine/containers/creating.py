@@ -19,7 +19,7 @@ from tuidock.engine.events import append
 from tuidock.engine.files import Undo, refuse, remove_tree, sync_directory, write_all
 from tuidock.engine.instance import Instance
 from tuidock.engine.named import Named
-from tuidock.engine.runtime import spec
+from tuidock.engine.runtime import health, spec
 from tuidock.engine.store import volumes
 from tuidock.engine.types import CreateRequest, MountPoint
 
@@ -116,6 +116,7 @@ def document_of(instance: Instance, container_id: str) -> str:
 def _validate(config: Mapping[str, Any], host_config: Mapping[str, Any]) -> None:
     """Refuses at create what would fail at start, with docker's words where it has them."""
     spec.command_line(config)
+    health.validate(config.get("Healthcheck"))
     policy = host_config.get("RestartPolicy") or {}
     if host_config.get("AutoRemove") and policy.get("Name") not in (None, "", "no"):
         raise InvalidArgument("can't create 'AutoRemove' container with restart policy")

@@ -8,7 +8,7 @@ from tuidock.engine import fastjson
 from tuidock.engine.containers.rows import one_container, sizes
 from tuidock.engine.files import read_pairs
 from tuidock.engine.instance import Instance
-from tuidock.engine.runtime import apparmor, defaults, spec
+from tuidock.engine.runtime import apparmor, defaults, health, spec
 from tuidock.engine.types import Container, Step
 
 TYPE_CHECKING = False
@@ -51,7 +51,7 @@ def inspect(instance: Instance, container_id: str, *, size: bool = False) -> dic
         "Created": rfc3339(row.created),
         "Path": command[0],
         "Args": command[1:],
-        "State": _state(row),
+        "State": _state(row, directory),
         "Image": row.image_id,
         "ResolvConfPath": directory + "/resolv.conf",
         "HostnamePath": directory + "/hostname",
@@ -105,7 +105,7 @@ def _host_config(asked: dict[str, Any]) -> dict[str, Any]:
     return shown
 
 
-def _state(row: Container) -> dict[str, Any]:
+def _state(row: Container, directory: str) -> dict[str, Any]:
     running = row.status in ("running", "paused", "restarting")
     state: dict[str, Any] = {
         "Status": row.status,
@@ -120,8 +120,19 @@ def _state(row: Container) -> dict[str, Any]:
         "StartedAt": rfc3339(row.started),
         "FinishedAt": rfc3339(row.finished),
     }
-    if row.health:
-        state["Health"] = {"Status": row.health, "FailingStreak": 0, "Log": []}
+    found = health.read(directory) if row.health else None
+    if found is not None:
+        state["Health"] = {
+            "Status": row.health,
+            "FailingStreak": found.streak,
+            "Log": [
+                {
+                    "Start": rfc3339(probe.start), "End": rfc3339(probe.end), "ExitCode": probe.code,
+                    "Output": probe.output,
+                }
+                for probe in found.probes
+            ],
+        }  # fmt: skip
     return state
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from tuidock.engine.runtime import health
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +27,10 @@ def merge_config(image: Mapping[str, Any], asked: Mapping[str, Any], hostname: s
     elif entrypoint == [""]:
         entrypoint = []
     config["Entrypoint"], config["Cmd"] = entrypoint, command
-    for key in ("User", "WorkingDir", "StopSignal", "Healthcheck", "Shell", "OnBuild"):
+    check = health.merge(image.get("Healthcheck"), asked.get("Healthcheck"))
+    if check:
+        config["Healthcheck"] = check
+    for key in ("User", "WorkingDir", "StopSignal", "Shell", "OnBuild"):
         if not config.get(key) and image.get(key):
             config[key] = image[key]
     working_dir = str(config.get("WorkingDir") or "")

@@ -10,6 +10,7 @@ from tuidock.engine.errors import AmbiguousId, InvalidArgument, NotFound
 from tuidock.engine.files import every_file, read_text
 from tuidock.engine.instance import Instance
 from tuidock.engine.network.ipv4 import dotted, mac
+from tuidock.engine.runtime import health
 from tuidock.engine.runtime.status import Status, read_status
 from tuidock.engine.state import pack, unpack
 from tuidock.engine.types import Container, Endpoint, MountPoint, PortBinding
@@ -127,6 +128,7 @@ def _container(
         id=identity, name=str(name), image=str(image), image_id=str(image_id), command=str(command),
         created=int(str(created)), status=status, pid=state.pid, exit_code=exit_code, started=state.started,
         finished=state.finished, restarts=state.restarts, oom_killed=state.oom_killed, error=message,
+        health=health.status(instance.paths.container(identity), running=status in ("running", "paused")),
         ports=tuple(claims.get(identity, ())) if running else (),
         exposed=tuple(str(exposed).split()), networks=tuple(endpoints.get(identity, ())),
         mounts=_placed(instance, unpack_mounts(str(mounts))), labels=unpack(str(labels)), tty=bool(tty),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.named import Named
-from tuidock.engine.runtime import defaults
+from tuidock.engine.runtime import defaults, health
 from tuidock.engine.runtime.record import RecordWriter
 from tuidock.engine.types import MountPoint, PortBinding
 
@@ -370,6 +370,14 @@ def _policy(writer: RecordWriter, launch: Launch, host: Mapping[str, Any]) -> No
     writer.add_all("reap", launch.reap)
     if launch.bound:
         writer.add("bound", launch.bound)
+    check = health.check_of(launch.config)
+    if check is not None:
+        writer.add_all("health", check.command)
+        for key, value in (
+            ("interval", check.interval), ("timeout", check.timeout), ("start-period", check.start_period),
+            ("start-interval", check.start_interval), ("retries", check.retries),
+        ):  # fmt: skip
+            writer.add("health-" + key, value)
 
 
 def _size(text: str) -> int:

@@ -131,6 +131,7 @@ static int adopt(struct monitor *monitor)
     pid_write(monitor->run_dir, pids);
     relay_serve(monitor);
     monitor_watch(monitor);
+    health_adopt(monitor);
     if (ended)
         monitor_init_died(monitor, &ending);
     else if (alone)

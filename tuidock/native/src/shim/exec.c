@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/random.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
 
@@ -127,29 +125,6 @@ static int open_running(const struct record *record, int run_dir)
     return pidfd;
 }
 
-/* ---- journal ----------------------------------------------------------------------------------------------------- */
-
-static void journal(const struct record *record, const char *action, const char *id, int code)
-{
-    char attributes[160];
-
-    if (code < 0)
-        snprintf(attributes, sizeof attributes, "{\"execID\":\"%s\"}", id);
-    else
-        snprintf(attributes, sizeof attributes, "{\"execID\":\"%s\",\"exitCode\":\"%d\"}", id, code);
-    journal_append(record, action, attributes);
-}
-
-static void make_id(char id[65])
-{
-    unsigned char bytes[32] = {0};
-
-    if (getrandom(bytes, sizeof bytes, 0) < 0)
-        memcpy(bytes, &(uint64_t){now_ns()}, sizeof(uint64_t));
-    for (size_t i = 0; i < sizeof bytes; i++)
-        snprintf(id + 2 * i, 3, "%02x", bytes[i]);
-}
-
 /* ---- ends -------------------------------------------------------------------------------------------------------- */
 
 static int exit_code(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
@@ -208,7 +183,7 @@ static void leave_foreground(void)
 }
 
 /* After the detach keys: somebody must hold the terminal and read it, or the command would stop or get SIGHUP. */
-static void hold_terminal(const struct record *record, const char *id, int master, int pidfd)
+static void hold_terminal(const struct exec_told *told, int master, int pidfd)
 {
     char bytes[4096];
     struct pollfd ends[2] = {{pidfd, POLLIN, 0}, {master, POLLIN, 0}};
@@ -220,7 +195,7 @@ static void hold_terminal(const struct record *record, const char *id, int maste
         if (ends[1].revents && read(master, bytes, sizeof bytes) < 0 && errno == EIO)
             ends[1].fd = -1;
     }
-    journal(record, "exec_die", id, foreign_exit(pidfd));
+    exec_die_journal(told, foreign_exit(pidfd));
 }
 
 /* As when a line is cut: the terminal goes, which sends SIGHUP to all that is on it; who stays is killed. */
@@ -234,56 +209,6 @@ static int hang_up(struct entered *entered)
     if (poll(&end, 1, HANG_UP_MS) <= 0)
         pidfd_signal_(entered->pidfd, SIGKILL);
     return wait_for(entered->pid);
-}
-
-/* ---- streams ----------------------------------------------------------------------------------------------------- */
-
-/* Whether the command may have the caller's own descriptor. Of a pipe it can spoil no more than the stream; but a file
- * could be opened anew by /proc/self/fd, for reading or writing, or become setuid, and a directory leads to all others. */
-static bool may_be_given(int fd)
-{
-    struct stat status;
-    return fstat(fd, &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode));
-}
-
-/* What the command gets as 0, 1, 2: pipes and sockets of the caller directly, a pipe between for all else. */
-static int prepare_stdio(const struct options *options, struct stdio *stdio, struct relay_ends *ends,
-                         struct failure *failure)
-{
-    int *given[3] = {&stdio->in, &stdio->out, &stdio->err};
-    int *kept[3] = {&ends->to_stdin, &ends->from_stdout, &ends->from_stderr};
-
-    *stdio = (struct stdio){-1, -1, -1};
-    *ends = (struct relay_ends){-1, -1, -1, false};
-    int null = null_clone(failure);
-    if (null < 0)
-        return null;
-    for (int fd = 0; fd <= 2 && !options->tty; fd++) {
-        int pipes[2];
-        if (options->detach || (fd == 0 && !options->stdin_open) || is_null(fd)) {
-            *given[fd] = null_open(null);      /* the host's; the container may have none */
-            if (*given[fd] < 0)
-                return fail(failure, "device", *given[fd], "open /dev/null: %s", strerror(-*given[fd]));
-            continue;
-        }
-        if (may_be_given(fd)) {
-            *given[fd] = fd;
-            continue;
-        }
-        if (pipe2(pipes, O_CLOEXEC) < 0)
-            return fail(failure, "exec", -errno, "make a pipe: %s", strerror(errno));
-        *given[fd] = pipes[fd == 0 ? 0 : 1];
-        *kept[fd] = pipes[fd == 0 ? 1 : 0];
-    }
-    return 0;
-}
-
-static void close_given(const struct stdio *stdio)
-{
-    const int given[3] = {stdio->in, stdio->out, stdio->err};
-    for (int i = 0; i < 3; i++)
-        if (given[i] > 2)
-            close(given[i]);
 }
 
 /* Signals that are passed on wait in a signalfd from here on; the command resets its own mask. */
@@ -315,7 +240,7 @@ static int run(const struct record *record, const struct options *options, int c
     struct relay_ends ends;
     struct keys keys;
     struct message message;
-    char id[65];
+    struct exec_told exec = {.record = record, .command = &options->arg};
     int rc, code;
     cleanup_close int owner = told < 0 ? stream_owner() : -1;
 
@@ -329,7 +254,7 @@ static int run(const struct record *record, const struct options *options, int c
         fputs("Error: no memory for the command\n", stderr);
         return 125;
     }
-    if (prepare_stdio(options, &stdio, &ends, &failure) < 0)
+    if (exec_streams(options->stdin_open, options->tty, options->detach, &stdio, &ends, &failure) < 0)
         return report(&failure);
     rc = seccomp_read(record->seccomp, &process.filter, &failure);
     if (rc == 0 && record->cgroup_v2 && record->cgroups) {
@@ -339,17 +264,16 @@ static int run(const struct record *record, const struct options *options, int c
     }
     if (rc < 0)
         return report(&failure);
-    make_id(id);
-    journal(record, "exec_create", id, -1);
+    exec_journal(&exec, "exec_create");
     rc = exec_enter(&entry, &entered, &failure);
     if (rc < 0) {
         give_up(&entered);
         return report(&failure);
     }
-    close_given(&stdio);
+    exec_streams_given(&stdio);
     if (entered.terminal >= 0)
         stream_copy_size(entered.terminal);      /* before the command can ask */
-    journal(record, "exec_start", id, -1);
+    exec_journal(&exec, "exec_start");
     if (write_all(entered.go, "g", 1) < 0)
         return 125;
     close(entered.go);
@@ -357,7 +281,7 @@ static int run(const struct record *record, const struct options *options, int c
     if (message_receive(entered.status, &message, NULL) > 0) {
         give_up(&entered);
         code = report(&message.failure);
-        journal(record, "exec_die", id, code);
+        exec_die_journal(&exec, code);
         return code;
     }
     /* the status socket stays open: its end tells a command that began meanwhile that its client is gone */
@@ -367,20 +291,20 @@ static int run(const struct record *record, const struct options *options, int c
         write_all(told, "\0", 1);
         leave_foreground();
         if (options->tty) {
-            hold_terminal(record, id, entered.terminal, entered.pidfd);
+            hold_terminal(&exec, entered.terminal, entered.pidfd);
             return 0;
         }
     } else if ((rc = stream_run(&ends, &keys, entered.pidfd, owner)) == STREAM_DETACHED) {
         pid_t holder = fork();
         if (holder == 0) {
-            hold_terminal(record, id, entered.terminal, entered.pidfd);
+            hold_terminal(&exec, entered.terminal, entered.pidfd);
             _exit(0);
         }
         fputs("read escape sequence\n", stderr);
         return holder < 0 ? 125 : 1;
     }
     code = told < 0 && rc == STREAM_ABANDONED ? hang_up(&entered) : wait_for(entered.pid);
-    journal(record, "exec_die", id, code);
+    exec_die_journal(&exec, code);
     return code;
 }
 

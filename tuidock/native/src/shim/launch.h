@@ -104,8 +104,22 @@ struct entry {                   /* what an exec brings along into the container
 struct entered { pid_t pid; int pidfd, status, go, terminal; };
 int exec_enter(const struct entry *entry, struct entered *entered, struct failure *failure);
 
+/* exec_journal.c */
+struct exec_told {               /* an exec as the journal tells it */
+    const struct record *record;
+    const struct list *command;
+    char id[65];                 /* made at the first word */
+};
+void exec_journal(struct exec_told *told, const char *action);          /* exec_create, exec_start */
+void exec_die_journal(const struct exec_told *told, int code);          /* code < 0: not known */
+
 /* stream.c: the caller's terminal and streams while an exec runs in front */
 struct relay_ends { int to_stdin, from_stdout, from_stderr; bool terminal; };      /* -1: not relayed */
+/* exec_streams.c: what the command gets as 0, 1, 2, and what is relayed; then closes what only the command needs. */
+int exec_streams(bool stdin_open, bool tty, bool detach, struct stdio *stdio, struct relay_ends *ends,
+                 struct failure *failure);
+void exec_streams_given(const struct stdio *stdio);
+
 struct keys { unsigned char byte[16]; size_t count; };
 int keys_parse(const char *text, struct keys *keys);
 enum { STREAM_DETACHED = -2, STREAM_ABANDONED = -3 };

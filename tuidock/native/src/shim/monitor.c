@@ -119,6 +119,7 @@ void monitor_init_died(struct monitor *monitor, const struct ending *ending)
     watch_close(monitor, &monitor->init_watch);
     watch_close(monitor, &monitor->oom);
     monitor->deadline[TIMER_OOM] = 0;
+    health_end(monitor);
     oom_count(monitor);
     cgroup_remove(&monitor->record);           /* whoever is left must not write on while the log is drained */
     pump_drain(monitor);
@@ -212,6 +213,7 @@ int monitor_prepare(struct monitor *monitor, const char *container_path, const c
     monitor->log = (struct log){.directory = -1, .segment = -1, .dropped_file = -1};
     monitor->control.ready = control_ready;
     attach_stdin_opened(monitor);
+    health_prepare(monitor);
     monitor->epoll = epoll_create1(EPOLL_CLOEXEC);
     sigemptyset(&wanted);
     sigaddset(&wanted, SIGCHLD);
@@ -342,6 +344,9 @@ static void timer_fired(struct monitor *monitor, enum timer timer)
         break;
     case TIMER_OOM:
         oom_look(monitor);
+        break;
+    case TIMER_HEALTH:
+        health_due(monitor);
         break;
     case TIMER_REST:
         pump_rest(monitor);

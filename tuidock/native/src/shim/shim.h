@@ -68,6 +68,8 @@ struct record {
     bool log_none; long long log_max_size; unsigned log_max_file;
     int stop_signal; char *restart_policy; unsigned restart_max;
     bool auto_remove; struct list reap; bool bound;
+    struct list health; unsigned health_retries;            /* the command of a health check; none: not checked */
+    unsigned long health_interval, health_timeout, health_start_period, health_start_interval;      /* ns */
 };
 int record_read(struct record *record, int directory, struct failure *failure);   /* opens "record" in directory */
 void record_free(struct record *record);
@@ -126,7 +128,7 @@ int device_program_attach(const struct record *record, int cgroup_fd, struct fai
 int exec_main(int argc, char **argv);                       /* verb exec */
 int init_main(int argc, char **argv);                       /* verb init */
 
-/* ---- stay side (main.c, monitor.c, recorder.c, log.c, attach.c, relay.c, restart.c, adopt.c, status.c) ---------- */
+/* ---- stay side (main.c, monitor.c, recorder.c, log.c, attach.c, relay.c, restart.c, health.c, adopt.c, status.c) - */
 
 int start_main(int argc, char **argv);
 int adopt_main(int argc, char **argv);

@@ -164,6 +164,7 @@ int monitor_launch(struct monitor *monitor, struct failure *failure)
     monitor->running = true;
     monitor->run_began = ticks_ns();
     monitor->oom_kills = 0;
+    health_begin(monitor);
     journal_append(&monitor->record, "start", "{}");
     return 0;
 }

@@ -203,9 +203,34 @@ struct pollfd;
 int idle_epoll(int epoll, struct epoll_event *event, int timeout);
 int idle_poll(struct pollfd *polled, unsigned count);
 
+/* ---- health.c: health checks; probe.c: one of them, in a process of its own ---- */
+
+enum { HEALTH_OUTPUT = 4096 };     /* bytes kept of what a probe says, as docker does */
+enum health_status { HEALTH_STARTING, HEALTHY, UNHEALTHY };
+struct health {
+    struct watch answer;           /* of the probe that is under way */
+    int probe;                     /* its pidfd, -1: none is */
+    enum health_status status;
+    unsigned streak;               /* failures in a row */
+    uint64_t began;                /* of the probe, wall clock */
+};
+enum verdict { VERDICT_EXITED, VERDICT_TIMEOUT, VERDICT_FAILED, VERDICT_VOID };     /* void: nothing can be concluded */
+struct probed {
+    enum verdict verdict;
+    int code;
+    size_t size;
+    char output[HEALTH_OUTPUT + 4];            /* room for "..." where it was cut */
+};
+void health_prepare(struct monitor *monitor);
+void health_begin(struct monitor *monitor);    /* a run has begun */
+void health_adopt(struct monitor *monitor);    /* goes on where the killed shim was */
+void health_due(struct monitor *monitor);
+void health_end(struct monitor *monitor);      /* the run is over */
+_Noreturn void probe_main(const struct record *record, int container, int answer);
+
 /* ---- the monitor ---- */
 
-enum timer { TIMER_RESTART, TIMER_TTY, TIMER_RELAY, TIMER_LINGER, TIMER_REST, TIMER_OOM, TIMERS };
+enum timer { TIMER_RESTART, TIMER_TTY, TIMER_RELAY, TIMER_LINGER, TIMER_REST, TIMER_OOM, TIMER_HEALTH, TIMERS };
 
 struct monitor {
     struct record record;
@@ -222,6 +247,7 @@ struct monitor {
     struct client *client[CLIENTS];
     struct client *owner;
     struct relay relay;
+    struct health health;
     uint64_t deadline[TIMERS];                 /* of ticks_ns(); 0: not set */
     uint64_t run_began, restart_delay, oom_delay;
     struct ending ending;
