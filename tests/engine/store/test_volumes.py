@@ -12,6 +12,7 @@ import pytest
 
 from tuidock import native
 from tuidock.engine.errors import InUse, InvalidArgument, NotFound, Unsupported
+from tuidock.engine.options import volume_driver
 from tuidock.engine.paths import Paths
 from tuidock.engine.state import State
 from tuidock.engine.store import copyup, volumes
@@ -90,9 +91,41 @@ def test_names_that_are_no_names_are_refused(state: State, paths: Paths, name: s
     assert os.listdir(paths.volumes) == []
 
 
-def test_driver_options_are_refused_in_a_sentence(state: State, paths: Paths) -> None:
-    with pytest.raises(Unsupported, match="options of the local driver"):
-        volumes.ensure(state, paths, "nfs", options={"type": "nfs"})
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"kind": "nfs"}, "invalid option"),
+        ({"type": "nfs"}, 'missing required option: "device"'),
+        ({"device": "/dev/x"}, 'missing required option: "type"'),
+        ({"o": "ro"}, "missing required option"),
+        ({"type": "none", "o": "bind", "device": "relative"}, "absolute path"),
+        ({"type": "none", "device": "/tmp"}, "no type of a file system"),
+        ({"type": "ext4", "device": "/dev/x", "size": "1g"}, "has the size of its device"),
+        ({"type": "tmpfs", "size": "much"}, "invalid size"),
+        ({"type": "tmpfs", "o": "size=1\x1fbind"}, "control character"),
+    ],
+)
+def test_wrong_driver_options_are_refused_in_a_sentence(
+    state: State, paths: Paths, options: dict[str, str], words: str
+) -> None:
+    with pytest.raises(InvalidArgument, match=words):
+        volumes.ensure(state, paths, "data", options=options)
+    assert os.listdir(paths.volumes) == []
+
+
+def test_driver_options_are_kept_and_shown(state: State, paths: Paths) -> None:
+    options = {"type": "tmpfs", "device": "tmpfs", "o": "size=1m,uid=1000"}
+    volumes.ensure(state, paths, "data", options=options)
+    assert volumes.inspect(state, paths, "data")["Options"] == options
+    assert volume_driver.file_system(options) == ("tmpfs", "tmpfs", ("size=1m", "uid=1000"))
+    assert volume_driver.file_system({"type": "none", "o": "bind,ro", "device": "/x"}) == (
+        "bind", "/x", ("ro", "nonrecursive"),
+    )  # fmt: skip
+
+
+def test_a_size_for_a_directory_needs_a_quota(state: State, paths: Paths) -> None:
+    with pytest.raises(Unsupported, match="cannot be limited"):
+        volumes.ensure(state, paths, "data", options={"size": "10m"})
 
 
 def test_removal_names_the_users_and_takes_the_content_along(state: State, paths: Paths) -> None:
@@ -135,26 +168,26 @@ def test_an_empty_volume_gets_the_images_content(state: State, paths: Paths, lay
     volumes.ensure(state, paths, "data")
     data = Path(volumes.data_directory(paths, "data"))
     inode = data.stat().st_ino
-    assert volumes.copy_up(paths, "data", (str(layer),), "/srv/data")
+    assert volumes.copy_up(state, paths, "data", (str(layer),), "/srv/data")
     assert_is_copy(data)
     assert data.stat().st_mtime_ns == 9
     assert data.stat().st_ino == inode, "a container that has the volume mounted must see the content"
     assert sorted(os.listdir(data.parent)) == ["_data", "lock"]
     assert volumes.size(paths, "data") == len("content" + "/etc/passwd" + "nowhere")
-    assert not volumes.copy_up(paths, "data", (str(layer),), "/srv")
+    assert not volumes.copy_up(state, paths, "data", (str(layer),), "/srv")
 
 
 def test_a_volume_with_content_is_left_alone(state: State, paths: Paths, layer: Path) -> None:
     volumes.ensure(state, paths, "data")
     Path(volumes.data_directory(paths, "data"), "mine").write_text("")
-    assert not volumes.copy_up(paths, "data", (str(layer),), "/srv/data")
+    assert not volumes.copy_up(state, paths, "data", (str(layer),), "/srv/data")
     assert os.listdir(volumes.data_directory(paths, "data")) == ["mine"]
 
 
 def test_what_is_no_directory_in_the_image_is_not_copied(state: State, paths: Paths, layer: Path) -> None:
     volumes.ensure(state, paths, "data")
-    assert not volumes.copy_up(paths, "data", (str(layer),), "/absent")
-    assert not volumes.copy_up(paths, "data", (str(layer),), "/srv/data/file")
+    assert not volumes.copy_up(state, paths, "data", (str(layer),), "/absent")
+    assert not volumes.copy_up(state, paths, "data", (str(layer),), "/srv/data/file")
 
 
 def test_links_and_dots_end_at_the_images_root(state: State, paths: Paths, layer: Path, tmp_path: Path) -> None:
@@ -163,9 +196,9 @@ def test_links_and_dots_end_at_the_images_root(state: State, paths: Paths, layer
     (layer / "out").symlink_to(f"{tmp_path}/secret")
     (layer / "up").symlink_to("../../../../../../../../srv/data/deep")
     volumes.ensure(state, paths, "data")
-    assert not volumes.copy_up(paths, "data", (str(layer),), "/out")
-    assert not volumes.copy_up(paths, "data", (str(layer),), f"/srv/../../../..{tmp_path}/secret")
-    assert volumes.copy_up(paths, "data", (str(layer),), "/up")
+    assert not volumes.copy_up(state, paths, "data", (str(layer),), "/out")
+    assert not volumes.copy_up(state, paths, "data", (str(layer),), f"/srv/../../../..{tmp_path}/secret")
+    assert volumes.copy_up(state, paths, "data", (str(layer),), "/up")
     assert sorted(os.listdir(volumes.data_directory(paths, "data"))) == ["er", "twin"]
 
 
@@ -192,7 +225,7 @@ def test_several_layers_are_seen_merged(
         directory.mkdir()
     volumes.ensure(state, paths, "data")
     lower = (str(tmp_path / "top"), *map(str, between), str(layer))
-    assert volumes.copy_up(paths, "data", lower, "/srv/data")
+    assert volumes.copy_up(state, paths, "data", lower, "/srv/data")
     data = Path(volumes.data_directory(paths, "data"))
     assert not (data / "file").exists() and (data / "new").exists() and (data / "deep" / "twin").exists()
     assert not any(name.startswith("trusted.overlay") for name in os.listxattr(data))
@@ -201,7 +234,7 @@ def test_several_layers_are_seen_merged(
     if old_kernel:
         volumes.ensure(state, paths, "more")
         with pytest.raises(Unsupported, match="an image of 202 layers"):
-            volumes.copy_up(paths, "more", lower + tuple(map(str, between)), "/srv/data")
+            volumes.copy_up(state, paths, "more", lower + tuple(map(str, between)), "/srv/data")
 
 
 def test_a_copy_that_a_kill_cut_short_is_finished_by_the_next(state: State, paths: Paths, layer: Path) -> None:
@@ -211,7 +244,7 @@ def test_a_copy_that_a_kill_cut_short_is_finished_by_the_next(state: State, path
     copyup.copy_tree(source, str(data.parent / "_copy"))
     os.close(source)
     os.rename(data.parent / "_copy" / "null", data / "null")
-    assert volumes.copy_up(paths, "data", (str(layer),), "/absent")
+    assert volumes.copy_up(state, paths, "data", (str(layer),), "/absent")
     assert_is_copy(data)
 
 
@@ -219,7 +252,7 @@ def test_a_copy_that_a_kill_left_half_made_starts_anew(state: State, paths: Path
     volumes.ensure(state, paths, "data")
     data = Path(volumes.data_directory(paths, "data"))
     (data.parent / "_copy.partial" / "deep").mkdir(parents=True)
-    assert volumes.copy_up(paths, "data", (str(layer),), "/srv/data")
+    assert volumes.copy_up(state, paths, "data", (str(layer),), "/srv/data")
     assert_is_copy(data)
 
 
@@ -231,6 +264,6 @@ def test_what_a_container_wrote_after_the_crash_is_kept(state: State, paths: Pat
     os.close(source)
     (data / "deep").mkdir()
     (data / "deep" / "newer").write_text("")
-    assert volumes.copy_up(paths, "data", (str(layer),), "/srv/data")
+    assert volumes.copy_up(state, paths, "data", (str(layer),), "/srv/data")
     assert os.listdir(data / "deep") == ["newer"]
     assert not (data.parent / "_copy").exists()

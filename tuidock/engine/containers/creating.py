@@ -75,6 +75,7 @@ def _create(instance: Instance, container_id: str, request: CreateRequest, image
     except OSError as error:
         raise refuse(error, f"make the directory of the container in {paths.containers}") from error
     wanted = mounting.collect(config, host_config, lambda reference: _mounts_of(instance, reference))
+    instance.notices += mounting.remarks(host_config)
     points, made = _realise(instance, container_id, wanted, image)
     for volume in made:
         undo.add(_drop_volume, instance, container_id, volume)
@@ -145,8 +146,9 @@ def _realise(
                 anonymous = not point.name
                 name = point.name or names.new_id()
                 if volumes.ensure(
-                    instance.state, instance.paths, name, labels=want.labels, anonymous=anonymous, user=container_id
-                ):
+                    instance.state, instance.paths, name, labels=want.labels, options=want.options,
+                    anonymous=anonymous, user=container_id,
+                ):  # fmt: skip
                     made.append(name)
                     append(instance.paths.journal, "volume", "create", name, driver="local")
                 source = volumes.data_directory(instance.paths, name)
@@ -168,7 +170,7 @@ def _realise(
 def _copy_up(instance: Instance, image: ImageView, destination: str, volume: str) -> None:
     """The image's content at the mount point goes into a new, empty volume."""
     if rootfs.look_up(image.lower, destination.strip("/")).kind != "missing":
-        volumes.copy_up(instance.paths, volume, image.lower, destination)
+        volumes.copy_up(instance.state, instance.paths, volume, image.lower, destination)
 
 
 def _drop_volume(instance: Instance, container_id: str, name: str) -> None:

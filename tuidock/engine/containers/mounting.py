@@ -18,15 +18,24 @@ _MOUNTABLE_PROC = tuple(
     f"/proc/{name}"
     for name in ("cpuinfo", "diskstats", "loadavg", "meminfo", "net/dev", "slabinfo", "stat", "swaps", "uptime")
 )
+#: What --tmpfs may say: docker's list.
+_TMPFS_SWITCHES = frozenset(
+    ("ro", "rw", "noexec", "exec", "nosuid", "suid", "nodev", "dev", "noatime", "atime", "nodiratime", "diratime")
+) | {"relatime", "strictatime", "defaults"}
+_TMPFS_VALUES = ("size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "mpol")
 _PROPAGATIONS = ("private", "rprivate", "shared", "rshared", "slave", "rslave")
 
 
 class Wanted(Named):
-    """A mount that was asked for. A volume with name "" is anonymous; copy says that image content goes in."""
+    """A mount that was asked for. A volume with name "" is anonymous; copy says that image content goes in.
+
+    labels and options are for a volume that has to be made.
+    """
 
     point: MountPoint
     copy: bool = True
     labels: Mapping[str, str] = {}
+    options: Mapping[str, str] = {}
 
 
 def collect(
@@ -53,8 +62,18 @@ def collect(
         found[wanted.point.destination] = wanted
     for target, options in (host_config.get("Tmpfs") or {}).items():
         target = check_target(target)
+        check_tmpfs(options)
         found[target] = Wanted(MountPoint("tmpfs", "", "", target, options=options))
     return list(found.values())
+
+
+def check_tmpfs(options: str) -> None:
+    """Raises InvalidArgument for a word that is no option of a tmpfs."""
+    for word in filter(None, options.split(",")):
+        if word not in _TMPFS_SWITCHES and word.partition("=")[0] not in _TMPFS_VALUES:
+            raise InvalidArgument(
+                f'invalid tmpfs option ["{word}"]; there are {", ".join(_TMPFS_VALUES)}, exec, ro ...'
+            )
 
 
 def _once(seen: set[str], target: str) -> None:
@@ -112,10 +131,12 @@ def _from_mount(mount: Mapping[str, Any]) -> Wanted:
         source = str(mount.get("Source") or "")
         options = mount.get("BindOptions") or {}
         create = "create" if options.get("CreateMountpoint") else ""
+        recursion = _recursion(options)
         if not create and not os.path.lexists(source):
             raise InvalidArgument(f'invalid mount config for type "bind": bind source path does not exist: {source}')
         propagation = str(options.get("Propagation") or "rprivate")
-        return Wanted(MountPoint("bind", "", source, target, read_only, propagation, create), copy=False)
+        kind = ",".join(filter(None, (create, recursion)))
+        return Wanted(MountPoint("bind", "", source, target, read_only, propagation, kind), copy=False)
     if type_ == "tmpfs":
         options = mount.get("TmpfsOptions") or {}
         words = [f"size={options['SizeBytes']}"] if options.get("SizeBytes") else []
@@ -127,14 +148,45 @@ def _from_mount(mount: Mapping[str, Any]) -> Wanted:
     if type_ == "volume":
         options = mount.get("VolumeOptions") or {}
         labels = {str(k): str(v) for k, v in (options.get("Labels") or {}).items()}
-        point = MountPoint("volume", str(mount.get("Source") or ""), "", target, read_only)
-        return Wanted(point, not options.get("NoCopy"), labels)
+        driver = options.get("DriverConfig") or {}
+        if driver.get("Name") not in (None, "", "local"):
+            raise InvalidArgument(f"volume driver '{driver['Name']}' does not exist here; there is only local")
+        subpath = str(options.get("Subpath") or "")
+        name = str(mount.get("Source") or "")
+        if subpath and not name:
+            raise InvalidArgument(f"volume-subpath {subpath}: a new volume has none; name a volume with source=")
+        if subpath.startswith("/") or ".." in subpath.split("/"):
+            raise InvalidArgument(f"volume-subpath {subpath} must lie in the volume: a relative path without ..")
+        point = MountPoint("volume", name, "", target, read_only, options=f"subpath={subpath}" if subpath else "")
+        chosen = {str(k): str(v) for k, v in (driver.get("Options") or {}).items()}
+        return Wanted(point, not (options.get("NoCopy") or subpath), labels, chosen)
     raise InvalidArgument(f"mount type {type_} is not supported; use bind, volume or tmpfs")
+
+
+def _recursion(options: Mapping[str, Any]) -> str:
+    """What is said about mounts below the source, as a word of MountPoint.options."""
+    if options.get("NonRecursive"):
+        return "nonrecursive"
+    return "ro-nonrecursive" if options.get("ReadOnlyNonRecursive") else ""
 
 
 def prepare_bind(point: MountPoint) -> MountPoint:
     """Makes a missing host directory of -v and says whether a file or a directory is mounted."""
-    if not os.path.lexists(point.source) and point.options == "create":
+    words = [word for word in point.options.split(",") if word]
+    if not os.path.lexists(point.source) and "create" in words:
         os.makedirs(point.source, mode=0o755, exist_ok=True)
-    kind = "" if os.path.isdir(point.source) else "file"
-    return point._replace(options=kind)
+    if not os.path.isdir(point.source):
+        words.append("file")
+    return point._replace(options=",".join(word for word in words if word != "create"))
+
+
+def remarks(host_config: Mapping[str, Any]) -> list[str]:
+    """Sentences about what is asked for and has no effect here."""
+    ignored = {
+        word
+        for bind in host_config.get("Binds") or ()
+        if bind.count(":") == 2
+        for word in bind.rpartition(":")[2].split(",")
+        if word in ("z", "Z")
+    }
+    return [f"-v with :{word} is mounted without it: there are no SELinux labels here" for word in sorted(ignored)]

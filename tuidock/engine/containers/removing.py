@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from tuidock.engine.containers import rows
+from tuidock.engine.containers.living_mounts import has_options, release_idle
 from tuidock.engine.containers.moves import move_lock, send_signal, status_of, wait_for_end, write_intent
 from tuidock.engine.containers.stopping import KILL_TIMEOUT
 from tuidock.engine.errors import EngineError, SystemFailure, WrongState
@@ -52,6 +53,8 @@ def remove_many(
     anonymous = _forget(instance, [container_id for container_id, _ in gone], trash) if gone else []
     for container_id, name in gone:
         append(instance.paths.journal, "container", "destroy", container_id, name)
+    if gone and has_options(instance):
+        release_idle(instance)
     if volumes and drop_volumes is not None and anonymous:
         drop_volumes(anonymous)
     for path in trash:

@@ -7,18 +7,18 @@ import sys
 import time
 
 import tuidock
-from tuidock.engine.containers import rootfs, wiring
+from tuidock.engine.containers import living_mounts, rootfs, wiring
 from tuidock.engine.containers.creating import ImageView
 from tuidock.engine.containers.inspecting import request_of
 from tuidock.engine.containers.moves import move_lock, read_intent, status_of, wait_for_end, write_intent
 from tuidock.engine.containers.sweep import clean_kernel, heal
-from tuidock.engine.errors import EngineError, InvalidArgument, StartFailed, WrongState
+from tuidock.engine.errors import EngineError, StartFailed, WrongState
 from tuidock.engine.files import Undo, is_locked, refuse, write_atomic
 from tuidock.engine.instance import Instance
 from tuidock.engine.runtime import apparmor, defaults, seccomp, shim, spec
 from tuidock.engine.runtime.cgroup import as_record, detect
 from tuidock.engine.runtime.status import Status, read_pid, read_status
-from tuidock.engine.types import Container, MountPoint
+from tuidock.engine.types import Container
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -160,7 +160,8 @@ def plan_launch(
             **host_config, "LinkEnv": place.environment, "DeviceNodes": _device_nodes(host_config, privileged),
         },
         rootfs=_rootfs(directory, lower),
-        mounts=_living_mounts(row.mounts), interfaces=place.interfaces, network_namespace=place.namespace,
+        mounts=living_mounts.living(instance, row.mounts), interfaces=place.interfaces, network_namespace=place.namespace,
+        published=(place.address, place.address6),
         ports=place.ports, nft_table=instance.nft_table, cgroup=_cgroup_plan(instance, row.id, host_config),
         seccomp=_seccomp(instance, host_config, mask, privileged),
         apparmor=apparmor.profile(
@@ -184,14 +185,6 @@ def _reaper(instance: Instance, container_id: str) -> tuple[str, ...]:
     """The command that removes a --rm container; it runs with an empty environment, so it names where we were found."""
     program = f"import sys; sys.path.insert(0, {_PACKAGE_PARENT!r}); from tuidock.__main__ import main; main()"
     return (sys.executable, "-c", program, "--root", instance.paths.root, "_reap", container_id)
-
-
-def _living_mounts(mounts: tuple[MountPoint, ...]) -> tuple[MountPoint, ...]:
-    """The mounts as they are now. Raises InvalidArgument when a bind's source has gone since create."""
-    for point in mounts:
-        if point.type == "bind" and not os.path.lexists(point.source):
-            raise InvalidArgument(f"bind source path does not exist: {point.source}")
-    return mounts
 
 
 def _device_nodes(host_config: Mapping[str, Any], privileged: bool) -> list[str]:

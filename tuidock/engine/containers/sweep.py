@@ -124,9 +124,10 @@ def sweep(instance: Instance) -> list[str]:
             done.append(f"container {name}: looked after again")
         if state.status in _LIVING:
             living.add(container_id)
-    from tuidock.engine.containers import hidden
+    from tuidock.engine.containers import hidden, living_mounts
 
     done += _finish_removals(instance)
+    done += [f"volume {name[:12]}: unmounted, as nothing uses it" for name in living_mounts.release_idle(instance)]
     done += hidden.sweep(instance)
     done += _sweep_kernel(instance, living, set(rows))
     done += _sweep_ports(instance)

@@ -74,6 +74,14 @@ class Moving(Door):
         self._change("stop a container")
         container = self.container(reference)
         stopping.stop(self.instance, container.id, container.name, self._config(container.id), timeout, signal)
+        self._release_mounts(container)
+
+    def _release_mounts(self, container: Container) -> None:
+        """What the container was the last to use of volumes that are mounted only meanwhile."""
+        if any(point.type == "volume" for point in container.mounts):
+            from tuidock.engine.containers.living_mounts import release_idle
+
+            release_idle(self.instance)
 
     def restart(self, reference: str, *, timeout: int | None = None, signal: str = "") -> None:
         """stop and start."""

@@ -25,11 +25,14 @@ _PROPAGATION = {
     "": MS_PRIVATE | MS_REC, "rprivate": MS_PRIVATE | MS_REC, "private": MS_PRIVATE, "rslave": MS_SLAVE | MS_REC,
     "slave": MS_SLAVE, "rshared": MS_SHARED | MS_REC, "shared": MS_SHARED,
 }  # fmt: skip
-_TMPFS_WORDS = {
+_MOUNT_WORDS = {
     "ro": defaults.MS_RDONLY, "nosuid": defaults.MS_NOSUID, "nodev": defaults.MS_NODEV, "noexec": defaults.MS_NOEXEC,
+    "noatime": 1024, "nodiratime": 2048, "strictatime": 1 << 24,
 }  # fmt: skip
-_TMPFS_CLEAR = {
+#: Words that take a flag back, and words that are the kernel's default anyway.
+_MOUNT_CLEAR = {
     "rw": defaults.MS_RDONLY, "suid": defaults.MS_NOSUID, "dev": defaults.MS_NODEV, "exec": defaults.MS_NOEXEC,
+    "atime": 1024, "diratime": 2048, "relatime": 0, "defaults": 0,
 }  # fmt: skip
 
 
@@ -248,25 +251,41 @@ def _mounts(writer: RecordWriter, launch: Launch, privileged: bool) -> None:
 
 
 def _user_mount(writer: RecordWriter, point: MountPoint) -> None:
-    if point.type == "tmpfs":
-        flags, words = defaults.TMPFS_FLAGS, []
-        for word in filter(None, point.options.split(",")):
-            if word in _TMPFS_WORDS:
-                flags |= _TMPFS_WORDS[word]
-            elif word in _TMPFS_CLEAR:
-                flags &= ~_TMPFS_CLEAR[word]
-            else:
-                words.append(word)
-        _add_mount(writer, "tmpfs", "tmpfs", point.destination, flags, data=",".join(words))
+    if point.type not in ("bind", "volume"):
+        _file_system(writer, point)
         return
     propagation = _PROPAGATION.get(point.propagation)
     if propagation is None:
         raise InvalidArgument(f"invalid mount propagation {point.propagation!r} for {point.destination}")
-    kind = "file" if point.options == "file" else "dir"
+    words, _, subpath = point.options.partition("subpath=")
+    given = words.split(",")
+    flags = defaults.MS_RDONLY if point.read_only else 0
+    if "nonrecursive" not in given:
+        flags |= MS_REC
     _add_mount(
-        writer, "bind", point.source, point.destination, defaults.MS_RDONLY if point.read_only else 0, propagation,
-        kind=kind,
-    )  # fmt: skip
+        writer, "bind", point.source, point.destination, flags, propagation, kind="file" if "file" in given else "dir"
+    )
+    if "ro-nonrecursive" in given:
+        writer.add("readonly-top", True)
+    if subpath:
+        writer.add("subpath", subpath)
+
+
+def _file_system(writer: RecordWriter, point: MountPoint) -> None:
+    """A tmpfs, or a volume with a file system of its own: what is about the mount goes into its flags."""
+    flags, words = defaults.TMPFS_FLAGS if point.type == "tmpfs" else 0, []
+    for word in filter(None, point.options.split(",")):
+        if word in _MOUNT_WORDS:
+            flags |= _MOUNT_WORDS[word]
+            if word == "ro" and point.type != "tmpfs":
+                words.append(word)  # else the file system would replay its journal
+        elif word in _MOUNT_CLEAR:
+            flags &= ~_MOUNT_CLEAR[word]
+        else:
+            words.append(word)
+    if point.read_only:
+        flags |= defaults.MS_RDONLY
+    _add_mount(writer, point.type, point.source or point.type, point.destination, flags, data=",".join(words))
 
 
 def _confinement(writer: RecordWriter, launch: Launch, privileged: bool) -> None:

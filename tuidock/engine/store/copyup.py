@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from contextlib import ExitStack
 
 from tuidock import native
 from tuidock.engine.files import locked, remove_tree
@@ -25,25 +24,60 @@ _CHUNK = 1 << 30
 
 def copy_up(volume: str, lower: tuple[str, ...], destination: str) -> bool:
     """volume is the directory that holds _data. True when content was put into it."""
-    with locked(f"{volume}/lock"), ExitStack() as stack:
+    with locked(f"{volume}/lock"):
         if os.path.isdir(f"{volume}/{_COPY}"):
             _move_in(volume)
             return True
         if os.listdir(f"{volume}/_data"):
             return False
-        root = merged.open_merged(volume, lower)
-        stack.callback(os.close, root)
+        source = _open_source(volume, lower, destination)
+        if source < 0:
+            return False
         try:
-            source = native.open_in_root(root, destination.lstrip("/") or ".", os.O_RDONLY | os.O_DIRECTORY)
-        except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
-                return False
-            raise
-        stack.callback(os.close, source)
-        copy_tree(source, f"{volume}/{_PARTIAL}")
+            copy_tree(source, f"{volume}/{_PARTIAL}")
+        finally:
+            os.close(source)
         os.rename(f"{volume}/{_PARTIAL}", f"{volume}/{_COPY}")
         _move_in(volume)
     return True
+
+
+def fill(volume: str, root: int, lower: tuple[str, ...], destination: str) -> bool:
+    """The same for a volume on a file system of its own, given by a descriptor of its root: no rename reaches it, so a
+    kill leaves it with a part. True when content was put into it."""
+    with locked(f"{volume}/lock"):
+        if os.listdir(root):
+            return False
+        source = _open_source(volume, lower, destination)
+        if source < 0:
+            return False
+        try:
+            _copy_directory(source, f"/proc/self/fd/{root}/.", {})
+            native.syncfs(root)
+        finally:
+            os.close(source)
+    return True
+
+
+def _open_source(scratch: str, lower: tuple[str, ...], destination: str) -> int:
+    """A descriptor of the image's directory, -1 when it has none there."""
+    root = merged.open_merged(scratch, lower)
+    try:
+        return native.open_in_root(root, destination.lstrip("/") or ".", os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            return -1
+        raise
+    finally:
+        os.close(root)
+
+
+def fill_from(volume: str, source: int) -> None:
+    """An empty volume gets a copy of the directory behind the descriptor, all of it or nothing. Raises OSError."""
+    with locked(f"{volume}/lock"):
+        copy_tree(source, f"{volume}/{_PARTIAL}")
+        os.rename(f"{volume}/{_PARTIAL}", f"{volume}/{_COPY}")
+        _move_in(volume)
 
 
 def copy_image(directory: str, lower: tuple[str, ...], target: str) -> None:

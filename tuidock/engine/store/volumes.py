@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Final
 
+    from tuidock.engine.options.volume_driver import FileSystem
+
 _WORD: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _LONGEST: Final = 255
 
@@ -63,9 +65,7 @@ def ensure(
     """
     directory = data_directory(paths, name)
     if options:
-        raise Unsupported(
-            f"volume {name}: options of the local driver ({', '.join(options)}) are not supported; use a bind mount"
-        )
+        _check(paths, name, options)
     row = state.read().execute("SELECT 1 FROM volumes WHERE name = ?", (name,)).fetchone()
     if row and os.path.isdir(directory):
         return False
@@ -75,8 +75,8 @@ def ensure(
         os.makedirs(directory, mode=0o755, exist_ok=True)
         made = db.execute(
             "INSERT OR IGNORE INTO volumes(name, driver, created, labels, options, anonymous) "
-            "VALUES (?, 'local', ?, ?, '', ?)",
-            (name, time.time_ns(), pack(dict(labels or {})), anonymous),
+            "VALUES (?, 'local', ?, ?, ?, ?)",
+            (name, time.time_ns(), pack(dict(labels or {})), pack(dict(options or {})), anonymous),
         ).rowcount
         if made == 1 and user:
             db.execute("INSERT OR IGNORE INTO volume_uses VALUES (?, ?)", (name, user))
@@ -95,14 +95,45 @@ def keep(db: sqlite3.Connection, paths: Paths, name: str) -> None:
         os.makedirs(directory, mode=0o755, exist_ok=True)
 
 
-def copy_up(paths: Paths, name: str, lower: tuple[str, ...], destination: str) -> bool:
+def copy_up(state: State, paths: Paths, name: str, lower: tuple[str, ...], destination: str) -> bool:
     """Fill an empty volume with what the image has at the destination; True when something was copied.
 
-    lower holds the image's layer directories, topmost first. Raises OSError.
+    lower holds the image's layer directories, topmost first. A tmpfs begins empty at each mount, so nothing is copied.
+    Raises OSError, EngineError.
     """
     from tuidock.engine.store import copyup
 
-    return copyup.copy_up(os.path.dirname(data_directory(paths, name)), lower, destination)
+    directory = os.path.dirname(data_directory(paths, name))
+    row = state.read().execute("SELECT options FROM volumes WHERE name = ?", (name,)).fetchone()
+    found = _file_system(unpack(row[0].removeprefix("{}"))) if row and row[0] else None
+    if found is None:
+        return copyup.copy_up(directory, lower, destination)
+    if found.type == "tmpfs":
+        return False
+    from tuidock.engine.store import volume_mounts
+
+    root = volume_mounts.open_root(state, paths, name)
+    try:
+        return copyup.fill(directory, root, lower, destination)
+    finally:
+        os.close(root)
+
+
+def _file_system(options: Mapping[str, str]) -> FileSystem | None:
+    from tuidock.engine.options import volume_driver
+
+    return volume_driver.file_system(options)
+
+
+def _check(paths: Paths, name: str, options: Mapping[str, str]) -> None:
+    from tuidock.engine.options import volume_driver
+
+    volume_driver.check(options)
+    if volume_driver.quota(options):
+        raise Unsupported(
+            f"volume {name}: the size of a directory in {paths.volumes} cannot be limited; "
+            "use -o type=tmpfs -o size=..., or -o type=ext4 -o device=/dev/... for one with a device of its own"
+        )
 
 
 def remove(state: State, paths: Paths, name: str, *, force: bool = False, user: str = "") -> None:
@@ -117,14 +148,23 @@ def remove(state: State, paths: Paths, name: str, *, force: bool = False, user: 
         if user:
             db.execute("DELETE FROM volume_uses WHERE volume = ? AND container_id = ?", (name, user))
         users = _users(state).get(name, ())
+        options = db.execute("SELECT 1 FROM volumes WHERE name = ? AND options NOT IN ('', '{}')", (name,)).fetchone()
         if users:
             raise InUse(f"remove {name}: volume is in use by {', '.join(users)}; remove them first")
         gone = db.execute("DELETE FROM volumes WHERE name = ?", (name,)).rowcount == 0
         if gone and not force:
             raise NotFound("volume", name)
+        if not gone and options:
+            _detach(paths, name)
         if _is_name(name):
             grave = trash.discard(paths, f"{paths.volumes}/{name}")
     trash.empty(grave)
+
+
+def _detach(paths: Paths, name: str) -> None:
+    from tuidock.engine.store import volume_mounts
+
+    volume_mounts.detach_memory(paths, name)
 
 
 def disown(state: State, paths: Paths, user: str) -> list[str]:

@@ -124,11 +124,14 @@ def _kernel(instance: Instance, known: set[str]) -> Iterator[Problem]:
     ]
     for link in _those_that_stay(strays):
         yield Problem("link", link, "a link of a container that does not run")
+    from tuidock.engine.containers.living_mounts import mounted
+
+    in_use = mounted(instance)
     with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape") as mounts:
         for line in mounts:
             target = line.split(" ")[1]
-            if target.startswith((instance.paths.root + "/", instance.paths.run + "/")):
-                yield Problem("mount", target, "nothing of tuidock mounts on the host")
+            if target.startswith((instance.paths.root + "/", instance.paths.run + "/")) and target not in in_use:
+                yield Problem("mount", target, "a mount on the host that no running container needs")
     from tuidock.engine.containers.wiring import stray_ports
 
     for key in sorted(stray_ports(instance)):
