@@ -217,19 +217,19 @@ def _cgroup_plan(instance: Instance, container_id: str, host_config: Mapping[str
     asked = str(host_config.get("CgroupnsMode") or "")
     return spec.CgroupPlan(
         mode="v2" if v2 else "v1",
-def _told_labels(instance: Instance, host_config: Mapping[str, Any]) -> None:
-    """SELinux labels are accepted, so that docker's lines go on working, but not in silence."""
-    for option in host_config.get("SecurityOpt") or ():
-        if str(option).startswith("label"):
-            instance.notices.append(f"--security-opt {option} has no effect: containers get no SELinux labels")
-
-
         namespace=asked or "private",
         pairs=pairs,
         memory=cgroups.directory("memory", container_id),
         binds=tuple(f"{name}={path}" for name, path in cgroups.binds(container_id)),
         device_rules=tuple(rule.record() for rule in rules) if v2 else (),
     )
+
+
+def _told_labels(instance: Instance, host_config: Mapping[str, Any]) -> None:
+    """SELinux labels are accepted, so that docker's lines go on working, but not in silence."""
+    for option in host_config.get("SecurityOpt") or ():
+        if str(option).startswith("label"):
+            instance.notices.append(f"--security-opt {option} has no effect: containers get no SELinux labels")
 
 
 def _seccomp(instance: Instance, host_config: Mapping[str, Any], mask: int, privileged: bool) -> str:

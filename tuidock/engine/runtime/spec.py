@@ -92,10 +92,10 @@ class Launch(Named):
     nft_table: str
     cgroup: CgroupPlan
     seccomp: str
+    apparmor: str
     steps: Sequence[tuple[str, int]]
     reap: Sequence[str]
     capabilities_available: int = -1
-    apparmor: str
     tty_size: tuple[int, int] = (0, 0)
     pid_namespace: str = "private"
     ipc_namespace: str = "private"
@@ -319,6 +319,7 @@ def _confinement(writer: RecordWriter, launch: Launch, privileged: bool) -> None
     nnp = any(o in ("no-new-privileges", "no-new-privileges:true", "no-new-privileges=true") for o in options)
     writer.add("no-new-privs", nnp)
     writer.add("seccomp", launch.seccomp)
+    writer.add("apparmor", launch.apparmor)
 
 
 def _cgroup(writer: RecordWriter, plan: CgroupPlan) -> None:
@@ -338,7 +339,6 @@ def _network(writer: RecordWriter, launch: Launch) -> None:
     for interface in launch.interfaces:
         writer.add("interface", interface.name)
         writer.add("bridge", interface.bridge)
-    writer.add("apparmor", launch.apparmor)
         writer.add("veth", interface.veth)
         writer.add_all("address", interface.addresses)
         writer.add_all("gateway", interface.gateways)
