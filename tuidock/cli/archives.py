@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 
 from tuidock.cli import output
 from tuidock.cli.command import Command, Context
 from tuidock.cli.images import check_platform
-from tuidock.engine.errors import InvalidArgument
+from tuidock.engine.errors import BadContent, InvalidArgument
 from tuidock.engine.options.flags import Values, listed, switch, text
 from tuidock.engine.options.values import check_platform as check_pulled_platform
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any, BinaryIO
 
 _PLATFORM = text("platform", "", "Accepted where it names this machine", parse=check_platform, hidden=True)
@@ -25,12 +27,21 @@ def load(context: Context, values: Values, _: list[str]) -> int:
     path = values["input"]
     if not path and output.is_terminal(0):
         raise InvalidArgument("requested load from stdin, but stdin is empty; give -i FILE or pipe an archive in")
-    with _opened(path) as source:
+    with _opened(path) as source, _named("load", path):
         for step in show(context.engine.load(source), quiet=values.on("quiet"), descriptor=2):
             if step.action == "loaded":
                 kind = "Loaded image ID" if step.subject.startswith("sha256:") else "Loaded image"
                 output.line(f"{kind}: {step.subject}")
     return 0
+
+
+@contextmanager
+def _named(tried: str, path: str) -> Iterator[None]:
+    """What is wrong with an archive, with the name of its file."""
+    try:
+        yield
+    except BadContent as error:
+        raise BadContent(f"cannot {tried} {path if path not in ('', '-') else 'standard input'}: {error}") from error
 
 
 def _opened(path: str) -> BinaryIO:
@@ -79,7 +90,7 @@ def import_image(context: Context, values: Values, arguments: list[str]) -> int:
         message = message or f"Imported from {without_secrets(source)}"
     else:
         opened = _opened(source)
-    with opened as file:
+    with opened as file, _named("import", source):
         changes, platform = values.items("change"), values["platform"]
         for step in show(
             context.engine.import_image(file, reference, message, changes, platform=platform), descriptor=2

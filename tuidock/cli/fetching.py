@@ -5,7 +5,7 @@ What arrives is not believed: who reads it has the limits.
 
 from __future__ import annotations
 
-from tuidock.engine.clean import clean
+from tuidock.engine.clean import clean, words_of
 from tuidock.engine.errors import InvalidArgument, RegistryRefused
 
 TYPE_CHECKING = False
@@ -53,7 +53,7 @@ class Fetched:
             self._response = self._client.send(request, stream=True)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             self.__exit__()
-            raise RegistryRefused(f"cannot fetch {self._shown}: {clean(str(error)) or type(error).__name__}") from None
+            raise RegistryRefused(f"cannot fetch {self._shown}: {words_of(error)}") from None
         if self._response.status_code != 200:
             status, reason = self._response.status_code, clean(self._response.reason_phrase)
             self.__exit__()
@@ -77,9 +77,7 @@ class Fetched:
         except StopIteration:
             return b""
         except (httpx.HTTPError, httpx.StreamError) as error:
-            raise RegistryRefused(
-                f"{self._shown} broke off ({clean(str(error)) or type(error).__name__}); try again"
-            ) from None
+            raise RegistryRefused(f"{self._shown} broke off ({words_of(error)}); try again") from None
         piece = self._pending if size < 0 else self._pending[:size]
         self._pending = self._pending[len(piece) :]
         return piece

@@ -56,3 +56,13 @@ def _escaped(match: re.Match[str]) -> str:
 def clean_bytes(raw: bytes) -> str:
     """Bytes of unknown encoding as clean text; what is not UTF-8 becomes U+FFFD."""
     return clean(raw.decode("utf-8", "replace"))
+
+
+def words_of(error: BaseException) -> str:
+    """What an error of the system or of a library says, without the numbers that Python puts around it
+    ("[Errno 111] Connection refused", "[SSL: X] why (_ssl.c:1006)"); its type when it says nothing."""
+    import re
+
+    said = clean(str(error)).strip().rstrip(".")
+    said = re.sub(r"\[(?:Errno -?\d+|SSL\b[^\]]*)\]\s*|\s*\(_ssl\.c:\d+\)", "", said)
+    return said[:300] or type(error).__name__

@@ -223,6 +223,20 @@ def test_what_is_refused(engine: Engine, tmp_path: Path) -> None:
             build_text(engine, tmp_path, "FROM busybox\n", **request)
     with pytest.raises(NotFound):
         build(engine, tmp_path / "missing")
+    with pytest.raises(InvalidArgument, match="neither a tar nor a Dockerfile"):
+        build(engine, "-", io.BytesIO(b"\x7fELF\0" * 100))
+
+
+def test_the_base_is_for_the_platform_that_was_asked_for(engine: Engine, tmp_path: Path) -> None:
+    for _ in engine.pull("host/base"):
+        pass
+    other = "arm64" if os.uname().machine == "x86_64" else "amd64"
+    for text, request in (
+        (f"FROM --platform=linux/{other} host/base\n", {}), ("FROM host/base\n", {"platform": f"linux/{other}"}),
+    ):  # fmt: skip
+        with pytest.raises(BuildFailed, match=f"and not for linux/{other}"):
+            build_text(engine, tmp_path, text, **request)
+    assert build_text(engine, tmp_path, f"FROM --platform=linux/{os.uname().machine} host/base\n").id
 
 
 def test_contexts_from_standard_input(engine: Engine, tmp_path: Path) -> None:

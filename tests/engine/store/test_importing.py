@@ -69,8 +69,10 @@ def test_any_compression_is_recognised(store: Store, compress: Callable[[bytes],
 
 
 def test_garbage_and_bad_changes_leave_nothing(store: Store) -> None:
-    with pytest.raises(BadContent):
-        import_image(store, b"junk" * 1000)
+    for raw in (b"junk" * 1000, b"hello\n", gzip.compress(b"junk" * 1000)):
+        with pytest.raises(BadContent, match="is no tar archive") as refused:
+            import_image(store, raw)
+        assert "layer" not in str(refused.value)
     with pytest.raises(InvalidArgument):
         import_image(store, template(), "UPPER")
     with pytest.raises(InvalidArgument):

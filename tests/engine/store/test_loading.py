@@ -177,6 +177,7 @@ ITEM: dict[str, object] = {"Config": "c.json", "RepoTags": ["demo"], "Layers": [
     [
         (b"", "is empty"),
         (b"junk" * 1000, "no tar archive"),
+        (b"hello\n", "no tar archive"),
         (tar_of({"x": b"y"}), "neither manifest.json nor index.json"),
         (BASE, "tuidock import"),
         (one({"c.json": config([BASE])}, ITEM), "holds no such file"),

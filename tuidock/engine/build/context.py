@@ -88,7 +88,7 @@ class Context:
                 return
             if os.fstat(fd).st_size > SIZE_LIMIT:
                 raise InvalidArgument("standard input is neither a tar nor a Dockerfile")
-            self.dockerfile = os.pread(fd, SIZE_LIMIT, 0) or b"\n"
+            self.dockerfile = _text(os.pread(fd, SIZE_LIMIT, 0), "standard input")
         finally:
             os.close(fd)
 
@@ -134,7 +134,7 @@ class Context:
         elif os.fstat(download.fd).st_size > SIZE_LIMIT:
             raise InvalidArgument(f"{place:.200} is neither a tar nor a Dockerfile")
         else:
-            self.dockerfile = os.pread(download.fd, SIZE_LIMIT, 0) or b"\n"
+            self.dockerfile = _text(os.pread(download.fd, SIZE_LIMIT, 0), f"{place:.200}")
         return ""
 
     def named(self, name: str) -> Tree:
@@ -182,6 +182,13 @@ class Context:
             if own is not None:
                 return _patterns_of(own, beside)
         return _patterns_of(_read_in(self.tree, _IGNORE) or b"", _IGNORE)
+
+
+def _text(raw: bytes, place: str) -> bytes:
+    """Raises InvalidArgument for what nobody wrote: an empty byte stands in no Dockerfile, and soon in anything else."""
+    if b"\0" in raw:
+        raise InvalidArgument(f"{place} is neither a tar nor a Dockerfile")
+    return raw or b"\n"
 
 
 def _patterns_of(raw: bytes, name: str) -> Patterns | None:

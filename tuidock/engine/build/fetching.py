@@ -11,6 +11,7 @@ import os
 import tempfile
 from urllib.parse import unquote, urlsplit
 
+from tuidock.engine.clean import clean, words_of
 from tuidock.engine.errors import InvalidArgument, SystemFailure, Unsupported
 from tuidock.engine.store.layers import room
 
@@ -71,7 +72,7 @@ class Download:
                         view = view[os.write(self.fd, view) :]
                     yield done, total
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise InvalidArgument(f"cannot fetch {self._shown}: {error or type(error).__name__}") from error
+            raise InvalidArgument(f"cannot fetch {self._shown}: {words_of(error)}") from error
         self.digest = "sha256:" + digest.hexdigest()
         if self._checksum and self._checksum != self.digest:
             raise InvalidArgument(f"{self._shown} is {self.digest}, not {self._checksum} as --checksum says")
@@ -182,6 +183,12 @@ def is_repository(place: str) -> bool:
     return base.startswith(("http://", "https://")) and urlsplit(base).path.endswith(".git")
 
 
+def _said(output: bytes) -> str:
+    """git's own sentence: below it, behind an empty line, stands advice."""
+    lines = output.decode("utf-8", "replace").strip().partition("\n\n")[0].splitlines()
+    return clean("; ".join(line.strip() for line in lines[-3:]))
+
+
 def clone(place: str, directory: str, *, keep: bool = False) -> str:
     """Fetches URL[#REF[:SUBDIRECTORY]] and answers the directory of the context; keep leaves .git in it.
 
@@ -213,16 +220,15 @@ def clone(place: str, directory: str, *, keep: bool = False) -> str:
             )
             if done.returncode:
                 errors.seek(0)
-                said = errors.read(_CHUNK).decode("utf-8", "replace").strip().splitlines()
-                raise InvalidArgument(f"cannot fetch {place:.200}: {said[-1] if said else 'git failed'}")
+                raise InvalidArgument(f"cannot fetch {place:.200}: {_said(errors.read(_CHUNK)) or 'git failed'}")
     from tuidock.engine.files import remove_tree
 
     if not keep:
         remove_tree(directory + "/.git")
-    clean = os.path.normpath("/" + below).lstrip("/")
-    if not clean:
+    inside = os.path.normpath("/" + below).lstrip("/")
+    if not inside:
         return directory
-    found = os.path.realpath(f"{directory}/{clean}")
+    found = os.path.realpath(f"{directory}/{inside}")
     if not found.startswith(os.path.realpath(directory) + "/") or not os.path.isdir(found):
-        raise InvalidArgument(f"the repository has no directory {clean!r:.200}")
+        raise InvalidArgument(f"the repository has no directory {inside!r:.200}")
     return found

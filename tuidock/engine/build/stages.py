@@ -6,6 +6,7 @@ that they could depend on; what is not there is done, and its layer kept for the
 
 from __future__ import annotations
 
+import os
 import time
 
 from tuidock.engine.build import bases, cache
@@ -18,6 +19,7 @@ from tuidock.engine.dockerfile.errors import DockerfileError
 from tuidock.engine.dockerfile.expand import expand_instruction
 from tuidock.engine.errors import BuildFailed, EngineError, NotFound
 from tuidock.engine.image_types import BuildEvent
+from tuidock.engine.options.platforms import parse_platform
 from tuidock.engine.store.layer import Layer
 
 TYPE_CHECKING = False
@@ -251,8 +253,6 @@ def _fits(base: Base, platform: str) -> bool:
     """Whether an image is for a platform; "" fits any."""
     if not platform:
         return True
-    system, _, rest = platform.partition("/")
-    machine, _, variant = rest.partition("/")
-    document = base.document
-    same = document.get("os") == system and (not machine or document.get("architecture") == machine)
-    return same and (not variant or not document.get("variant") or document["variant"] == variant)
+    wanted, document = parse_platform(platform, os.uname().machine), base.document
+    same = document.get("os") == wanted.os and document.get("architecture") == wanted.architecture
+    return same and (not wanted.variant or document.get("variant") in (None, "", wanted.variant))

@@ -16,7 +16,7 @@ import zlib
 
 import httpx
 
-from tuidock.engine.clean import clean
+from tuidock.engine.clean import clean, words_of
 from tuidock.engine.errors import InvalidArgument, RegistryRefused, Unsupported
 from tuidock.engine.fastjson import loads
 from tuidock.engine.registry import proxies
@@ -351,7 +351,7 @@ def _why(error: httpx.HTTPError) -> str:
         return "it did not answer in time"
     if isinstance(error, httpx.TimeoutException):
         return "stalled"
-    said = clean(str(error)).strip().rstrip(".")[:200]
+    said = words_of(error) if str(error).strip() else ""
     if isinstance(error, httpx.ProxyError):
         return f"the proxy says {said or 'no'}"
     if isinstance(error, httpx.ConnectError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 
-from tuidock.engine.errors import InvalidArgument
+from tuidock.engine.errors import BadContent, InvalidArgument
 from tuidock.engine.events import append
 from tuidock.engine.oci import image_config
 from tuidock.engine.oci.descriptor import Platform
@@ -68,7 +68,10 @@ def _import(
     with ContentStore(paths).ingests() as ingests, ExitStack() as begun, Assembly(state, paths) as assembly:
         blob = ingests.new()
         ahead = yield from _receive(source, blob, Snapshots(paths), begun)
-        yield from assembly.add(blob, ahead=ahead)
+        try:
+            yield from assembly.add(blob, ahead=ahead)
+        except BadContent as error:  # who imports knows an archive, and of no layer
+            raise BadContent("the archive" + str(error).removeprefix(f"layer {blob.digest[7:19]}")) from error
         made = single_layer_config(assembly.diff_ids, config, message, time.time_ns(), platform)
         yield Progress(made.id[7:19], "committing")
         assembly.commit(made, tags)
@@ -83,7 +86,8 @@ def _receive(
 ) -> Generator[Progress, None, Ahead | None]:
     total, done, reported = size_of(source), 0, 0
     peeked = Peeked(reader_of(source))
-    if kind_of(peeked.peek(SNIFF)) in ("bzip2", "xz"):  # layers may be gzip or zstd only, these are stored inflated
+    kind = kind_of(peeked.peek(SNIFF))
+    if kind in ("bzip2", "xz"):  # layers may be gzip or zstd only, these are stored inflated
         chunks = inflate(peeked.read)
         total = 0
     else:
@@ -101,6 +105,8 @@ def _receive(
             reported = done
             yield Progress("archive", "reading", done, total)
     blob.finish()
+    if not kind and 0 < done < HEADER:
+        raise BadContent("this is no tar archive")
     if ahead:
         ahead.complete()
     return ahead

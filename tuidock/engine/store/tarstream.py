@@ -17,6 +17,7 @@ BLOCK = 512
 SPECIAL_LIMIT = 1 << 20
 #: What is remembered of pax headers: an archive may hold any number of others.
 _WANTED = ("path", "linkpath", "size")
+_NO_TAR = "this is no tar archive"
 
 
 class Member:
@@ -52,7 +53,7 @@ class TarStream:
     def some(self, size: int) -> bytes:
         chunk = self._read(size)
         if not chunk:
-            raise BadContent("the archive ends in the middle of an entry; fetch the file again")
+            raise BadContent("the archive ends in the middle of an entry: it was cut off, so get the file again")
         return chunk
 
     def _exactly(self, size: int) -> bytes:
@@ -111,6 +112,11 @@ class TarStream:
             if first:
                 raise BadContent("the archive is empty")
             return None
+        while first and len(start) < BLOCK:
+            more = self._read(BLOCK - len(start))
+            if not more:
+                raise BadContent(_NO_TAR)
+            start += more
         header = start if len(start) == BLOCK else start + self._exactly(BLOCK - len(start))
         if not header.strip(b"\0"):
             while self._read(CHUNK):  # a writer before us in a pipe must not die of SIGPIPE
@@ -118,7 +124,7 @@ class TarStream:
             return None
         stated = _number(header[148:156])
         if sum(header[:148]) + sum(header[156:]) + 8 * 0x20 != stated:
-            raise BadContent("this is no tar archive, or it is damaged (header checksum)")
+            raise BadContent(_NO_TAR if first else "the archive is damaged: the header of an entry is wrong")
         return header
 
 

@@ -45,12 +45,26 @@ def pull(state: State, paths: Paths, text: str, *, platform: str = "", all_tags:
     if reference.familiar_name == host_base.NAME and not named.digest:
         if named.with_default_tag().tag != "latest":
             raise InvalidArgument(f"{host_base.NAME} is made here and has only the tag latest, no {named.tag}")
+        if platform:
+            _check_own(platform)
         return told(host_base.make(state, paths, named.with_default_tag()), f"make {host_base.NAME}")
     from tuidock.engine.registry.client import Registry
     from tuidock.engine.transfer import pulling
 
     work = pulling.pull(state, paths, Registry, reference, platform=platform, all_tags=all_tags)
     return told(work, f"pull {reference.familiar}")
+
+
+def _check_own(platform: str) -> None:
+    """host/base is of this machine's programs, so it is for this machine. Raises InvalidArgument."""
+    import os
+
+    from tuidock.engine.options.platforms import architecture_of, parse_platform
+
+    machine = os.uname().machine
+    asked, own = parse_platform(platform, machine), architecture_of(machine)
+    if asked[:2] != ("linux", own):
+        raise InvalidArgument(f"host/base is made of this machine's programs, for linux/{own} and not for {asked}")
 
 
 def push(state: State, paths: Paths, text: str, *, all_tags: bool = False) -> Iterator[Progress]:
