@@ -34,6 +34,7 @@ CONTAINER = {
     "stop": "lifecycle:STOP",
     "top": "top:TOP",
     "unpause": "lifecycle:UNPAUSE",
+    "update": "update:UPDATE",
     "wait": "lifecycle:WAIT",
 }
 IMAGE = {
@@ -107,9 +108,9 @@ VERBS: dict[str, str] = {
 #: What docker has and this version does not yet: each says so in a sentence.
 LATER = frozenset(
     (
-        "container cp", "container update",
+        "container cp",
         "cp", "network connect", "network create",
-        "network disconnect", "network prune", "network remove", "network rm", "update",
+        "network disconnect", "network prune", "network remove", "network rm",
     )
 )  # fmt: skip
 

@@ -57,8 +57,9 @@ def test_limits_become_files_of_v2() -> None:
 
 
 def test_nothing_asked_for_sets_nothing() -> None:
-    empty = {"Memory": 0, "MemorySwap": 0, "PidsLimit": -1, "CpuShares": 0, "MemorySwappiness": -1, "CpusetCpus": ""}
+    empty = {"Memory": 0, "MemorySwap": 0, "PidsLimit": 0, "CpuShares": 0, "MemorySwappiness": -1, "CpusetCpus": ""}
     assert v1_settings(empty) == v2_settings(empty) == []
+    assert v1_settings({"PidsLimit": -1}) == v2_settings({"PidsLimit": -1}) == [("pids.max", "max")]
 
 
 def test_unlimited_swap_is_said_in_both_languages() -> None:

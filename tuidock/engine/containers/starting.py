@@ -162,7 +162,7 @@ def plan_launch(
         rootfs=_rootfs(directory, lower),
         mounts=living_mounts.living(instance, row.mounts), interfaces=place.interfaces, network_namespace=place.namespace,
         published=(place.address, place.address6),
-        ports=place.ports, nft_table=instance.nft_table, cgroup=_cgroup_plan(instance, row.id, host_config),
+        ports=place.ports, nft_table=instance.nft_table, cgroup=cgroup_plan(instance, row.id, host_config),
         seccomp=_seccomp(instance, host_config, mask, privileged),
         apparmor=apparmor.profile(
             host_config.get("SecurityOpt") or (), privileged=privileged, notices=instance.notices
@@ -200,7 +200,8 @@ def _device_nodes(host_config: Mapping[str, Any], privileged: bool) -> list[str]
     return [node.record() for node in nodes]
 
 
-def _cgroup_plan(instance: Instance, container_id: str, host_config: Mapping[str, Any]) -> spec.CgroupPlan:
+def cgroup_plan(instance: Instance, container_id: str, host_config: Mapping[str, Any]) -> spec.CgroupPlan:
+    """Where a container is accounted, with which limits. Raises InvalidArgument for what this machine has not got."""
     cgroups = detect(instance.id)
     cgroups.verify(host_config)
     cgroups.prepare()

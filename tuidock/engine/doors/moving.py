@@ -13,6 +13,7 @@ from tuidock.engine.types import Container, CreateRequest, ExecRequest
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Mapping
     from typing import Any
 
 
@@ -134,6 +135,18 @@ class Moving(Door):
         for _, error in self.remove_many([reference], force=force, volumes=volumes):
             if error is not None:
                 raise error
+
+    def update(
+        self, reference: str, resources: Mapping[str, Any], restart_policy: Mapping[str, Any] | None = None
+    ) -> None:
+        """New limits (docker's HostConfig keys, as `options.update` reads them) and restart policy, at once and for good.
+
+        Raises InvalidArgument, Conflict, or SystemFailure when the kernel refuses a limit; then everything stays as it was.
+        """
+        from tuidock.engine.containers.updating import update
+
+        self._change("update a container")
+        update(self.instance, self.container(reference), resources, restart_policy)
 
     def unlink(self, reference: str) -> None:
         """Removes one link, named CONTAINER/ALIAS. Raises NotFound, Conflict."""

@@ -11,6 +11,7 @@ from tuidock.engine.types import CreateRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
 _LEAST_MEMORY = 6 << 20
@@ -28,9 +29,9 @@ def check_request(request: CreateRequest) -> None:
     if request.name:
         check_name(request.name)
     config, host = request.config, request.host_config
-    _check_restart(host.get("RestartPolicy") or {})
+    check_restart(host.get("RestartPolicy") or {})
     _check_mounts(config, host)
-    _check_resources(host)
+    check_resources(host)
     _check_network(host)
     _check_names(request)
     _check_isolation(host)
@@ -61,7 +62,8 @@ def check_name(name: str) -> str:
     return bare
 
 
-def _check_restart(policy: dict[str, Any]) -> None:
+def check_restart(policy: Mapping[str, Any]) -> None:
+    """A restart policy that docker would refuse."""
     name, count = policy.get("Name", ""), policy.get("MaximumRetryCount", 0)
     if name not in ("", "no", "always", "on-failure", "unless-stopped"):
         raise InvalidArgument(
@@ -116,12 +118,13 @@ def _check_mount(mount: dict[str, Any]) -> str:
     return os.path.normpath(target)
 
 
-def _check_resources(host: dict[str, Any]) -> None:
+def check_resources(host: Mapping[str, Any], *, update: bool = False) -> None:
+    """Limits that contradict themselves. An update may give the swap of a container that has no limit of memory."""
     memory, swap = host.get("Memory") or 0, host.get("MemorySwap") or 0
     reservation = host.get("MemoryReservation") or 0
     if 0 < memory < _LEAST_MEMORY:
         raise InvalidArgument("Minimum memory limit allowed is 6MB")
-    if swap > 0 and not memory:
+    if swap > 0 and not memory and not update:
         raise InvalidArgument("You should always set the Memory limit when using Memoryswap limit, see usage")
     if 0 < swap < memory:
         raise InvalidArgument("Minimum memoryswap limit should be larger than memory limit, see usage")

@@ -137,8 +137,8 @@ def v1(
             yield "cpuset", "cpuset.cpus", cpus, False
         if nodes := resources.get("CpusetMems"):
             yield "cpuset", "cpuset.mems", nodes, False
-        if (pids := int(resources.get("PidsLimit") or 0)) > 0:
-            yield "pids", "pids.max", pids, False
+        if pids := int(resources.get("PidsLimit") or 0):
+            yield "pids", "pids.max", _or_max(pids), pids < 0
         if weight := int(resources.get("BlkioWeight") or 0):
             # which of the two files exists depends on the I/O scheduler
             yield "blkio", "blkio.weight", weight, True
@@ -182,8 +182,8 @@ def v2(
             yield "cpuset", "cpuset.cpus", cpus, False
         if nodes := resources.get("CpusetMems"):
             yield "cpuset", "cpuset.mems", nodes, False
-        if (pids := int(resources.get("PidsLimit") or 0)) > 0:
-            yield "pids", "pids.max", pids, False
+        if pids := int(resources.get("PidsLimit") or 0):
+            yield "pids", "pids.max", _or_max(pids), pids < 0
         if weight := int(resources.get("BlkioWeight") or 0):
             yield "io", "io.bfq.weight", weight, True
             yield "io", "io.weight", io_weight(weight), True

@@ -9,6 +9,10 @@ from __future__ import annotations
 
 from tuidock.engine.errors import InvalidArgument
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 VERSION = "1"
 
 
@@ -37,7 +41,12 @@ class RecordWriter:
         return ("\0".join(self._parts) + "\0").encode("utf-8", "surrogateescape")
 
 
+def encode(pairs: Iterable[tuple[str, str]]) -> bytes:
+    """A record of pairs that were read from one, the version's among them."""
+    return "".join(f"{key}\0{value}\0" for key, value in pairs).encode("utf-8", "surrogateescape")
+
+
 def decode(raw: bytes) -> list[tuple[str, str]]:
-    """The pairs of a record, for `system check` and tests."""
+    """The pairs of a record, the version's first."""
     parts = raw.decode("utf-8", "surrogateescape").split("\0")[:-1]
     return list(zip(parts[::2], parts[1::2], strict=True))

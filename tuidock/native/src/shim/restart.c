@@ -22,6 +22,30 @@ static bool intent_is_stop(const struct monitor *monitor)
     return read_file_at(monitor->container_dir, "intent", text, sizeof text) > 0 && strncmp(text, "run", 3);
 }
 
+/* An update writes the record anew while the container runs: the policy and the limits of the next run are its. All else
+ * stays as it was at the start, since others point into that. */
+static void renew(struct monitor *monitor)
+{
+    struct record *record = &monitor->record, fresh;
+    struct failure failure;
+    if (record_read(&fresh, monitor->container_dir, &failure) < 0)
+        return;
+    if (fresh.generation != record->generation) {
+        record_free(&fresh);
+        return;
+    }
+    struct cgroup *former = record->cgroup;
+    size_t formers = record->cgroups;
+    record->restart_policy = fresh.restart_policy;
+    record->restart_max = fresh.restart_max;
+    record->cgroup = fresh.cgroup;
+    record->cgroups = fresh.cgroups;
+    fresh.cgroup = former;                     /* freed with it, once nobody looks at its strings any more */
+    fresh.cgroups = formers;
+    record_free(&monitor->renewed);
+    monitor->renewed = fresh;
+}
+
 static bool policy_wants(const struct monitor *monitor)
 {
     const struct record *record = &monitor->record;
@@ -37,6 +61,7 @@ static bool policy_wants(const struct monitor *monitor)
 void restart_decide(struct monitor *monitor)
 {
     char text[96];
+    renew(monitor);
     if (!policy_wants(monitor) || monitor->stop_wanted || intent_is_stop(monitor)) {
         monitor_end(monitor);
         return;
@@ -88,6 +113,7 @@ void restart_due(struct monitor *monitor)
         monitor_end(monitor);
         return;
     }
+    renew(monitor);
     monitor->ending.restarts++;
     number_write(monitor->container_dir, "restarts", monitor->ending.restarts);
     int error = monitor_launch(monitor, &failure);

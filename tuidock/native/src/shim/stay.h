@@ -248,6 +248,7 @@ struct monitor {
     struct client *owner;
     struct relay relay;
     struct health health;
+    struct record renewed;                     /* what an update has changed since the start; see restart.c */
     uint64_t deadline[TIMERS];                 /* of ticks_ns(); 0: not set */
     uint64_t run_began, restart_delay, oom_delay;
     struct ending ending;
