@@ -14,7 +14,7 @@ from tuidock.engine.clean import words_of
     [
         (ConnectionRefusedError(111, "Connection refused"), "Connection refused"),
         (OSError(-2, "Name or service not known"), "Name or service not known"),
-        (ssl.SSLError("[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006)"), "wrong version number"),
+        (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006)"), "wrong version number"),
         (ValueError("a\x1b[2Jb."), "a\u241b[2Jb"),
         (TimeoutError(), "TimeoutError"),
     ],
