@@ -40,6 +40,11 @@ class Podman:
         assert done.returncode == 0, f"podman {verb} {words}: {done.stderr}"
         return done.stdout
 
+    def service(self, address: str) -> subprocess.Popen[bytes]:
+        """Its API, listening at that address as long as the process lives."""
+        argv = [*self._base, "system", "service", "--time", "0", address]
+        return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
 
 @contextmanager
 def podman() -> Iterator[Podman]:

@@ -1,0 +1,210 @@
+"""The other engine's API: docker's, over a unix socket. podman serves the same one when it is asked to."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import stat
+import subprocess
+import tempfile
+
+import httpx
+
+from tuidock.engine.clean import clean
+from tuidock.engine.errors import InvalidArgument, NotFound, SystemFailure
+from tuidock.engine.fastjson import loads
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
+
+KINDS = ("docker", "podman")
+#: podman's service may have to make its storage first (s).
+_PODMAN_STARTS = 30.0
+_PODMAN_LOOKS = 0.05
+#: Answers in JSON; podman works out sizes while one waits (s).
+_PATIENCE = 120.0
+_SOCKETS = {
+    "docker": ("/var/run/docker.sock", "{runtime}/docker.sock"),
+    "podman": ("/run/podman/podman.sock", "{runtime}/podman/podman.sock"),
+}
+
+
+class Source:
+    """A running docker or podman. Close it: a podman service that was started for it ends then."""
+
+    def __init__(self, kind: str, host: str = "") -> None:
+        """host: unix:///path of its socket; "" looks in the usual places, and starts `podman system service`.
+
+        Raises InvalidArgument for another kind or host, NotFound when there is none, SystemFailure.
+        """
+        if kind not in KINDS:
+            raise InvalidArgument(f"cannot take over from {kind!r}: only docker and podman are known; name one of them")
+        self.kind = kind
+        self._service: subprocess.Popen[bytes] | None = None
+        self._place = ""
+        path = _socket_of(host) if host else _usual(kind)
+        if not path and kind == "podman":
+            path = self._start_podman()
+        if not path:
+            raise NotFound(kind, f"no socket in {', '.join(_places(kind))}; start it, or give its socket with --host")
+        self.path = path
+        self._client = httpx.Client(
+            transport=httpx.HTTPTransport(uds=path), base_url="http://localhost", timeout=httpx.Timeout(_PATIENCE),
+            trust_env=False,
+        )  # fmt: skip
+        try:
+            self._await_answer()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Ends the connection, and the service of podman that only this one used."""
+        client = getattr(self, "_client", None)
+        if client is not None:
+            client.close()
+        if self._service is not None:
+            self._service.terminate()
+            self._service.wait()
+            self._service = None
+        if self._place:
+            shutil.rmtree(self._place, ignore_errors=True)
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def get(self, path: str, **query: str) -> Any:
+        """An answer in JSON. Raises NotFound for a 404, SystemFailure for every other refusal."""
+        try:
+            answer = self._client.get(path, params=query)
+        except httpx.HTTPError as error:
+            raise self._refused(path, str(error)) from error
+        if answer.status_code >= 400:
+            raise self._refused(path, _message(answer.content), answer.status_code)
+        try:
+            return loads(answer.text)
+        except ValueError as error:
+            raise self._refused(path, "its answer is no JSON") from error
+
+    def archive(self, references: Sequence[str]) -> Archive:
+        """The images as `docker save` writes them."""
+        request = self._client.build_request("GET", "/images/get", params=[("names", one) for one in references])
+        try:
+            answer = self._client.send(request, stream=True)
+        except httpx.HTTPError as error:
+            raise self._refused("/images/get", str(error)) from error
+        if answer.status_code >= 400:
+            answer.read()
+            raise self._refused("/images/get", _message(answer.content), answer.status_code)
+        return Archive(answer)
+
+    def _refused(self, path: str, why: str, status: int = 0) -> NotFound | SystemFailure:
+        if status == 404:
+            return NotFound(self.kind, f"{path.rpartition('/')[2]}: {clean(why)[:300]}")
+        return SystemFailure(f"{self.kind} at {self.path} does not answer {path}: {clean(why)[:300]}; is it running?")
+
+    def _start_podman(self) -> str:
+        program = shutil.which("podman")
+        if program is None:
+            return ""
+        self._place = tempfile.mkdtemp(prefix="tuidock-podman-api-")
+        path = f"{self._place}/podman.sock"
+        with open(f"{self._place}/errors", "wb") as errors:
+            self._service = subprocess.Popen(
+                [program, "system", "service", "--time", "0", f"unix://{path}"],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
+            )  # fmt: skip
+        return path
+
+    def _await_answer(self) -> None:
+        """A service that was just started listens when it does; one that ends says why on its standard error."""
+        import time
+
+        deadline = time.monotonic() + _PODMAN_STARTS
+        while True:
+            try:
+                if self._client.get("/_ping").status_code < 400:
+                    return
+                raise self._refused("/_ping", "it does not speak docker's API")
+            except httpx.HTTPError as error:
+                if self._service is None or time.monotonic() > deadline:
+                    raise self._refused("/_ping", str(error)) from error
+                ended = self._service.poll()
+                if ended is not None:
+                    with open(f"{self._place}/errors", "rb") as file:
+                        why = clean(file.read(2000).decode("utf-8", "replace").strip())
+                    raise SystemFailure(
+                        f"`podman system service` ended with exit code {ended}: {why[-300:]}"
+                    ) from error
+            time.sleep(_PODMAN_LOOKS)
+
+
+class Archive(io.RawIOBase):
+    """The body of an answer as a file to read from."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        super().__init__()
+        self._answer = answer
+        self._parts: Iterator[bytes] = answer.iter_raw(1 << 20)
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            try:
+                self._rest = next(self._parts)
+            except StopIteration:
+                return 0
+            except httpx.HTTPError as error:
+                raise OSError(f"the archive broke off: {error}") from error
+        length = min(len(buffer), len(self._rest))
+        buffer[:length], self._rest = self._rest[:length], self._rest[length:]
+        return length
+
+    def close(self) -> None:
+        if not self.closed:
+            self._answer.close()
+        super().close()
+
+
+def _places(kind: str) -> list[str]:
+    runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
+    found = [place.format(runtime=runtime) for place in _SOCKETS[kind]]
+    host = os.environ.get("DOCKER_HOST" if kind == "docker" else "CONTAINER_HOST", "")
+    return [_socket_of(host), *found] if host.startswith("unix://") else found
+
+
+def _usual(kind: str) -> str:
+    return next((place for place in _places(kind) if _is_socket(place)), "")
+
+
+def _is_socket(path: str) -> bool:
+    try:
+        return stat.S_ISSOCK(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
+def _socket_of(host: str) -> str:
+    path = host.removeprefix("unix://")
+    if "://" in path or not path.startswith("/"):
+        raise InvalidArgument(
+            f"cannot take over from {host}: only an engine on this machine can be moved in; give unix:///path/to/socket"
+        )
+    return path
+
+
+def _message(content: bytes) -> str:
+    try:
+        document: Mapping[str, Any] = loads(content.decode())
+        return str(document.get("message") or document.get("cause") or "")
+    except (ValueError, AttributeError):
+        return content[:200].decode("utf-8", "replace")
