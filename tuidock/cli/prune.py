@@ -1,4 +1,7 @@
-"""`prune` of containers, images, volumes, and of all three: first it says what would go, then it asks."""
+"""`prune` of containers, images, networks, volumes, and of all four: first it says what would go, then it asks.
+
+What is pruned does not go to the trash: whoever prunes wants the room, and has been asked. system prune empties the trash.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from tuidock.cli.command import Command, Context
 from tuidock.engine.errors import EngineError
 from tuidock.engine.options.flags import Values, listed, switch
 from tuidock.engine.options.times import parse_moment
-from tuidock.engine.types import Container, Volume
+from tuidock.engine.types import Container, Network, Volume
 from tuidock.engine.units import human_size
 
 TYPE_CHECKING = False
@@ -22,7 +25,7 @@ _STOPPED = ("created", "exited", "dead")
 _UNUSED_IMAGES = "all images without at least one container associated to them"
 
 
-class _Selection:
+class Selection:
     """What --filter of prune lets through: until=, label= and label!=."""
 
     def __init__(self, given: Sequence[str]) -> None:
@@ -34,7 +37,7 @@ class _Selection:
         self._before = min(moments, default=0)
         self.everything = "true" in wanted.get("all", [])
 
-    def __contains__(self, item: Container | Volume) -> bool:
+    def __contains__(self, item: Container | Network | Volume) -> bool:
         if self._before and item.created >= self._before:
             return False
         if any(filters.label_fits(item.labels, [label]) for label in self._refused):
@@ -51,17 +54,17 @@ def _agreed(values: Values, parts: Sequence[str]) -> bool:
 
 
 def containers(context: Context, values: Values, _: list[str]) -> int:
-    selection = _Selection(values.items("filter"))
+    selection = Selection(values.items("filter"))
     return _total(_containers(context, selection)) if _agreed(values, ["all stopped containers"]) else 0
 
 
-def _containers(context: Context, selection: _Selection) -> tuple[int, int]:
+def _containers(context: Context, selection: Selection) -> tuple[int, int]:
     engine = context.engine
     idle = [c for c in engine.containers() if c.status in _STOPPED and c in selection]
     sizes = {c.id: int(engine.inspect_container(c.id, size=True).get("SizeRw") or 0) for c in idle}
     size = failed = 0
     names: list[str] = []
-    for reference, error in engine.remove_many([c.id for c in idle]):
+    for reference, error in engine.remove_many([c.id for c in idle], now=True):
         if error is None:
             size += sizes[reference]
             names.append(reference)
@@ -86,7 +89,7 @@ def _images(context: Context, filters: Sequence[str], every: bool) -> tuple[int,
 
 
 def volumes(context: Context, values: Values, _: list[str]) -> int:
-    selection = _Selection(values.items("filter"))
+    selection = Selection(values.items("filter"))
     every = values.on("all") or selection.everything
     kind = "all local volumes" if every else "all anonymous local volumes"
     if not _agreed(values, [f"{kind} not used by at least one container"]):
@@ -94,7 +97,7 @@ def volumes(context: Context, values: Values, _: list[str]) -> int:
     return _total(_volumes(context, selection, every))
 
 
-def _volumes(context: Context, selection: _Selection, every: bool) -> tuple[int, int]:
+def _volumes(context: Context, selection: Selection, every: bool) -> tuple[int, int]:
     engine = context.engine
     names: list[str] = []
     size = failed = 0
@@ -103,7 +106,7 @@ def _volumes(context: Context, selection: _Selection, every: bool) -> tuple[int,
             continue
         try:
             held = engine.volume_size(volume.name)
-            engine.remove_volume(volume.name)
+            engine.remove_volume(volume.name, now=True)
         except EngineError as error:
             output.error(str(error))
             failed = 1
@@ -114,21 +117,47 @@ def _volumes(context: Context, selection: _Selection, every: bool) -> tuple[int,
     return size, failed
 
 
+def networks(context: Context, values: Values, _: list[str]) -> int:
+    selection = Selection(values.items("filter"))
+    if not _agreed(values, ["all custom networks not used by at least one container"]):
+        return 0
+    return _networks(context, selection)
+
+
+def _networks(context: Context, selection: Selection) -> int:
+    failed = 0
+    names = []
+    unused = [network.name for network in context.engine.unused_networks() if network in selection]
+    for name, error in context.engine.prune_networks(unused):
+        if error is None:
+            names.append(name)
+        else:
+            output.error(str(error))
+            failed = 1
+    _list("Deleted Networks:", names)
+    return failed
+
+
 def system(context: Context, values: Values, _: list[str]) -> int:
     every = values.on("all")
-    selection = _Selection(values.items("filter"))
-    parts = ["all stopped containers"]
+    selection = Selection(values.items("filter"))
+    parts = ["all stopped containers", "all networks not used by at least one container"]
     if values.on("volumes"):
         parts.append("all anonymous volumes not used by at least one container")
     parts.append(_UNUSED_IMAGES if every else "all dangling images")
     parts.append("all unused build cache" if every else "all dangling build cache")
+    trash = [] if values.items("filter") else context.engine.trash(sizes=True)
+    if trash:
+        parts.append(f"everything in the trash ({len(trash)}, {human_size(sum(entry.size for entry in trash), 4)})")
     if not _agreed(values, parts):
         return 0
-    results = [_containers(context, selection)]
+    results = [_containers(context, selection), (0, _networks(context, selection))]
     if values.on("volumes"):
         results.append(_volumes(context, selection, False))
     results.append(_images(context, values.items("filter"), every))
     results.append(_builds(context, values.items("filter"), every))
+    if trash:
+        results.append((context.engine.empty_trash()[1], 0))
     return _total((sum(size for size, _failed in results), max(failed for _size, failed in results)))
 
 
@@ -166,6 +195,7 @@ PRUNE_VOLUMES = Command(
     (switch("all", "a", "Remove all unused volumes, not only anonymous ones"), _FILTER, _FORCE),
     most=0,
 )
+PRUNE_NETWORKS = Command("[OPTIONS]", "Remove all networks that no container uses", networks, (_FILTER, _FORCE), most=0)
 PRUNE_SYSTEM = Command(
     "[OPTIONS]",
     "Remove unused data",

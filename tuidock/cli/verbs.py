@@ -53,6 +53,7 @@ IMAGE = {
     "save": "archives:SAVE",
     "tag": "images:TAG",
 }
+TRASH = {"empty": "trash:EMPTY", "ls": "trash:LS", "undo": "trash:UNDO"}
 VOLUME = {
     "create": "volumes:CREATE",
     "inspect": "inspect:INSPECT_VOLUME",
@@ -60,7 +61,15 @@ VOLUME = {
     "prune": "prune:PRUNE_VOLUMES",
     "rm": "volumes:RM",
 }
-NETWORK = {"inspect": "inspect:INSPECT_NETWORK", "ls": "networks:LS"}
+NETWORK = {
+    "connect": "networks:CONNECT",
+    "create": "networks:CREATE",
+    "disconnect": "networks:DISCONNECT",
+    "inspect": "inspect:INSPECT_NETWORK",
+    "ls": "networks:LS",
+    "prune": "prune:PRUNE_NETWORKS",
+    "rm": "networks:RM",
+}
 BUILDER = {"build": "build:BUILD", "prune": "builder:PRUNE"}
 BUILDX = {"build": "build:BUILD", "prune": "builder:PRUNE"}
 SYSTEM = {
@@ -81,6 +90,7 @@ GROUPS: dict[str, tuple[str, dict[str, str]]] = {
     "image": ("Manage images", IMAGE),
     "network": ("Manage networks", NETWORK),
     "system": ("Manage tuidock", SYSTEM),
+    "trash": ("Manage what was removed", TRASH),
     "volume": ("Manage volumes", VOLUME),
 }
 
@@ -97,22 +107,18 @@ VERBS: dict[str, str] = {
     "inspect": "inspect:INSPECT",
     "login": "registry:LOGIN",
     "logout": "registry:LOGOUT",
+    "migrate": "migrate:MIGRATE",
     "ps": "ps:PS",
     "rmi": "images:RMI",
     "search": "registry:SEARCH",
+    "undo": "trash:UNDO",
     "version": "system:VERSION",
     "_complete": "completion:COMPLETE",
     "_reap": "lifecycle:REAP",
 }
 
 #: What docker has and this version does not yet: each says so in a sentence.
-LATER = frozenset(
-    (
-        "container cp",
-        "cp", "network connect", "network create",
-        "network disconnect", "network prune", "network remove", "network rm",
-    )
-)  # fmt: skip
+LATER = frozenset(("container cp", "cp"))
 
 #: Other names of subcommands.
 ALIASES = {
@@ -121,14 +127,17 @@ ALIASES = {
     ("container", "remove"): "rm",
     ("image", "list"): "ls",
     ("image", "remove"): "rm",
+    ("trash", "list"): "ls",
+    ("trash", "prune"): "empty",
     ("volume", "list"): "ls",
     ("volume", "remove"): "rm",
     ("network", "list"): "ls",
+    ("network", "remove"): "rm",
 }
 
 #: Verbs that only look: a data root that they have to make first was perhaps mistyped.
 LOOKING = frozenset(
-    ("diff", "history", "images", "inspect", "logs", "network ls", "port", "ps", "stats", "top", "volume ls")
+    ("diff", "history", "images", "inspect", "logs", "network ls", "port", "ps", "stats", "top", "trash ls", "volume ls")
 )
 
 #: The verbs that the first screen of help names.

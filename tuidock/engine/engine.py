@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from tuidock.engine.doors.builds import Builds
 from tuidock.engine.doors.layers import Layers
+from tuidock.engine.doors.moving_in import MovingIn
+from tuidock.engine.doors.removed import Trash
 from tuidock.engine.doors.system import System
 from tuidock.engine.instance import Instance
 
 
-class Engine(System, Builds, Layers):
+class Engine(System, Builds, Layers, MovingIn, Trash):
     """Containers, images, volumes and networks of one data root ("" = TUIDOCK_ROOT or /var/lib/tuidock)."""
 
     def __init__(self, root: str = "", *, read_only: bool = False) -> None:

@@ -61,9 +61,19 @@ class Paths:
         return self.root + "/volumes"
 
     @property
+    def networks(self) -> str:
+        """What people defined, a file for each network, for `system rebuild`."""
+        return self.root + "/networks"
+
+    @property
     def trash(self) -> str:
         """Where directories are renamed to before they are unlinked outside of any lock."""
         return self.root + "/trash"
+
+    @property
+    def removed(self) -> str:
+        """What was removed and can come back: containers under their ids, volumes in a directory of their entry's."""
+        return self.root + "/removed"
 
     @property
     def cache(self) -> str:
@@ -84,6 +94,10 @@ class Paths:
 
     def container(self, container_id: str) -> str:
         return f"{self.root}/containers/{container_id}"
+
+    def zone(self, network_id: str) -> str:
+        """The names of a network's running members, a file for each."""
+        return f"{self.run}/n/{network_id}"
 
     def container_run(self, container_id: str) -> str:
         return f"{self.run}/c/{container_id}"

@@ -70,8 +70,31 @@ CREATE TABLE build_cache(
     size INTEGER NOT NULL, created INTEGER NOT NULL, used INTEGER NOT NULL) WITHOUT ROWID
 """
 
+# An address row is a container's place in a network: position is the number of its interface, settings what was asked for
+# (docker's EndpointSettings). configured: 1 when a person chose the IPv4 subnet, 2 the IPv6 one.
+_PLACES = """
+ALTER TABLE networks ADD COLUMN ip_range TEXT NOT NULL DEFAULT '';
+ALTER TABLE networks ADD COLUMN subnet6 TEXT NOT NULL DEFAULT '';
+ALTER TABLE networks ADD COLUMN gateway6 TEXT NOT NULL DEFAULT '';
+ALTER TABLE networks ADD COLUMN configured INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE addresses ADD COLUMN position INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE addresses ADD COLUMN address6 TEXT NOT NULL DEFAULT '';
+ALTER TABLE addresses ADD COLUMN mac TEXT NOT NULL DEFAULT '';
+ALTER TABLE addresses ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';
+CREATE UNIQUE INDEX addresses_by_address6 ON addresses(network_id, address6) WHERE address6 != ''
+"""
+
+# What was removed and can come back (store/removed.py). batch: what one command removed together; subject: the id or name
+# of the thing; image_id: the image that must stay for it; document: its rows, as JSON.
+_REMOVED = """
+CREATE TABLE removed(
+    id TEXT PRIMARY KEY, batch TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, subject TEXT NOT NULL,
+    image_id TEXT NOT NULL, time INTEGER NOT NULL, size INTEGER NOT NULL DEFAULT -1, document TEXT NOT NULL)
+    WITHOUT ROWID
+"""
+
 #: What leads from the version before to this one, and from an empty file to the newest.
-STEPS = {1: SCHEMA, 2: _BUILD_CACHE, 3: "", 4: ""}
+STEPS = {1: SCHEMA, 2: _BUILD_CACHE, 3: _PLACES, 4: _REMOVED}
 
 
 def refusal(error: sqlite3.Error, tried: str, path: str) -> SystemFailure:

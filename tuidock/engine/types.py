@@ -44,6 +44,9 @@ class Endpoint(Named):
     gateway: str
     mac: str
     aliases: tuple[str, ...] = ()
+    address6: str = ""
+    prefix_length6: int = 0
+    gateway6: str = ""
 
 
 class MountPoint(Named):
@@ -131,7 +134,7 @@ class Volume(Named):
 
 
 class Network(Named):
-    """A network. members are the endpoints of containers by container name."""
+    """A network. members are the endpoints of containers by container name; subnet6 is "" without IPv6."""
 
     id: str
     name: str
@@ -143,6 +146,8 @@ class Network(Named):
     internal: bool = False
     labels: Mapping[str, str] = {}
     members: tuple[tuple[str, str], ...] = ()
+    subnet6: str = ""
+    options: Mapping[str, str] = {}
 
 
 class LogLine(Named):
@@ -216,8 +221,34 @@ class Removed(Named):
     what: str
 
 
+class RemovedEntry(Named):
+    """A thing in the trash. kind: container, volume or image; batch is what one command removed together; subject the id
+    of the container or image, or the volume's name; size -1 means not measured."""
+
+    id: str
+    batch: str
+    kind: str
+    name: str
+    subject: str
+    time: int
+    size: int = -1
+
+    @property
+    def short_id(self) -> str:
+        return self.id[:12]
+
+
+class Restored(Named):
+    """A thing that `undo` brought back: name is the one that it has now; remarks are sentences about what was taken."""
+
+    kind: str
+    subject: str
+    name: str
+    remarks: tuple[str, ...] = ()
+
+
 class UsageRow(Named):
-    """A line of `system df`: type Images|Containers|Local Volumes|Build Cache."""
+    """A line of `system df`: type Images|Containers|Local Volumes|Build Cache, or Trash when that is not empty."""
 
     type: str
     total: int

@@ -60,7 +60,7 @@ def test_lists_and_inspection_show_members(instance: Instance) -> None:
         )
         address = addresses.allocate(writing, networks.find(writing, "bridge"), "c")
     assert networks.list_networks(db, instance)[0].members == (("web", address),)
-    shown = networks.inspect(db, bridge)
+    shown = networks.inspect(db, bridge.id)
     assert shown["Containers"]["c"]["IPv4Address"] == f"{address}/20"
     assert shown["IPAM"]["Config"] == [{"Subnet": bridge.subnet, "Gateway": bridge.gateway}]
 

@@ -146,8 +146,7 @@ def test_an_address_of_another_machine_is_refused(db: sqlite3.Connection, free: 
 
 
 def test_elements_are_those_of_the_living(db: sqlite3.Connection, free: int) -> None:
-    for number, container in ((2, "web-id"), (3, "db-id")):
-        db.execute("INSERT INTO addresses VALUES ('n', ?, ?)", ((10 << 24) + number, container))
     ports.claim(db, "web-id", [wish(80, free)], alive)
     ports.claim(db, "db-id", [wish(80, free, ip="127.0.0.3", protocol="udp")], alive)
-    assert ports.elements(db, "web-id".__eq__) == [PortElement("tcp", "", free, "10.0.0.2", 80)]
+    found = ports.elements(db, "web-id".__eq__, {"web-id": ("10.0.0.2", "fd00::2")}.__getitem__)
+    assert found == [PortElement("tcp", "", free, "10.0.0.2", 80, "fd00::2")]

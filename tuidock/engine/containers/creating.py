@@ -19,6 +19,7 @@ from tuidock.engine.events import append
 from tuidock.engine.files import Undo, refuse, remove_tree, sync_directory, write_all
 from tuidock.engine.instance import Instance
 from tuidock.engine.named import Named
+from tuidock.engine.network import addresses
 from tuidock.engine.runtime import health, spec
 from tuidock.engine.store import volumes
 from tuidock.engine.types import CreateRequest, MountPoint
@@ -74,12 +75,13 @@ def _create(instance: Instance, container_id: str, request: CreateRequest, image
         rootfs.make_layer(directory, image.lower, instance.idmap)
     except OSError as error:
         raise refuse(error, f"make the directory of the container in {paths.containers}") from error
-    wanted = mounting.collect(config, host_config, lambda reference: _mounts_of(instance, reference))
     instance.notices += mounting.remarks(host_config)
+    wanted = mounting.collect(config, host_config, lambda reference: _mounts_of(instance, reference))
     points, made = _realise(instance, container_id, wanted, image)
     for volume in made:
         undo.add(_drop_volume, instance, container_id, volume)
-    return _commit(instance, container_id, request.name, config, host_config, image, points)
+    endpoints = request.networking.get("EndpointsConfig") or {}
+    return _commit(instance, container_id, request.name, config, host_config, image, points, endpoints)
 
 
 def _name_host(
@@ -92,9 +94,9 @@ def _name_host(
     elif mode.startswith("container:"):
         donor = inspecting.request_of(instance, rows.resolve(instance.state.read(), mode[10:]))[0]
         config["Hostname"], config["Domainname"] = donor.get("Hostname", ""), donor.get("Domainname", "")
-    for endpoint in (request.networking.get("EndpointsConfig") or {}).values():
-        if endpoint.get("MacAddress"):
-            config["MacAddress"] = endpoint["MacAddress"]
+    endpoint = (request.networking.get("EndpointsConfig") or {}).get(mode or "default") or {}
+    if endpoint.get("MacAddress"):
+        config["MacAddress"] = endpoint["MacAddress"]
 
 
 def document_of(instance: Instance, container_id: str) -> str:
@@ -104,12 +106,11 @@ def document_of(instance: Instance, container_id: str) -> str:
         "SELECT name, created, image, image_id, mounts, request FROM containers WHERE id = ?", (container_id,)
     ).fetchone()
     asked = fastjson.loads(request)
-    query = "SELECT network_id, address FROM addresses WHERE container_id = ?"
     document = {
         "Version": CREATE_VERSION, "Id": container_id, "Name": name, "Created": created, "Image": image,
         "ImageId": image_id, "Config": asked["Config"], "HostConfig": asked["HostConfig"],
         "Mounts": [list(point) for point in rows.unpack_mounts(mounts)],
-        "Addresses": [list(pair) for pair in db.execute(query, (container_id,))],
+        "Addresses": addresses.document(db, container_id),
     }  # fmt: skip
     return fastjson.dumps(document)
 
@@ -184,14 +185,14 @@ def _drop_volume(instance: Instance, container_id: str, name: str) -> None:
 
 def _commit(
     instance: Instance, container_id: str, name: str, config: Mapping[str, Any], host_config: Mapping[str, Any],
-    image: ImageView, points: list[MountPoint],
+    image: ImageView, points: list[MountPoint], endpoints: Mapping[str, Any],
 ) -> str:  # fmt: skip
     mode = str(host_config.get("NetworkMode") or "default")
     final = instance.paths.container(container_id) + "/create.json"
     fd = -1
     try:
         fd = os.open(final + ".new", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        chosen = _insert(instance, container_id, name, config, host_config, image, points, mode, fd)
+        chosen = _insert(instance, container_id, name, config, host_config, image, points, mode, endpoints, fd)
         if not host_config.get("AutoRemove"):
             os.fdatasync(fd)
         os.rename(final + ".new", final)
@@ -207,7 +208,7 @@ def _commit(
 
 def _insert(
     instance: Instance, container_id: str, name: str, config: Mapping[str, Any], host_config: Mapping[str, Any],
-    image: ImageView, points: list[MountPoint], mode: str, fd: int,
+    image: ImageView, points: list[MountPoint], mode: str, endpoints: Mapping[str, Any], fd: int,
 ) -> str:  # fmt: skip
     """The one transaction. What it knows of the container goes to fd before it is committed.
 
@@ -223,6 +224,6 @@ def _insert(
         for point in points:
             if point.type == "volume":
                 volumes.keep(db, instance.paths, point.name)  # somebody may have removed it since it was looked up
-        wiring.allocate(instance, db, container_id, mode)
+        wiring.allocate(instance, db, container_id, mode, endpoints)
         write_all(fd, document_of(instance, container_id).encode())
     return chosen

@@ -8,8 +8,11 @@ from tuidock.engine import fastjson
 from tuidock.engine.containers.rows import one_container, sizes
 from tuidock.engine.files import read_pairs
 from tuidock.engine.instance import Instance
+from tuidock.engine.network import addresses, zones
+from tuidock.engine.network import networks as networks_room
+from tuidock.engine.network.networks import endpoint_id
 from tuidock.engine.runtime import apparmor, defaults, health, spec
-from tuidock.engine.types import Container, Step
+from tuidock.engine.types import Container, Endpoint, Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,7 +77,9 @@ def inspect(instance: Instance, container_id: str, *, size: bool = False) -> dic
         },
         "Mounts": [_mount(point) for point in row.mounts],
         "Config": config,
-        "NetworkSettings": _network(row, host_config, str(config.get("MacAddress") or "")),
+        "NetworkSettings": _network(
+            row, host_config, config, addresses.settings_of(instance.state.read(), container_id)
+        ),
         "LogDropped": row.log_dropped,
         "Timeline": [{"Name": step.name, "DurationNs": step.duration_ns} for step in timeline(instance, row.id)],
     }
@@ -147,28 +152,44 @@ def _mount(point: Any) -> dict[str, Any]:
     return document
 
 
-def _network(row: Container, host_config: dict[str, Any], mac: str) -> dict[str, Any]:
+def _endpoint(row: Container, end: Endpoint, asked: dict[str, Any], mac: str, hostname: str) -> dict[str, Any]:
+    """docker's EndpointSettings; the mac that was asked for the container counts for its first network."""
+    named = end.network != networks_room.DEFAULT
+    return {
+        "IPAMConfig": asked.get("IPAMConfig"), "Links": asked.get("Links"), "Aliases": asked.get("Aliases"),
+        "DriverOpts": asked.get("DriverOpts"), "GwPriority": asked.get("GwPriority", 0), "MacAddress": mac or end.mac,
+        "NetworkID": end.network_id, "EndpointID": endpoint_id(end.network_id, row.id) if end.address else "",
+        "Gateway": end.gateway, "IPAddress": end.address, "IPPrefixLen": end.prefix_length, "IPv6Gateway": end.gateway6,
+        "GlobalIPv6Address": end.address6, "GlobalIPv6PrefixLen": end.prefix_length6,
+        "DNSNames": zones.names_of(row.id, row.name, hostname, asked.get("Aliases") or ()) if named else None,
+    }  # fmt: skip
+
+
+def _network(
+    row: Container, host_config: dict[str, Any], config: dict[str, Any], asked: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    mac, hostname = str(config.get("MacAddress") or ""), str(config.get("Hostname") or "")
     ports: dict[str, Any] = {name if "/" in name else name + "/tcp": None for name in row.exposed}
     for binding in row.ports:
         key = f"{binding.container_port}/{binding.protocol}"
         ips = [binding.host_ip] if binding.host_ip else ["0.0.0.0", "::"]
         known = ports.get(key) or []
         ports[key] = known + [{"HostIp": ip, "HostPort": str(binding.host_port)} for ip in ips]
+    first = row.networks[0] if row.networks else None
     if row.status not in _CONNECTED:  # the address stays its own until it is removed, but nothing answers there
         row = row._replace(
-            networks=tuple(end._replace(address="", prefix_length=0, gateway="", mac="") for end in row.networks)
+            networks=tuple(
+                end._replace(
+                    address="", prefix_length=0, gateway="", mac="", address6="", prefix_length6=0, gateway6=""
+                )
+                for end in row.networks
+            )
         )
+        first = row.networks[0] if row.networks else None
     networks = {
-        end.network: {
-            "IPAMConfig": None, "DriverOpts": None, "Links": None, "Aliases": list(end.aliases) or None,
-            "MacAddress": mac or end.mac,
-            "NetworkID": end.network_id, "EndpointID": "", "Gateway": end.gateway, "IPAddress": end.address,
-            "IPPrefixLen": end.prefix_length, "IPv6Gateway": "", "GlobalIPv6Address": "", "GlobalIPv6PrefixLen": 0,
-            "DNSNames": None,
-        }
+        end.network: _endpoint(row, end, asked.get(end.network_id) or {}, mac if end == first else "", hostname)
         for end in row.networks
-    }  # fmt: skip
-    first = row.networks[0] if row.networks else None
+    }
     mode = str(host_config.get("NetworkMode") or "default")
     if mode in ("host", "none"):
         networks[mode] = {"NetworkID": mode, "IPAddress": "", "Gateway": "", "MacAddress": ""}
@@ -180,12 +201,12 @@ def _network(row: Container, host_config: dict[str, Any], mac: str) -> dict[str,
         "LinkLocalIPv6PrefixLen": 0,
         "SecondaryIPAddresses": None,
         "SecondaryIPv6Addresses": None,
-        "GlobalIPv6Address": "",
-        "GlobalIPv6PrefixLen": 0,
-        "IPv6Gateway": "",
+        "GlobalIPv6Address": first.address6 if first else "",
+        "GlobalIPv6PrefixLen": first.prefix_length6 if first else 0,
+        "IPv6Gateway": first.gateway6 if first else "",
         "SandboxKey": f"/proc/{row.pid}/ns/net" if row.pid else "",
         "Ports": ports,
-        "EndpointID": "",
+        "EndpointID": endpoint_id(first.network_id, row.id) if first and row.status in _CONNECTED else "",
         "Gateway": first.gateway if first else "",
         "IPAddress": first.address if first else "",
         "IPPrefixLen": first.prefix_length if first else 0,

@@ -174,15 +174,18 @@ def _claims(db: sqlite3.Connection, only: str) -> dict[str, list[PortBinding]]:
 def _endpoints(db: sqlite3.Connection, only: str) -> dict[str, list[Endpoint]]:
     where, parameters = ("WHERE container_id = ?", (only,)) if only else ("", ())
     found: dict[str, list[Endpoint]] = {}
-    for id_, number, network_id, name, subnet, gateway in db.execute(
-        "SELECT a.container_id, a.address, n.id, n.name, n.subnet, n.gateway FROM addresses a JOIN networks n "
-        f"ON n.id = a.network_id {where} ORDER BY n.created",
+    for id_, number, network_id, name, subnet, gateway, asked_mac, address6, subnet6, gateway6 in db.execute(
+        "SELECT a.container_id, a.address, n.id, n.name, n.subnet, n.gateway, a.mac, a.address6, n.subnet6, n.gateway6 "
+        f"FROM addresses a JOIN networks n ON n.id = a.network_id {where} ORDER BY a.position",
         parameters,
     ):
-        address = dotted(number)
+        prefix6 = int(subnet6.rpartition("/")[2]) if address6 else 0
         found.setdefault(id_, []).append(
-            Endpoint(name, network_id, address, int(subnet.rpartition("/")[2]), gateway, mac(number))
-        )
+            Endpoint(
+                name, network_id, dotted(number), int(subnet.rpartition("/")[2]), gateway, asked_mac or mac(number), (),
+                address6, prefix6, gateway6 if address6 else "",
+            )
+        )  # fmt: skip
     return found
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from tuidock.engine.containers.inspecting import request_of
 from tuidock.engine.containers.rows import one_container, resolve
-from tuidock.engine.errors import Conflict, InvalidArgument, Unsupported, WrongState
+from tuidock.engine.errors import Conflict, InvalidArgument, WrongState
 from tuidock.engine.files import is_locked, locked
 from tuidock.engine.instance import Instance
 from tuidock.engine.named import Named
-from tuidock.engine.network import addresses, bridge, files, linking, networks, nftables, ports
+from tuidock.engine.network import addresses, bridge, files, linking, networks, nftables, ports, zones
+from tuidock.engine.network.addresses import Place
 from tuidock.engine.network.ipv4 import mac, number
 from tuidock.engine.runtime.spec import Interface
 from tuidock.engine.runtime.status import read_pid, read_status
@@ -20,7 +21,8 @@ from tuidock.engine.types import Container, PortBinding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    import sqlite3
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, Protocol
 else:
     Protocol = object
@@ -29,13 +31,18 @@ _RUNNING = ("running", "paused")
 
 
 class Wiring(Named):
-    """What the launch record says about the network. namespace: private, host or a /proc path."""
+    """What the launch record says about the network. namespace: private, host or a /proc path.
+
+    address and address6 are where published ports lead to, "" for none.
+    """
 
     namespace: str
     interfaces: tuple[Interface, ...] = ()
     ports: tuple[PortBinding, ...] = ()
     environment: tuple[str, ...] = ()
     warning: str = ""
+    address: str = ""
+    address6: str = ""
 
 
 class Provider(Protocol):
@@ -53,7 +60,7 @@ class Provider(Protocol):
 def prepare(instance: Instance, row: Container, config: Mapping[str, Any], host_config: Mapping[str, Any]) -> Wiring:
     """Everything for a start under the container's lock. Raises PortTaken, WrongState, NotFound, SystemFailure."""
     mode = str(host_config.get("NetworkMode") or "default")
-    provider = PROVIDERS.get(mode.partition(":")[0], _bridge)
+    provider = PROVIDERS.get(mode.partition(":")[0], _networks)
     return provider(instance, row, config, host_config, mode)
 
 
@@ -77,44 +84,108 @@ def _container(
     return Wiring(_join(instance, mode.partition(":")[2], instance.paths.container(row.id)))
 
 
-def _bridge(
+def _networks(
     instance: Instance, row: Container, config: Mapping[str, Any], host_config: Mapping[str, Any], mode: str
 ) -> Wiring:
-    network, address = _place(instance, row.id, mode)
-    warning = bridge.ensure(
+    places = addresses.places(instance.state.read(), row.id)
+    warnings = [warning for place in places if (warning := ensure(instance, place.network, row.id))]
+    gateway = gateway_place(places)
+    published = published_place(places)
+    default = next((place for place in places if place.network.name == networks.DEFAULT), None)
+    targets = _links(instance, row, host_config, default.network.id) if default else []
+    environment = [line for target in targets for line in linking.environment(row.name, target)]
+    bindings = _claim(instance, row, host_config, published)
+    _write_files(
+        instance.paths.container(row.id), config, host_config,
+        addresses=[each for place in places for each in (place.address, place.address6) if each],
+        gateway=gateway.network.gateway if gateway else "", linked=[linking.host_line(target) for target in targets],
+        resolver=has_resolver(places),
+    )  # fmt: skip
+    announce(instance, row, config, host_config, places)
+    interfaces = tuple(
+        interface(instance, row.id, place, gateway, str(config.get("MacAddress") or "")) for place in places
+    )
+    addressed = (published.address, published.address6) if published else ("", "")
+    return Wiring("private", interfaces, tuple(bindings), tuple(environment), " ".join(warnings), *addressed)
+
+
+def ensure(instance: Instance, network: networks.NetworkRow, starting: str = "") -> str:
+    """The network's bridge, which a reboot or a person may have taken away; returns a warning, or ""."""
+    if network.driver != "bridge":
+        return ""
+    return bridge.ensure(
         network, instance.nft_table, instance.paths.run + "/network.lock",
         lambda: networks.all_networks(instance.state.read()),
-        lambda: ports.elements(instance.state.read(), _living(instance, row.id)),
+        lambda: _elements(instance, starting),
     )  # fmt: skip
-    targets = _links(instance, row, host_config, network.id)
-    environment = [line for target in targets for line in linking.environment(row.name, target)]
-    bindings = _claim(instance, row, host_config)
-    _write_files(
-        instance.paths.container(row.id), config, host_config, address=address, gateway=network.gateway,
-        linked=[linking.host_line(target) for target in targets],
+
+
+def gateway_place(places: Sequence[Place]) -> Place | None:
+    """Whose gateway is the container's way out: the highest priority, then the first interface; no internal network."""
+    able = [place for place in places if not place.network.internal and place.network.gateway]
+    return min(able, key=lambda place: (-int(place.settings.get("GwPriority") or 0), place.position), default=None)
+
+
+def published_place(places: Sequence[Place]) -> Place | None:
+    """At which of its addresses the container's ports are published."""
+    bridges = [place for place in places if place.network.driver == "bridge"]
+    return gateway_place(bridges) or (bridges[0] if bridges else None)
+
+
+def has_resolver(places: Sequence[Place]) -> bool:
+    """Whether names are answered for the container: in networks that somebody made, as docker does."""
+    return any(place.network.name != networks.DEFAULT for place in places)
+
+
+def interface(
+    instance: Instance, container_id: str, place: Place, gateway: Place | None, asked_mac: str = ""
+) -> Interface:
+    """The launch record's interface of one place; gateway is the place whose gateway becomes the default route."""
+    network = place.network
+    prefix, prefix6 = network.subnet.partition("/")[2], network.subnet6.partition("/")[2]
+    own = [f"{place.address}/{prefix}"] + ([f"{place.address6}/{prefix6}"] if place.address6 else [])
+    ways = [way for way in (network.gateway, network.gateway6) if way] if place == gateway else []
+    first = asked_mac if place.position == 0 else ""
+    link = instance.veth(container_id, place.position) if network.driver == "bridge" else ""
+    mode = ""
+    if network.driver != "bridge":
+        mode = network.options.get(f"{network.driver}_mode", "bridge" if network.driver == "macvlan" else "l2")
+    return Interface(
+        f"eth{place.position}", network.bridge or network.options.get("parent", ""), link, tuple(own), tuple(ways),
+        place.mac or first or ("" if network.driver == "ipvlan" else mac(number(place.address))), network.mtu,
+        network.driver if network.driver != "bridge" else "", mode, not network.is_on(networks.ICC, True),
     )  # fmt: skip
-    prefix = network.subnet.partition("/")[2]
-    interface = Interface(
-        "eth0", network.bridge, instance.veth(row.id), (f"{address}/{prefix}",),
-        () if network.internal else (network.gateway,), str(config.get("MacAddress") or mac(number(address))),
-    )  # fmt: skip
-    return Wiring("private", (interface,), tuple(bindings), tuple(environment), warning)
+
+
+def announce(
+    instance: Instance, row: Container, config: Mapping[str, Any], host_config: Mapping[str, Any],
+    places: Sequence[Place],
+) -> None:  # fmt: skip
+    """Puts the container's names where its neighbours' resolvers find them, and tells its own what to ask."""
+    if not has_resolver(places):
+        zones.leave_all(instance.paths, row.id)
+        return
+    hostname = str(config.get("Hostname") or "")
+    aliases: list[tuple[str, str]] = []
+    wanted = {place.network.id for place in places}
+    for left in set(zones.joined(instance.paths, row.id)) - wanted:
+        zones.leave(instance.paths, row.id, left)
+    for place in places:
+        if place.network.name == networks.DEFAULT:
+            continue  # there names are for --link only
+        names = zones.names_of(row.id, row.name, hostname, place.settings.get("Aliases") or ())
+        zones.enter(instance.paths, row.id, place, names)
+        for link in place.settings.get("Links") or ():
+            name, alias = linking.parse(str(link))
+            aliases.append((zones.check_name(alias), name))
+    servers: list[str] = []
+    if gateway_place(places):  # nothing of an internal network leaves the machine, questions neither
+        servers = [str(server) for server in host_config.get("Dns") or ()] or files.servers_of_host()
+    zones.direct(instance.paths, row.id, servers, aliases)
 
 
 #: By the first word of NetworkMode; any other word is the name of a bridge network.
 PROVIDERS: dict[str, Provider] = {"host": _host, "none": _none, "container": _container}
-
-
-def _place(instance: Instance, container_id: str, mode: str) -> tuple[networks.NetworkRow, str]:
-    """The network and the container's address in it, which it has since its creation."""
-    db = instance.state.read()
-    network = networks.find(db, networks.DEFAULT if mode in ("", "default") else mode)
-    address = addresses.address_of(db, network.id, container_id)
-    if not address or bridge.clash(network):
-        with instance.state.write() as transaction:
-            network = bridge.move_if_clashing(transaction, network, instance.id)
-            address = addresses.allocate(transaction, network, container_id)
-    return network, address
 
 
 def _living(instance: Instance, starting: str) -> Callable[[str], bool]:
@@ -133,10 +204,15 @@ def _living(instance: Instance, starting: str) -> Callable[[str], bool]:
     return living
 
 
-def _claim(instance: Instance, row: Container, host_config: Mapping[str, Any]) -> list[PortBinding]:
+def _claim(
+    instance: Instance, row: Container, host_config: Mapping[str, Any], place: Place | None
+) -> list[PortBinding]:
     wanted = ports.wishes(host_config, row.exposed)
-    if not wanted:
+    if not wanted or place is None:
         return []
+    bound_to = place.network.options.get(networks.HOST_BINDING, "")
+    if bound_to:
+        wanted = [wish if wish.host_ip else wish._replace(host_ip=bound_to) for wish in wanted]
     with instance.state.write(durable=False) as db:
         return ports.claim(
             db, row.id, wanted, _living(instance, row.id), cursor=instance.paths.run + "/port.cursor",
@@ -145,10 +221,22 @@ def _claim(instance: Instance, row: Container, host_config: Mapping[str, Any]) -
 
 
 def release(instance: Instance, row: Container, host_config: Mapping[str, Any]) -> None:
-    """Gives the claims of a start that failed back."""
+    """Gives the claims and names of a start that failed back."""
+    zones.leave_all(instance.paths, row.id)
     if ports.wishes(host_config, row.exposed):
         with instance.state.write(durable=False) as db:
             ports.release(db, row.id)
+
+
+def _elements(instance: Instance, starting: str = "") -> list[nftables.PortElement]:
+    """The published ports of all that live, but for the one that is starting, whose shim will add its own."""
+    db = instance.state.read()
+
+    def address_of(container_id: str) -> tuple[str, str]:
+        found = published_place(addresses.places(db, container_id))
+        return (found.address, found.address6) if found else ("", "")
+
+    return ports.elements(db, _living(instance, starting), address_of)
 
 
 def stray_ports(instance: Instance) -> set[str]:
@@ -156,8 +244,8 @@ def stray_ports(instance: Instance) -> set[str]:
     present = nftables.listed(instance.nft_table)  # first: who adds one has claimed it before
     if not present:
         return present
-    claimed = ports.elements(instance.state.read(), _living(instance, ""))
-    return present - {nftables.key_of(element) for element in claimed}
+    claimed = _elements(instance)
+    return present - {key for element in claimed for key in nftables.keys_of(instance.nft_table, element)}
 
 
 def restore_table(instance: Instance) -> None:
@@ -165,7 +253,7 @@ def restore_table(instance: Instance) -> None:
     db = instance.state.read()
     with locked(instance.paths.run + "/network.lock"):
         if not nftables.exists(instance.nft_table):  # else somebody was faster, and shims may have added elements
-            nftables.create(instance.nft_table, networks.all_networks(db), ports.elements(db, _living(instance, "")))
+            nftables.create(instance.nft_table, networks.all_networks(db), _elements(instance))
 
 
 def _join(instance: Instance, reference: str, directory: str) -> str:
@@ -202,8 +290,8 @@ def _links(instance: Instance, row: Container, host_config: Mapping[str, Any], n
 
 
 def _write_files(
-    directory: str, config: Mapping[str, Any], host_config: Mapping[str, Any], *, own: bool = True, address: str = "",
-    gateway: str = "", linked: list[files.HostLine] | None = None,
+    directory: str, config: Mapping[str, Any], host_config: Mapping[str, Any], *, own: bool = True,
+    addresses: Sequence[str] = (), gateway: str = "", linked: list[files.HostLine] | None = None, resolver: bool = False,
 ) -> None:  # fmt: skip
     """hosts, hostname and resolv.conf; what somebody changed inside the container stays."""
     hostname = str(config.get("Hostname") or "")
@@ -211,26 +299,68 @@ def _write_files(
     extra = files.extra_hosts(host_config.get("ExtraHosts") or (), gateway)
     if own or extra:
         names = files.own_names(hostname, domain)
-        text = files.hosts(names, [address] if address else [], extra, linked or (), ipv6=files.ipv6_enabled())
+        text = files.hosts(names, addresses, extra, linked or (), ipv6=files.ipv6_enabled())
     else:
         with open("/etc/hosts", encoding="utf-8", errors="surrogateescape") as file:
             text = file.read()
     files.write(directory, "hosts", text)  # always anew, as docker does: links and addresses change
     files.write_unless_edited(directory, "hostname", hostname + "\n")
-    resolv = files.resolv_conf(
+    files.write_unless_edited(directory, "resolv.conf", resolv_conf(host_config, own=own, resolver=resolver))
+
+
+def resolv_conf(host_config: Mapping[str, Any], *, own: bool = True, resolver: bool = False) -> str:
+    """The text of resolv.conf; own: the container has its own network, resolver: somebody answers for names in it."""
+    return files.resolv_conf(
         files.host_resolv_conf(), servers=host_config.get("Dns") or (), search=host_config.get("DnsSearch") or (),
-        options=host_config.get("DnsOptions") or (), own_network=own,
+        options=host_config.get("DnsOptions") or (), own_network=own, resolver=resolver,
     )  # fmt: skip
-    files.write_unless_edited(directory, "resolv.conf", resolv)
 
 
-def allocate(instance: Instance, db: Any, container_id: str, mode: str, wanted: str = "") -> None:
-    """The address of a new container, inside the transaction that creates it."""
-    network = networks.named(db, mode, instance)
-    if network is None:
+def allocate(
+    instance: Instance, db: sqlite3.Connection, container_id: str, mode: str,
+    endpoints: Mapping[str, Mapping[str, Any]] | None = None,
+) -> None:  # fmt: skip
+    """The places of a new container, inside the transaction that creates it: NetworkMode's first, then all others."""
+    asked = dict(endpoints or {})
+    first = networks.named(db, mode, instance)
+    if first is None:
+        if set(asked) - {mode, "default"}:
+            raise InvalidArgument(
+                "conflicting options: cannot attach both user-defined and non-user-defined network-modes"
+            )
         return
-    if network.driver != "bridge":
-        raise Unsupported(
-            f"network {network.name} has the driver {network.driver}, which this version cannot attach to"
+    settings = asked.pop(mode, None) or asked.pop("default", None) or {}
+    place(instance, db, container_id, first, settings)
+    for name in asked:
+        place(instance, db, container_id, networks.find(db, name), asked[name])
+
+
+def place(
+    instance: Instance, db: sqlite3.Connection, container_id: str, network: networks.NetworkRow,
+    settings: Mapping[str, Any],
+) -> None:  # fmt: skip
+    """Gives a container its place in one network. Raises InvalidArgument, Conflict, or SystemFailure when it is full."""
+    if network.driver not in ("bridge", "macvlan", "ipvlan"):
+        raise Conflict(f"container cannot be connected to network {network.name}: it is no network of its own")
+    network = bridge.move_if_clashing(db, network, instance.id)
+    pool = settings.get("IPAMConfig") or {}
+    wanted, wanted6 = str(pool.get("IPv4Address") or ""), str(pool.get("IPv6Address") or "")
+    if network.name == networks.DEFAULT and (wanted or wanted6):
+        raise InvalidArgument("user specified IP address is supported on user defined networks only")
+    if (wanted and not network.configured & 1) or (wanted6 and network.subnet6 and not network.configured & 2):
+        raise InvalidArgument(
+            "invalid endpoint settings: user specified IP address is supported only when connecting to networks with user "
+            "configured subnets"
         )
-    addresses.allocate(db, network, container_id, wanted)
+    if network.name == networks.DEFAULT and settings.get("Aliases"):
+        raise InvalidArgument("network-scoped aliases are only supported for user-defined networks")
+    for alias in settings.get("Aliases") or ():
+        zones.check_name(str(alias))
+    for link in settings.get("Links") or ():
+        zones.check_name(linking.parse(str(link))[1])
+    kept = {key: value for key, value in settings.items() if value and key in _KEPT}
+    addresses.allocate(db, network, container_id, wanted, wanted6, str(settings.get("MacAddress") or ""), kept)
+
+
+#: What is kept of docker's EndpointSettings; the rest is what the engine finds out.
+_KEPT = ("Aliases", "DriverOpts", "GwPriority", "IPAMConfig", "Links", "MacAddress")

@@ -1,18 +1,18 @@
-"""Volumes and networks."""
+"""Volumes."""
 
 from __future__ import annotations
 
-from tuidock.engine.doors.base import LIVING, Door
+from tuidock.engine.doors.networks import Networks
 from tuidock.engine.errors import NotFound
 from tuidock.engine.events import append
-from tuidock.engine.types import Network, Volume
+from tuidock.engine.types import Volume
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 
-class Places(Door):
+class Places(Networks):
     """What containers share."""
 
     def volumes(self) -> list[Volume]:
@@ -48,15 +48,17 @@ class Places(Door):
             append(self.instance.paths.journal, "volume", "create", chosen, driver="local")
         return self.volume(chosen)
 
-    def remove_volume(self, name: str, force: bool = False) -> None:
-        """Raises InUse with the users' names, NotFound unless force."""
+    def remove_volume(self, name: str, force: bool = False, *, now: bool = False, batch: str = "") -> None:
+        """It goes to the trash; now: for good. Raises InUse with the users' names, NotFound unless force."""
         from tuidock.engine.store import volumes
 
         self._change("remove a volume")
         missing = force and not self._has_volume(name)
-        volumes.remove(self.instance.state, self.instance.paths, name, force=force)
+        keeping = self._keeping(now, batch)
+        volumes.remove(self.instance.state, self.instance.paths, name, force=force, keeping=keeping)
         if not missing:
             append(self.instance.paths.journal, "volume", "destroy", name, driver="local")
+        self._limit_trash(keeping)
 
     def _has_volume(self, name: str) -> bool:
         found = self.instance.state.read().execute("SELECT 1 FROM volumes WHERE name = ?", (name,)).fetchone()
@@ -73,28 +75,3 @@ class Places(Door):
         from tuidock.engine.system.usage import tree_size
 
         return tree_size(self.volume(name).mountpoint)
-
-    def networks(self) -> list[Network]:
-        """bridge, host and none."""
-        from tuidock.engine.network import networks
-
-        return networks.list_networks(self.instance.state.read(), self.instance)
-
-    def network(self, reference: str) -> Network:
-        """By name, id or prefix. Raises NotFound."""
-        found = [n for n in self.networks() if n.name == reference or (reference and n.id.startswith(reference))]
-        if not found:
-            raise NotFound("network", reference)
-        return found[0]
-
-    def inspect_network(self, reference: str) -> dict[str, Any]:
-        """docker's JSON; containers that do not run keep their address, but are no members."""
-        from tuidock.engine.network import networks
-        from tuidock.engine.runtime.status import read_status
-
-        document = networks.inspect(self.instance.state.read(), self.network(reference))
-        paths = self.instance.paths
-        document["Containers"] = {
-            key: value for key, value in document["Containers"].items() if read_status(paths, key).status in LIVING
-        }
-        return document

@@ -22,6 +22,8 @@ _HOSTS_V6: Final = (
 )
 _WRITTEN: Final = "trusted.tuidock.written"
 _FALLBACK: Final = ("8.8.8.8", "8.8.4.4")
+#: Where the resolver of a container listens, inside; docker's address.
+RESOLVER: Final = "127.0.0.11"
 _RESOLVED_STUB: Final = "127.0.0.53"
 _RESOLVED_FILE: Final = "/run/systemd/resolve/resolv.conf"
 
@@ -93,6 +95,11 @@ def _read(path: str) -> str:
         return ""
 
 
+def servers_of_host() -> list[str]:
+    """The servers that the host asks, which can also be asked from the host's network: loopback ones are good here."""
+    return _servers(_read("/etc/resolv.conf")) or list(_FALLBACK)
+
+
 def _lines(text: str) -> list[tuple[str, list[str]]]:
     found = []
     for line in text.splitlines():
@@ -118,14 +125,18 @@ def resolv_conf(
     options: Sequence[str] = (),
     ipv6: bool = False,
     own_network: bool = True,
+    resolver: bool = False,
 ) -> str:
     """/etc/resolv.conf from the host's and from --dns, --dns-search and --dns-option, which replace its lines.
 
-    A container with a network of its own cannot reach the host's loopback servers. `--dns-search .` means none.
+    A container with a network of its own cannot reach the host's loopback servers. `--dns-search .` means none. With a
+    resolver of its own it asks that, which asks the servers in its stead, and a name without a dot is tried as it is.
     """
     lines = _lines(host)
     chosen = list(servers) or [words[0] for key, words in lines if key == "nameserver"]
-    if own_network and not servers:
+    if resolver:
+        chosen = [RESOLVER]
+    elif own_network and not servers:
         reachable = [s for s in chosen if not _is_loopback(s) and (ipv6 or ":" not in s)]
         chosen = reachable or list(_FALLBACK)
     domains = list(search)
@@ -136,6 +147,8 @@ def resolv_conf(
     settings = list(options)
     if not settings:
         settings = [word for key, words in lines if key == "options" for word in words]
+    if resolver and not any(setting.startswith("ndots:") for setting in settings):
+        settings.append("ndots:0")
     text = "".join(f"nameserver {server}\n" for server in chosen)
     if domains and domains != ["."]:
         text += f"search {' '.join(domains)}\n"
@@ -152,6 +165,31 @@ def ipv6_enabled(path: str = "/proc/sys/net/ipv6/conf/default/disable_ipv6") -> 
 def host_file(path: str) -> str:
     """The text of a file, "" when there is none; its first 64 KiB, for a container may have made it as long as it likes."""
     return _read(path)
+
+
+def replace_addresses(directory: str, names: str, old: Sequence[str], new: Sequence[str]) -> None:
+    """The container's own lines of /etc/hosts after it has come into or out of a network; all others stay."""
+    lines = _host_lines(directory)
+    kept = [
+        line
+        for line in lines
+        if not (line.split()[:1] and line.split()[0] in old and line.split()[1:] == names.split())
+    ]
+    write(directory, "hosts", "".join(kept) + "".join(f"{address}\t{names}\n" for address in new))
+
+
+def replace_link(directory: str, alias: str, address: str) -> None:
+    """The line of a link gets the target's new address."""
+    lines = [
+        f"{address}\t{' '.join(line.split()[1:])}\n" if line.split()[1:2] == [alias] else line
+        for line in _host_lines(directory)
+    ]
+    write(directory, "hosts", "".join(lines))
+
+
+def _host_lines(directory: str) -> list[str]:
+    text = _read(directory + "/hosts")
+    return (text if text.endswith("\n") or not text else text + "\n").splitlines(keepends=True)
 
 
 def write(directory: str, name: str, text: str) -> None:

@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
+_RTM_NEWLINK: Final = 16
 _RTM_DELLINK: Final = 17
 _NLM_F_REQUEST: Final = 1
 _NLM_F_ACK: Final = 4
@@ -31,6 +32,40 @@ _IFF_UP: Final = 1
 def exists(name: str) -> bool:
     """Whether the calling process's network namespace has the link."""
     return os.path.exists(f"/sys/class/net/{name}")
+
+
+def can_make(kind: str) -> bool:
+    """Whether the kernel knows a kind of link: a request without a parent fails in another way when it does."""
+    name, info = b"tdkprobe\0", kind.encode() + b"\0"
+    inner = struct.pack("=HH", 4 + len(info), 1) + info + b"\0" * (-len(info) % 4)  # IFLA_INFO_KIND
+    body = struct.pack("=BxHiII", socket.AF_UNSPEC, 0, 0, 0, 0)
+    body += struct.pack("=HH", 4 + len(name), 3) + name + b"\0" * (-len(name) % 4)  # IFLA_IFNAME
+    body += struct.pack("=HH", 4 + len(inner), 18) + inner  # IFLA_LINKINFO
+    flags = _NLM_F_REQUEST | _NLM_F_ACK | 0x600  # create, exclusively
+    header = struct.pack("=IHHII", 16 + len(body), _RTM_NEWLINK, flags, 1, 0)
+    return exchange(socket.NETLINK_ROUTE, header + body) != errno.EOPNOTSUPP
+
+
+def has_ipv6(name: str, address: str, prefix: int) -> bool:
+    """Whether a link of this namespace has the IPv6 address."""
+    wanted = socket.inet_pton(socket.AF_INET6, address).hex()
+    try:
+        with open("/proc/net/if_inet6", encoding="ascii") as lines:
+            return any(
+                fields[0] == wanted and fields[5] == name and int(fields[2], 16) == prefix
+                for fields in map(str.split, lines)
+            )
+    except FileNotFoundError:
+        return False
+
+
+def alias_of(name: str) -> str:
+    """The note that its maker left at a link, "" when there is none."""
+    try:
+        with open(f"/sys/class/net/{name}/ifalias", encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
 
 
 def delete_link(name: str) -> None:

@@ -9,7 +9,7 @@ from tuidock.engine.instance import Instance
 from tuidock.engine.named import Named
 from tuidock.engine.network import links
 from tuidock.engine.network.ipv4 import dotted, mac, number, overlap, split
-from tuidock.engine.state import unpack
+from tuidock.engine.state import pack, unpack
 from tuidock.engine.types import Network
 
 TYPE_CHECKING = False
@@ -19,12 +19,23 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
 DEFAULT: Final = "bridge"
+PREDEFINED: Final = ("bridge", "host", "none")
+#: docker's names of the options that count here.
+BRIDGE_NAME: Final = "com.docker.network.bridge.name"
+ICC: Final = "com.docker.network.bridge.enable_icc"
+MASQUERADE: Final = "com.docker.network.bridge.enable_ip_masquerade"
+HOST_BINDING: Final = "com.docker.network.bridge.host_binding_ipv4"
+MTU: Final = "com.docker.network.driver.mtu"
 #: Modes that are no network of ours and need no address.
 _WITHOUT: Final = ("host", "none")
 
 
 class NetworkRow(Named):
-    """A network; bridge, subnet and gateway are "" for the drivers host and null."""
+    """A network; bridge, subnet and gateway are "" for the drivers host and null, bridge also for macvlan and ipvlan.
+
+    ip_range: where addresses come from when nobody asks for one; "" is the whole subnet. configured: 1 when a person
+    chose the subnet, 2 subnet6, 3 both.
+    """
 
     id: str
     name: str
@@ -36,9 +47,23 @@ class NetworkRow(Named):
     internal: bool
     labels: Mapping[str, str]
     options: Mapping[str, str]
+    ip_range: str = ""
+    subnet6: str = ""
+    gateway6: str = ""
+    configured: int = 0
+
+    @property
+    def mtu(self) -> int:
+        """Bytes of the largest packet; 1500 unless somebody said otherwise."""
+        return int(self.options.get(MTU) or 1500)
+
+    def is_on(self, option: str, default: bool) -> bool:
+        """A yes or no among the options."""
+        value = self.options.get(option)
+        return default if value is None else value.lower() in ("1", "t", "true")
 
 
-_COLUMNS: Final = "id, name, driver, bridge, subnet, gateway, created, internal, labels, options"
+_COLUMNS: Final = "id, name, driver, bridge, subnet, gateway, created, internal, labels, options, ip_range, subnet6, gateway6, configured"
 
 
 def all_networks(db: sqlite3.Connection) -> list[NetworkRow]:
@@ -56,6 +81,16 @@ def find(db: sqlite3.Connection, reference: str) -> NetworkRow:
     if len(rows) != 1:
         raise NotFound("network", reference)
     return _row(rows[0])
+
+
+def insert(db: sqlite3.Connection, network: NetworkRow) -> None:
+    """A new row; one with the same id or name stays as it is."""
+    db.execute(
+        f"INSERT OR IGNORE INTO networks({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *network[:7], int(network.internal), pack(dict(network.labels)), pack(dict(network.options)), *network[10:],
+        ),
+    )  # fmt: skip
 
 
 def named(db: sqlite3.Connection, mode: str, instance: Instance) -> NetworkRow | None:
@@ -85,14 +120,8 @@ def ensure_defaults(db: sqlite3.Connection, instance: str, bridge: str) -> Netwo
         subnet, gateway = choose_subnet(instance, bridge, [n.subnet for n in all_networks(db)])
     for name, driver in ((DEFAULT, "bridge"), ("host", "host"), ("none", "null")):
         own = driver == "bridge"
-        db.execute(
-            "INSERT OR IGNORE INTO networks(id, name, driver, bridge, subnet, gateway, options, labels, created, internal) "
-            "VALUES (?, ?, ?, ?, ?, ?, '', '', ?, 0)",
-            (
-                _default_id(instance, name), name, driver, bridge if own else "", subnet if own else "",
-                gateway if own else "", time.time_ns(),
-            ),
-        )  # fmt: skip
+        places = (bridge, subnet, gateway) if own else ("", "", "")
+        insert(db, NetworkRow(_default_id(instance, name), name, driver, *places, time.time_ns(), False, {}, {}))
     return find(db, DEFAULT)
 
 
@@ -157,51 +186,71 @@ def list_networks(db: sqlite3.Connection, instance: Instance) -> list[Network]:
     return [
         Network(
             row.id, row.name, row.driver, row.subnet, row.gateway, row.bridge, row.created, row.internal, row.labels,
-            tuple((name, dotted(address)) for _, name, address in members(db, row.id)),
+            tuple((name, dotted(address)) for _, name, address in members(db, row.id)), row.subnet6, row.options,
         )
         for row in all_networks(db)
     ]  # fmt: skip
 
 
-def inspect(db: sqlite3.Connection, network: Network) -> dict[str, Any]:
-    """A network in docker's JSON."""
-    row = find(db, network.id)
-    prefix = network.subnet.rpartition("/")[2]
-    seconds, nanoseconds = divmod(network.created, 1_000_000_000)
+def endpoint_id(network_id: str, container_id: str) -> str:
+    """docker's name for a container's place in a network. Follows from both, so nobody has to keep it."""
+    from hashlib import sha256
+
+    return sha256(f"tuidock endpoint {network_id} {container_id}".encode()).hexdigest()
+
+
+def inspect(db: sqlite3.Connection, reference: str) -> dict[str, Any]:
+    """A network in docker's JSON. Raises NotFound."""
+    row = find(db, reference)
+    seconds, nanoseconds = divmod(row.created, 1_000_000_000)
     created = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{nanoseconds:09d}Z"
     options = dict(row.options)
     if row.bridge:
-        options.setdefault("com.docker.network.bridge.name", row.bridge)
+        options.setdefault(BRIDGE_NAME, row.bridge)
     return {
-        "Name": network.name,
-        "Id": network.id,
+        "Name": row.name,
+        "Id": row.id,
         "Created": created,
         "Scope": "local",
-        "Driver": network.driver,
+        "Driver": row.driver,
         "EnableIPv4": True,
-        "EnableIPv6": False,
-        "IPAM": {
-            "Driver": "default",
-            "Options": None,
-            "Config": [{"Subnet": network.subnet, "Gateway": network.gateway}] if network.subnet else [],
-        },
-        "Internal": network.internal,
+        "EnableIPv6": bool(row.subnet6),
+        "IPAM": {"Driver": "default", "Options": None, "Config": _pools(row)},
+        "Internal": row.internal,
         "Attachable": False,
         "Ingress": False,
         "ConfigFrom": {"Network": ""},
         "ConfigOnly": False,
-        "Containers": {
-            container_id: {
-                "Name": name,
-                "EndpointID": "",
-                "MacAddress": mac(address),
-                "IPv4Address": f"{dotted(address)}/{prefix}",
-                "IPv6Address": "",
-            }
-            for container_id, name, address in members(db, network.id)
-        },
+        "Containers": _places(db, row),
         "Options": options,
-        "Labels": dict(network.labels),
+        "Labels": dict(row.labels),
+    }
+
+
+def _pools(row: NetworkRow) -> list[dict[str, str]]:
+    pools = []
+    for subnet, ip_range, gateway in ((row.subnet, row.ip_range, row.gateway), (row.subnet6, "", row.gateway6)):
+        pool = {"Subnet": subnet, "IPRange": ip_range, "Gateway": gateway}
+        if subnet:
+            pools.append({key: value for key, value in pool.items() if value})
+    return pools
+
+
+def _places(db: sqlite3.Connection, row: NetworkRow) -> dict[str, dict[str, str]]:
+    prefix, prefix6 = row.subnet.rpartition("/")[2], row.subnet6.rpartition("/")[2]
+    return {
+        str(container_id): {
+            "Name": str(name),
+            "EndpointID": endpoint_id(row.id, str(container_id)),
+            "MacAddress": str(asked) or mac(int(address)),
+            "IPv4Address": f"{dotted(int(address))}/{prefix}",
+            "IPv6Address": f"{address6}/{prefix6}" if address6 else "",
+        }
+        for container_id, name, address, address6, asked in db.execute(
+            "SELECT a.container_id, c.name, a.address, a.address6, a.mac FROM addresses a JOIN containers c "
+            "ON c.id = a.container_id WHERE a.network_id = ? ORDER BY a.address",
+            (row.id,),
+        )
     }
 
 
@@ -213,19 +262,26 @@ def restore(db: sqlite3.Connection, instance: Instance, old: str) -> int:
     try:
         source = sqlite3.connect(old)
         try:
-            rows = source.execute(f"SELECT {_COLUMNS} FROM networks").fetchall()
+            names = {column[1] for column in source.execute("PRAGMA table_info(networks)")}
+            known = ", ".join(name if name in names else _ABSENT.get(name, name) for name in _COLUMNS.split(", "))
+            rows = source.execute(f"SELECT {known} FROM networks").fetchall()
         finally:
             source.close()
     except sqlite3.Error:
         pass
-    db.executemany(f"INSERT OR IGNORE INTO networks({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    for row in rows:
+        insert(db, _row(row))
     ensure_defaults(db, instance.id, instance.bridge)
     return len(all_networks(db))
 
 
-def _row(row: tuple[object, ...]) -> NetworkRow:
-    id_, name, driver, bridge, subnet, gateway, created, internal, labels, options = row
+#: What stands for columns that the third version of the database brought.
+_ABSENT: Final = {"ip_range": "''", "subnet6": "''", "gateway6": "''", "configured": "0"}
+
+
+def _row(row: tuple[Any, ...]) -> NetworkRow:
+    id_, name, driver, bridge, subnet, gateway, created, internal, labels, options, *more = row
     return NetworkRow(
         str(id_), str(name), str(driver), str(bridge), str(subnet), str(gateway), int(str(created)), bool(internal),
-        unpack(str(labels).removeprefix("{}")), unpack(str(options).removeprefix("{}")),
+        unpack(str(labels).removeprefix("{}")), unpack(str(options).removeprefix("{}")), *more,
     )  # fmt: skip

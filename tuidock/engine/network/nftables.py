@@ -22,23 +22,27 @@ if TYPE_CHECKING:
     from typing import Final
 
 _NETLINK_NETFILTER: Final = 12
-_NFT_GETTABLE: Final = 10 << 8 | 1
-_NFPROTO_IPV4: Final = 2
+_NFT_GETSET: Final = 10 << 8 | 10
 
+#: Families of tables by their nfproto number.
+_FAMILIES: Final = {"ip": 2, "ip6": 10}
+#: A set that only tables of this version's form have: one of an older form is made anew.
+_MARK: Final = "masqueraded"
 # priority -100 is dstnat, a word that nft 1.0 refuses in the output hook
 _TABLE: Final = """
-add table ip {table}
-delete table ip {table}
-table ip {table} {{
-  map ports {{ type inet_proto . inet_service : ipv4_addr . inet_service; }}
-  map ports_ip {{ type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }}
+add table {family} {table}
+delete table {family} {table}
+table {family} {table} {{
+  map ports {{ type inet_proto . inet_service : {type} . inet_service; }}
+  map ports_ip {{ type {type} . inet_proto . inet_service : {type} . inet_service; }}
   set bridges {{ type ifname; }}
   set pairs {{ type ifname . ifname; }}
   set internal {{ type ifname; }}
-  set subnets {{ type ipv4_addr; flags interval; }}
+  set subnets {{ type {type}; flags interval; }}
+  set masqueraded {{ type {type}; flags interval; }}
   chain publish {{
-    dnat ip addr . port to ip daddr . meta l4proto . th dport map @ports_ip
-    dnat ip addr . port to meta l4proto . th dport map @ports
+    dnat {family} addr . port to {family} daddr . meta l4proto . th dport map @ports_ip
+    dnat {family} addr . port to meta l4proto . th dport map @ports
   }}
   chain prerouting {{
     type nat hook prerouting priority -100; policy accept;
@@ -46,12 +50,12 @@ table ip {table} {{
   }}
   chain output {{
     type nat hook output priority -100; policy accept;
-    ip daddr != 127.0.0.0/8 fib daddr type local jump publish
+    {family} daddr != {loopback} fib daddr type local jump publish
   }}
   chain postrouting {{
     type nat hook postrouting priority 100; policy accept;
-    ip saddr @subnets oifname != @bridges masquerade
-    ct status dnat ip saddr @subnets ip daddr @subnets masquerade
+    {family} saddr @masqueraded oifname != @bridges masquerade
+    ct status dnat {family} saddr @subnets {family} daddr @subnets masquerade
   }}
   chain forward {{
     type filter hook forward priority 0; policy accept;
@@ -68,11 +72,15 @@ table ip {table} {{
   }}
   chain raw {{
     type filter hook prerouting priority -300; policy accept;
-    iifname != "lo" ip daddr 127.0.0.0/8 drop
-    iifname != "lo" iifname != @bridges ip daddr @subnets drop
+    iifname != "lo" {family} daddr {loopback} drop
+    iifname != "lo" iifname != @bridges {family} daddr @subnets drop
   }}
 }}
 """
+_WORDS: Final = {
+    "ip": {"type": "ipv4_addr", "loopback": "127.0.0.0/8"},
+    "ip6": {"type": "ipv6_addr", "loopback": "::1"},
+}
 
 
 class PortElement(Named):
@@ -83,14 +91,17 @@ class PortElement(Named):
     host_port: int
     address: str
     container_port: int
+    address6: str = ""
 
 
-def exists(table: str) -> bool:
-    """Whether the table is there, by one netlink message."""
-    name = table.encode() + b"\0"
-    attribute = struct.pack("=HH", 4 + len(name), 1) + name + b"\0" * (-len(name) % 4)
-    body = struct.pack("=BBH", _NFPROTO_IPV4, 0, 0) + attribute
-    header = struct.pack("=IHHII", 16 + len(body), _NFT_GETTABLE, 1, 1, 0)
+def exists(table: str, family: str = "ip") -> bool:
+    """Whether the table is there in the form of this version, by one netlink message."""
+    attributes = b""
+    for number, word in ((1, table), (2, _MARK)):
+        name = word.encode() + b"\0"
+        attributes += struct.pack("=HH", 4 + len(name), number) + name + b"\0" * (-len(name) % 4)
+    body = struct.pack("=BBH", _FAMILIES[family], 0, 0) + attributes
+    header = struct.pack("=IHHII", 16 + len(body), _NFT_GETSET, 1, 1, 0)
     try:
         return links.exchange(_NETLINK_NETFILTER, header + body) == 0
     except OSError as error:
@@ -99,81 +110,131 @@ def exists(table: str) -> bool:
         raise SystemFailure(f"cannot ask the kernel for the nftables table {table}: {error.strerror}") from error
 
 
-def ruleset(table: str, networks: Iterable[NetworkRow], ports: Iterable[PortElement] = ()) -> str:
-    """The whole table as one transaction; an older one of that name is replaced."""
-    lines = [_TABLE.format(table=table)]
-    lines += [add_network(table, network) for network in networks if network.bridge]
-    lines += [element for port in ports if (element := add_port(table, port))]
+def is_complete(table: str, network: NetworkRow) -> bool:
+    """Whether there is a table for each family of the network."""
+    return exists(table) and (not network.subnet6 or exists(table, "ip6"))
+
+
+def ruleset(table: str, networks: Iterable[NetworkRow], ports: Iterable[PortElement] = (), family: str = "ip") -> str:
+    """The whole table of a family as one transaction; an older one of that name is replaced."""
+    lines = [_TABLE.format(table=table, family=family, **_WORDS[family])]
+    lines += [add_network(table, network, family) for network in networks if network.bridge]
+    lines += [element for port in ports if (element := add_port(table, port, family))]
     return "\n".join(lines) + "\n"
 
 
-def add_network(table: str, network: NetworkRow) -> str:
-    """The elements of one network."""
+def _elements(network: NetworkRow, family: str) -> list[tuple[str, str]]:
+    """(set, element) of one network."""
+    subnet = network.subnet if family == "ip" else network.subnet6
+    if not subnet:
+        return []
     bridge = f'"{network.bridge}"'
-    wanted = [("bridges", bridge), ("subnets", network.subnet)]
-    if network.options.get("com.docker.network.bridge.enable_icc") != "false":
+    wanted = [("bridges", bridge), ("subnets", subnet)]
+    if network.is_on("com.docker.network.bridge.enable_ip_masquerade", True):
+        wanted.append(("masqueraded", subnet))
+    if network.is_on("com.docker.network.bridge.enable_icc", True):
         wanted.append(("pairs", f"{bridge} . {bridge}"))
     if network.internal:
         wanted.append(("internal", bridge))
-    return "\n".join(f"add element ip {table} {name} {{ {element} }}" for name, element in wanted)
+    return wanted
 
 
-def add_port(table: str, port: PortElement) -> str:
-    """The element of one published port; "" for addresses that the shim's relay serves (loopback and IPv6)."""
-    to = f"{port.address} . {port.container_port}"
-    if port.host_ip in ("", "0.0.0.0"):
-        return f"add element ip {table} ports {{ {port.protocol} . {port.host_port} : {to} }}"
-    if ":" in port.host_ip or port.host_ip.startswith("127."):
+def add_network(table: str, network: NetworkRow, family: str = "ip") -> str:
+    """The elements of one network."""
+    return "\n".join(
+        f"add element {family} {table} {name} {{ {element} }}" for name, element in _elements(network, family)
+    )
+
+
+def admit(table: str, network: NetworkRow) -> None:
+    """Puts a network that has come into being into the tables that are there; it may be there already."""
+    lines = [add_network(table, network)]
+    if network.subnet6:
+        lines.append(
+            add_network(table, network, "ip6") if exists(table, "ip6") else ruleset(table, [network], (), "ip6")
+        )
+    _run("\n".join(lines) + "\n", f"put network {network.name} into the nftables table {table}")
+
+
+def expel(table: str, network: NetworkRow) -> None:
+    """Takes a network out again; one that is not there is fine, and so is no table."""
+    lines = []
+    for family in _FAMILIES:
+        for name, element in _elements(network, family) if exists(table, family) else ():
+            text = f"element {family} {table} {name} {{ {element} }}"
+            lines += [f"add {text}", f"delete {text}"]  # to delete what is not there would fail
+    if lines:
+        _run("\n".join(lines) + "\n", f"take network {network.name} out of the nftables table {table}")
+
+
+def add_port(table: str, port: PortElement, family: str = "ip") -> str:
+    """The element of one published port; "" for what the shim's relay serves (loopback, and IPv6 to IPv4)."""
+    six = family == "ip6"
+    address = port.address6 if six else port.address
+    if not address or (port.host_ip and (":" in port.host_ip) != six):
         return ""
-    return f"add element ip {table} ports_ip {{ {port.host_ip} . {port.protocol} . {port.host_port} : {to} }}"
+    to = f"{address} . {port.container_port}"
+    if port.host_ip in ("", "0.0.0.0", "::"):
+        return f"add element {family} {table} ports {{ {port.protocol} . {port.host_port} : {to} }}"
+    if port.host_ip == "::1" or port.host_ip.startswith("127."):
+        return ""
+    return f"add element {family} {table} ports_ip {{ {port.host_ip} . {port.protocol} . {port.host_port} : {to} }}"
 
 
 def create(table: str, networks: Iterable[NetworkRow], ports: Iterable[PortElement] = ()) -> None:
-    """Make the table, with the ports of containers that already run (after somebody's `nft flush ruleset`).
+    """Make the tables, with the ports of containers that already run (after somebody's `nft flush ruleset`).
 
     The caller holds the instance's network lock, so that no element that a shim adds meanwhile is lost.
     """
-    _run(ruleset(table, networks, ports), f"make the nftables table {table}")
+    known, living = list(networks), list(ports)
+    text = ruleset(table, known, living)
+    if any(network.subnet6 for network in known):
+        text += ruleset(table, known, living, "ip6")
+    _run(text, f"make the nftables table {table}")
 
 
 def listed(table: str) -> set[str]:
-    """The published ports that the table has, each as the text that names it in `remove_ports`."""
+    """The published ports that the tables have, each as the text that names it in `remove_ports`."""
     import json
     import subprocess
 
-    if not exists(table):
-        return set()
-    done = subprocess.run(
-        ["nft", "-j", "list", "table", "ip", table], capture_output=True, text=True, env=_environment()
-    )
     found = set()
-    for item in json.loads(done.stdout)["nftables"] if done.returncode == 0 else ():
-        name = item.get("map", {}).get("name")
-        if name in ("ports", "ports_ip"):
-            for key, _ in item["map"].get("elem", ()):
-                found.add(f"{name} {{ {' . '.join(str(part) for part in key['concat'])} }}")
+    for family in _FAMILIES:
+        if not exists(table, family):
+            continue
+        done = subprocess.run(
+            ["nft", "-j", "list", "table", family, table], capture_output=True, text=True, env=_environment()
+        )
+        for item in json.loads(done.stdout)["nftables"] if done.returncode == 0 else ():
+            name = item.get("map", {}).get("name")
+            if name in ("ports", "ports_ip"):
+                for key, _ in item["map"].get("elem", ()):
+                    element = " . ".join(str(part) for part in key["concat"])
+                    found.add(f"{family} {table} {name} {{ {element} }}")
     return found
 
 
-def key_of(port: PortElement) -> str:
-    """The text under which `listed` has a published port, "" for one that the relay serves."""
-    added = add_port("", port)
-    return f"{added.split(' ')[4]} {{ {added.partition('{ ')[2].partition(' : ')[0]} }}" if added else ""
+def keys_of(table: str, port: PortElement) -> set[str]:
+    """The texts under which `listed` has a published port; none when the relay alone serves it."""
+    added = [add_port(table, port, family) for family in _FAMILIES]
+    return {text.removeprefix("add element ").partition(" : ")[0] + " }" for text in added if text}
 
 
 def remove_ports(table: str, keys: Iterable[str]) -> None:
     """Deletes elements; one after the other, since one that has gone meanwhile must not keep the others."""
     for key in keys:
         try:
-            _run(f"delete element ip {table} {key}\n", f"withdraw a published port from the nftables table {table}")
+            _run(f"delete element {key}\n", f"withdraw a published port from the nftables table {table}")
         except SystemFailure:
             if key in listed(table):
                 raise
 
 
 def remove(table: str) -> None:
-    """Delete the table; none is fine."""
-    _run(f"add table ip {table}\ndelete table ip {table}\n", f"delete the nftables table {table}")
+    """Delete the tables; none is fine."""
+    families = [family for family in _FAMILIES if family == "ip" or exists(table, family)]
+    lines = [f"add table {family} {table}\ndelete table {family} {table}\n" for family in families]
+    _run("".join(lines), f"delete the nftables table {table}")
 
 
 def _run(text: str, tried: str) -> None:

@@ -11,7 +11,6 @@ import os
 from tuidock.engine.errors import InvalidArgument, PortTaken
 from tuidock.engine.named import Named
 from tuidock.engine.network import owners
-from tuidock.engine.network.ipv4 import dotted
 from tuidock.engine.network.nftables import PortElement
 from tuidock.engine.types import PortBinding
 
@@ -197,11 +196,17 @@ def _collide(first: str, second: str) -> bool:
     return ("::" if v6 else "0.0.0.0") in (first, second)
 
 
-def elements(db: sqlite3.Connection, living: Callable[[str], bool]) -> list[PortElement]:
-    """The published ports of every living container, for a table that has to be filled anew."""
-    rows = db.execute(
-        "SELECT p.protocol, p.host_ip, p.host_port, min(a.address), p.container_port, p.container_id FROM port_claims p "
-        "JOIN addresses a ON a.container_id = p.container_id GROUP BY p.protocol, p.host_ip, p.host_port"
-    ).fetchall()
-    alive = {holder: living(holder) for holder in {row[5] for row in rows}}
-    return [PortElement(row[0], row[1], row[2], dotted(row[3]), row[4]) for row in rows if alive[row[5]]]
+def elements(
+    db: sqlite3.Connection, living: Callable[[str], bool], address_of: Callable[[str], tuple[str, str]]
+) -> list[PortElement]:
+    """The published ports of every living container, for a table that has to be filled anew.
+
+    address_of tells where a container's ports lead to, IPv4 and IPv6.
+    """
+    rows = db.execute("SELECT protocol, host_ip, host_port, container_port, container_id FROM port_claims").fetchall()
+    alive = {holder: address_of(holder) for holder in {row[4] for row in rows} if living(holder)}
+    return [
+        PortElement(protocol, host_ip, host_port, alive[holder][0], container_port, alive[holder][1])
+        for protocol, host_ip, host_port, container_port, holder in rows
+        if alive.get(holder)
+    ]

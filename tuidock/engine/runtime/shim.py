@@ -18,6 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tuidock.engine.runtime.spec import Interface
+
 #: Descriptors that the shim expects, see native/src/shim/main.c.
 ANSWER_FD, LOCK_FD, OWNER_FD = 3, 4, 5
 
@@ -104,6 +106,42 @@ def adopt(directory: str, run: str) -> None:
     except OSError as error:
         raise SystemFailure(f"cannot run {native.shim_path()}: {os.strerror(error.errno or 0)}") from error
     os.waitpid(pid, 0)
+
+
+def plug(verb: str, namespace: int, interface: Interface) -> None:
+    """Runs `tuidock-shim network VERB` (add, route, remove) for one interface in a network namespace.
+
+    Raises SystemFailure with the program's sentence.
+    """
+    words = [
+        f"{key}={value}"
+        for key, value in (
+            ("name", interface.name), ("bridge", interface.bridge), ("veth", interface.veth), ("mac", interface.mac),
+            ("mtu", interface.mtu), ("driver", interface.driver), ("mode", interface.mode),
+            ("isolated", int(interface.isolated)),
+        )
+    ]  # fmt: skip
+    words += [f"address={address}" for address in interface.addresses]
+    words += [f"gateway={gateway}" for gateway in interface.gateways]
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    copy = _high(namespace)
+    try:
+        actions = [(os.POSIX_SPAWN_DUP2, copy, ANSWER_FD), (os.POSIX_SPAWN_DUP2, writer, 2)]
+        try:
+            pid = os.posix_spawn(executable(), ["tuidock-shim", "network", verb, *words], {}, file_actions=actions)
+        except OSError as error:
+            raise SystemFailure(f"cannot run {native.shim_path()}: {os.strerror(error.errno or 0)}") from error
+        os.close(writer)
+        writer, text = -1, b""
+        while chunk := os.read(reader, 4096):
+            text += chunk
+        _, status = os.waitpid(pid, 0)
+    finally:
+        for fd in (reader, writer, copy):
+            if fd >= 0:
+                os.close(fd)
+    if status:
+        raise SystemFailure(f"cannot change the network of a running container: {text.decode('utf-8', 'replace').strip()}")
 
 
 def exec_argv(directory: str, run: str, options: Sequence[str], command: Sequence[str]) -> list[str]:

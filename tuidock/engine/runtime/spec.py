@@ -46,7 +46,9 @@ class Rootfs(Named):
 
 
 class Interface(Named):
-    """A veth pair: the container's end and the bridge it hangs on. addresses with prefix length."""
+    """A link of the container: a veth pair and the bridge it hangs on, or (driver) a macvlan or ipvlan of the host's link
+    `bridge`, in a mode. addresses with prefix length; isolated: neighbours on the bridge are out of reach.
+    """
 
     name: str
     bridge: str
@@ -55,6 +57,9 @@ class Interface(Named):
     gateways: tuple[str, ...]
     mac: str
     mtu: int = 1500
+    driver: str = ""
+    mode: str = ""
+    isolated: bool = False
 
 
 class CgroupPlan(Named):
@@ -93,12 +98,15 @@ class Launch(Named):
     cgroup: CgroupPlan
     seccomp: str
     apparmor: str
+    rootless: bool
     steps: Sequence[tuple[str, int]]
     reap: Sequence[str]
     capabilities_available: int = -1
     tty_size: tuple[int, int] = (0, 0)
     pid_namespace: str = "private"
     ipc_namespace: str = "private"
+    published: tuple[str, str] = ("", "")  # the addresses that ports lead to, IPv4 and IPv6
+    tty_group_mapped: bool = True
     bound: bool = False  # to the process that started it: it does not outlive it
 
 
@@ -208,6 +216,9 @@ def _rootfs(writer: RecordWriter, launch: Launch) -> None:
         writer.add("upper", rootfs.upper)
         writer.add("work", rootfs.work)
     writer.add("readonly", bool(launch.host_config.get("ReadonlyRootfs")))
+    if launch.rootless:
+        writer.add("userxattr", True)
+        writer.add("in-userns", True)
 
 
 def _add_mount(
@@ -229,7 +240,10 @@ def _mounts(writer: RecordWriter, launch: Launch, privileged: bool) -> None:
     hides_dev = "/dev" in user_targets
     shm_size = int(host.get("ShmSize") or 0) or defaults.SHM_SIZE
     ipc = str(host.get("IpcMode") or "")
-    for mount in defaults.mounts(shm_size=shm_size, privileged=privileged, shm=ipc not in ("none", "host")):
+    tty_group = defaults.TTY_GROUP if not launch.rootless or launch.tty_group_mapped else None
+    for mount in defaults.mounts(
+        shm_size=shm_size, privileged=privileged, shm=ipc not in ("none", "host"), tty_group=tty_group
+    ):
         if mount.target in user_targets or (hides_dev and mount.target.startswith("/dev")):
             continue
         flags = mount.flags
@@ -307,8 +321,9 @@ def _confinement(writer: RecordWriter, launch: Launch, privileged: bool) -> None
     private_net = launch.network_namespace == "private"
     asked = tuple((str(k), str(v)) for k, v in (host.get("Sysctls") or {}).items())
     for key, value in defaults.sysctls(
-        asked, private_network=private_net, private_ipc=launch.ipc_namespace == "private"
-    ):
+        asked, private_network=private_net, private_ipc=launch.ipc_namespace == "private",
+        user_namespace=launch.rootless,
+    ):  # fmt: skip
         writer.add("sysctl", f"{key}={value}")
     mask = defaults.capability_mask(
         host.get("CapAdd") or (), host.get("CapDrop") or (), privileged=privileged,
@@ -344,7 +359,12 @@ def _network(writer: RecordWriter, launch: Launch) -> None:
         writer.add_all("gateway", interface.gateways)
         writer.add("mac", interface.mac)
         writer.add("mtu", interface.mtu)
-    address = launch.interfaces[0].addresses[0].partition("/")[0] if launch.interfaces else ""
+        if interface.driver:
+            writer.add("driver", interface.driver)
+            writer.add("mode", interface.mode)
+        if interface.isolated:
+            writer.add("isolated", interface.isolated)
+    address, address6 = launch.published
     if launch.ports:
         writer.add("nft-table", launch.nft_table)
     for port in launch.ports:
@@ -353,6 +373,8 @@ def _network(writer: RecordWriter, launch: Launch) -> None:
         writer.add("host-port", port.host_port)
         writer.add("container-port", port.container_port)
         writer.add("address", address)
+        if address6:
+            writer.add("address6", address6)
 
 
 def _process(writer: RecordWriter, launch: Launch, config: Mapping[str, Any], host: Mapping[str, Any]) -> None:

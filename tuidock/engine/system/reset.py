@@ -13,10 +13,11 @@ from tuidock.engine.containers.removing import remove_many
 from tuidock.engine.errors import SystemFailure
 from tuidock.engine.files import locked, remove_tree, sync_directory
 from tuidock.engine.instance import Instance
-from tuidock.engine.network import bridge, networks, nftables
+from tuidock.engine.network import addresses, bridge, creation, networks, nftables
 from tuidock.engine.runtime import record
 from tuidock.engine.runtime.status import read_status
 from tuidock.engine.state import State
+from tuidock.engine.store import removed
 from tuidock.engine.types import MountPoint
 
 TYPE_CHECKING = False
@@ -72,11 +73,14 @@ def rebuild(instance: Instance) -> list[str]:
                 done += recover.images(db, paths, kept)
                 done += _volumes(db, paths.volumes)
                 networks.restore(db, instance, kept)
+                done += [f"network {name}" for name in creation.take_in(db, instance)]
                 for name in sorted(os.listdir(paths.containers)):
                     sentence = _container(db, f"{paths.containers}/{name}/create.json")
                     if sentence:
                         done.append(sentence)
                     _ports(db, instance, name)
+                removed.recover(db, paths, kept)
+            done += removed.heal(fresh, paths)
             _take_place(fresh, old)
         except BaseException:
             fresh.close()
@@ -182,8 +186,8 @@ def _container(db: sqlite3.Connection, path: str) -> str:
             db, document["Id"], document["Name"], document["Image"], document["ImageId"], document["Created"], config,
             host_config, points,
         )  # fmt: skip
-        for network_id, address in document.get("Addresses") or ():
-            db.execute("INSERT OR IGNORE INTO addresses VALUES (?, ?, ?)", (network_id, address, document["Id"]))
+        for place in document.get("Addresses") or ():
+            addresses.restore(db, document["Id"], place)
     except FileNotFoundError:
         return ""
     except (ValueError, KeyError, TypeError) as error:

@@ -81,7 +81,7 @@ static int socket_in(int netns)
 
 /* Lets a container reach its own published port: with br_netfilter loaded the packet is turned round inside the bridge,
  * which sends nothing back out of the port it came from unless told so. */
-static void put_hairpin(struct batch *batch, const char *veth)
+static void put_bridge_port(struct batch *batch, const char *veth, bool isolated)
 {
     struct ifinfomsg link = {.ifi_family = AF_UNSPEC};
     size_t info, data;
@@ -92,6 +92,8 @@ static void put_hairpin(struct batch *batch, const char *veth)
     batch_text(batch, IFLA_INFO_SLAVE_KIND, "bridge");
     data = batch_nest(batch, IFLA_INFO_SLAVE_DATA);
     batch_attribute(batch, IFLA_BRPORT_MODE, &(uint8_t){1}, 1);
+    if (isolated)                        /* whether or not br_netfilter shows such packets to nftables */
+        batch_attribute(batch, IFLA_BRPORT_ISOLATED, &(uint8_t){1}, 1);
     batch_unnest(batch, data);
     batch_unnest(batch, info);
 }
@@ -133,11 +135,75 @@ static int add_veth(int host, const struct interface *interface, int netns, stru
     batch_unnest(batch, data);
     batch_unnest(batch, info);
     if (bridge)
-        put_hairpin(batch, interface->veth);
+        put_bridge_port(batch, interface->veth, interface->isolated);
     rc = batch_send(host, batch, bridge ? 2 : 1, NULL);
     if (rc == -EXFULL)                   /* "Exchange full": a Linux bridge has 1023 ports */
         return fail(failure, "network", rc, "the bridge %s is full: it takes 1023 containers", interface->bridge);
     return rc < 0 ? fail(failure, "network", rc, "create the link %s on %s: %s", interface->veth, interface->bridge,
+                         strerror(-rc)) : 0;
+}
+
+static uint32_t mode_of(const struct interface *interface, uint16_t *attribute)
+{
+    static const struct { const char *driver, *name; uint16_t attribute; uint32_t value; } MODES[] = {
+        {"macvlan", "bridge", IFLA_MACVLAN_MODE, MACVLAN_MODE_BRIDGE},
+        {"macvlan", "private", IFLA_MACVLAN_MODE, MACVLAN_MODE_PRIVATE},
+        {"macvlan", "vepa", IFLA_MACVLAN_MODE, MACVLAN_MODE_VEPA},
+        {"macvlan", "passthru", IFLA_MACVLAN_MODE, MACVLAN_MODE_PASSTHRU},
+        {"ipvlan", "l2", IFLA_IPVLAN_MODE, IPVLAN_MODE_L2},
+        {"ipvlan", "l3", IFLA_IPVLAN_MODE, IPVLAN_MODE_L3},
+        {"ipvlan", "l3s", IFLA_IPVLAN_MODE, IPVLAN_MODE_L3S},
+    };
+    for (size_t i = 0; i < COUNT(MODES); i++)
+        if (!strcmp(MODES[i].driver, interface->driver) && !strcmp(MODES[i].name, interface->mode)) {
+            *attribute = MODES[i].attribute;
+            return MODES[i].value;
+        }
+    *attribute = 0;
+    return 0;
+}
+
+/* A macvlan or ipvlan: born in the container's namespace, with nothing of it in the host's but its parent. */
+static int add_child(int host, const struct interface *interface, int netns, struct failure *failure)
+{
+    cleanup_free struct batch *batch = calloc(1, sizeof *batch);
+    struct ifinfomsg link = {.ifi_family = AF_UNSPEC};
+    uint16_t attribute;
+    uint32_t mode = mode_of(interface, &attribute);
+    uint8_t mac[6];
+    size_t info, data;
+    int parent = index_of(host, interface->bridge);
+    int rc;
+
+    if (!batch)
+        return fail(failure, "network", -ENOMEM, "no memory for the link");
+    if (!attribute)
+        return fail(failure, "network", -EINVAL, "%s links have no mode %s", interface->driver, interface->mode);
+    if (parent < 0)
+        return fail(failure, "network", parent, "find the parent link %s: %s", interface->bridge, strerror(-parent));
+    if (*interface->mac && parse_mac(interface->mac, mac) < 0)
+        return fail(failure, "network", -EINVAL, "%s is not a MAC address", interface->mac);
+    batch_begin(batch, RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, &link, sizeof link);
+    batch_text(batch, IFLA_IFNAME, interface->name);
+    batch_u32(batch, IFLA_LINK, (uint32_t)parent);
+    batch_u32(batch, IFLA_NET_NS_FD, (uint32_t)netns);
+    if (*interface->mac)
+        batch_attribute(batch, IFLA_ADDRESS, mac, sizeof mac);
+    if (interface->mtu)
+        batch_u32(batch, IFLA_MTU, interface->mtu);
+    info = batch_nest(batch, IFLA_LINKINFO);
+    batch_text(batch, IFLA_INFO_KIND, interface->driver);
+    data = batch_nest(batch, IFLA_INFO_DATA);
+    if (attribute == IFLA_MACVLAN_MODE)
+        batch_u32(batch, attribute, mode);
+    else
+        batch_attribute(batch, attribute, &(uint16_t){(uint16_t)mode}, sizeof(uint16_t));
+    batch_unnest(batch, data);
+    batch_unnest(batch, info);
+    rc = batch_send(host, batch, 1, NULL);
+    if (rc == -EOPNOTSUPP)
+        return fail(failure, "network", rc, "this kernel has no %s links", interface->driver);
+    return rc < 0 ? fail(failure, "network", rc, "create a %s link on %s: %s", interface->driver, interface->bridge,
                          strerror(-rc)) : 0;
 }
 
@@ -175,8 +241,11 @@ static int put_gateway(struct batch *batch, int index, const char *text)
 
     if (family < 0)
         return family;
-    batch_begin(batch, RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, &header, sizeof header);
-    batch_attribute(batch, RTA_GATEWAY, bytes, family == AF_INET ? 4 : 16);
+    batch_begin(batch, RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, &header, sizeof header);
+    if (memcmp(bytes, (uint8_t[16]){0}, family == AF_INET ? 4 : 16))
+        batch_attribute(batch, RTA_GATEWAY, bytes, family == AF_INET ? 4 : 16);
+    else
+        ((struct rtmsg *)(batch->bytes + batch->current + NLMSG_HDRLEN))->rtm_scope = RT_SCOPE_LINK;  /* ipvlan l3 */
     batch_u32(batch, RTA_OIF, (uint32_t)index);
     return 0;
 }
@@ -221,6 +290,57 @@ static int configure(int inside, const struct record *record, struct failure *fa
                          culprit ? what[culprit - 1] : "addresses", strerror(-rc)) : 0;
 }
 
+static int detach(int host, const struct interface *interface)
+{
+    cleanup_free struct batch *batch = NULL;
+    struct ifinfomsg link = {.ifi_family = AF_UNSPEC};
+    int rc;
+
+    if (*interface->driver)              /* it goes with the namespace */
+        return 0;
+    batch = calloc(1, sizeof *batch);
+    if (!batch)
+        return -ENOMEM;
+    batch_begin(batch, RTM_DELLINK, NLM_F_ACK, &link, sizeof link);
+    batch_text(batch, IFLA_IFNAME, interface->veth);
+    rc = batch_send(host, batch, 1, NULL);
+    return rc == -ENODEV ? 0 : rc;
+}
+
+int net_route(const struct interface *interface, int netns, struct failure *failure)
+{
+    cleanup_free struct batch *batch = calloc(1, sizeof *batch);
+    cleanup_close int inside = socket_in(netns);
+    int index = inside < 0 ? inside : index_of(inside, interface->name), rc = 0;
+
+    if (!batch)
+        return fail(failure, "network", -ENOMEM, "no memory for the routes");
+    if (index < 0)
+        return fail(failure, "network", index, "find %s in the container: %s", interface->name, strerror(-index));
+    for (size_t i = 0; i < interface->gateway.count && rc == 0; i++)
+        rc = put_gateway(batch, index, interface->gateway.item[i]);
+    if (rc >= 0 && batch->sequence)
+        rc = batch_send(inside, batch, batch->sequence, NULL);
+    return rc < 0 ? fail(failure, "network", rc, "set the default route over %s: %s", interface->name, strerror(-rc)) : 0;
+}
+
+int net_remove(const struct interface *interface, int netns, struct failure *failure)
+{
+    cleanup_free struct batch *batch = calloc(1, sizeof *batch);
+    cleanup_close int inside = socket_in(netns);
+    struct ifinfomsg link = {.ifi_family = AF_UNSPEC};
+    int rc;
+
+    if (!batch)
+        return fail(failure, "network", -ENOMEM, "no memory for the link");
+    batch_begin(batch, RTM_DELLINK, NLM_F_ACK, &link, sizeof link);
+    batch_text(batch, IFLA_IFNAME, interface->name);
+    rc = inside < 0 ? inside : batch_send(inside, batch, 1, NULL);
+    if (rc < 0 && rc != -ENODEV)
+        return fail(failure, "network", rc, "delete %s in the container: %s", interface->name, strerror(-rc));
+    return 0;
+}
+
 int net_attach(const struct record *record, pid_t pid, int netns, struct launched *times, struct failure *failure)
 {
     cleanup_close int inside = socket_in(netns), host = -1;
@@ -236,10 +356,12 @@ int net_attach(const struct record *record, pid_t pid, int netns, struct launche
             return fail(failure, "network", host, "open a netlink socket: %s", strerror(-host));
     }
     for (size_t i = 0; i < record->interfaces; i++) {
-        rc = add_veth(host, &record->interface[i], netns, failure);
-        if (rc == -EEXIST) {                 /* the previous run's namespace is still being taken down */
-            net_detach(record);
-            rc = add_veth(host, &record->interface[i], netns, failure);
+        const struct interface *interface = &record->interface[i];
+        rc = *interface->driver ? add_child(host, interface, netns, failure)
+                                : add_veth(host, interface, netns, failure);
+        if (rc == -EEXIST && !*interface->driver) {  /* the previous run's namespace is still being taken down */
+            detach(host, interface);
+            rc = add_veth(host, interface, netns, failure);
         }
         if (rc < 0)
             return rc;
@@ -264,16 +386,8 @@ int net_detach(const struct record *record)
     if (host < 0)
         return host;
     for (size_t i = 0; i < record->interfaces; i++) {
-        cleanup_free struct batch *batch = calloc(1, sizeof *batch);
-        struct ifinfomsg link = {.ifi_family = AF_UNSPEC};
-        int rc;
-
-        if (!batch)
-            return -ENOMEM;
-        batch_begin(batch, RTM_DELLINK, NLM_F_ACK, &link, sizeof link);
-        batch_text(batch, IFLA_IFNAME, record->interface[i].veth);
-        rc = batch_send(host, batch, 1, NULL);
-        if (rc < 0 && rc != -ENODEV && result == 0)
+        int rc = detach(host, &record->interface[i]);
+        if (result == 0)
             result = rc;
     }
     return result;

@@ -35,13 +35,15 @@ int fail(struct failure *failure, const char *step, int negative_errno, const ch
 
 struct list { char **item; size_t count; };   /* NULL-terminated, so that it serves as argv and envp */
 
-struct mount { char *type, *source, *target, *data; unsigned long flags, propagation; bool target_is_file;
-               struct list cgroup_bind; };
+struct mount { char *type, *source, *target, *data, *subpath; unsigned long flags, propagation; bool target_is_file;
+               bool readonly_top; struct list cgroup_bind; };
 struct device { char type; unsigned major, minor, mode; uid_t uid; gid_t gid; char *path; };
 struct setting { char *file, *value; bool optional; };
 struct cgroup { char *directory; struct setting *setting; size_t settings; };
-struct interface { char *name, *bridge, *veth, *mac; struct list address, gateway; unsigned mtu; };
-struct port { char protocol; /* IPPROTO_* */ char *host_ip, *address; uint16_t host_port, container_port; };
+/* driver "": a veth pair whose end `veth` hangs on `bridge`; macvlan or ipvlan: a link of the host's link `bridge`. */
+struct interface { char *name, *bridge, *veth, *mac, *driver, *mode; struct list address, gateway; unsigned mtu;
+                   bool isolated; };
+struct port { char protocol; /* IPPROTO_* */ char *host_ip, *address, *address6; uint16_t host_port, container_port; };
 struct limit { int resource; uint64_t soft, hard; bool by_user; };
 
 /* The launch record (file `record`): written by tuidock.engine.runtime.record, read here, versioned. */
@@ -51,7 +53,7 @@ struct record {
     unsigned long generation;
     struct list step;
     char *hostname, *domainname;
-    bool plain, readonly_root, userxattr;
+    bool plain, readonly_root, userxattr, in_userns;
     struct list lower; char *upper, *work, *plain_root;
     struct mount *mount; size_t mounts;
     struct device *device; size_t devices;
@@ -121,17 +123,21 @@ int launch_finish(struct launched *launched, struct failure *failure);
 
 int net_attach(const struct record *record, pid_t pid, int netns, struct launched *times, struct failure *failure);
 int net_detach(const struct record *record);               /* deletes the veths; absent is fine */
+int net_route(const struct interface *interface, int netns, struct failure *failure);    /* its gateways: the way out */
+int net_remove(const struct interface *interface, int netns, struct failure *failure);   /* from inside; absent is fine */
 int nft_add_ports(const struct record *record, struct failure *failure);   /* one transaction; -ENOENT: no table */
 int nft_remove_ports(const struct record *record);
 int device_program_attach(const struct record *record, int cgroup_fd, struct failure *failure);   /* v2 */
 
 int exec_main(int argc, char **argv);                       /* verb exec */
 int init_main(int argc, char **argv);                       /* verb init */
+int network_main(int argc, char **argv);                    /* verb network, plug.c */
 
 /* ---- stay side (main.c, monitor.c, recorder.c, log.c, attach.c, relay.c, restart.c, health.c, adopt.c, status.c) - */
 
 int start_main(int argc, char **argv);
 int adopt_main(int argc, char **argv);
+int keep_main(int argc, char **argv);                       /* verb keep: of rootless use */
 int journal_append(const struct record *record, const char *action, const char *attributes_json);
 /* Journal for exec, which has its own record open. Attributes are a complete JSON object or "{}". */
 
