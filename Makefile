@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test check bench shots fuzz powercut setup native clean
+.PHONY: run test check bench shots fuzz powercut torture setup native clean
 
 run:
 	@.ci/setup run
@@ -42,6 +42,11 @@ fuzz:
 powercut:
 	@.ci/setup test
 	$(PYTHON) -m tests.failure.power_cut $(POWERCUT_ARGS)
+
+# kills and faults at random places of every operation (as root; TORTURE_ARGS="--rounds 2000 --only stop,rm")
+torture:
+	@.ci/setup test
+	$(PYTHON) -m tests.failure.torture $(TORTURE_ARGS)
 
 native:
 	@cmake --build tuidock/native
