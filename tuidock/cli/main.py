@@ -70,6 +70,8 @@ def _dispatch(argv: list[str], open_app: OpenApp | None) -> int:
     context.path = found.path
     if not found.target:
         return _no_command(found)
+    if not _become_root():
+        return 1
     return _run(verbs.load(found.target), found, context)
 
 
@@ -116,7 +118,23 @@ def _app(context: Context, open_app: OpenApp | None) -> int:
     if open_app is None or not (output.is_terminal(0) and output.is_terminal(1)):
         output.error("without a command the app opens, which needs a terminal; see 'tuidock --help'")
         return 1
-    return open_app(context.root, context.read_only)
+    return open_app(context.root, context.read_only) if _become_root() else 1
+
+
+def _become_root() -> bool:
+    """An ordinary user goes on as root of a user namespace; says why when that cannot be."""
+    if os.geteuid() == 0:
+        return True
+    from tuidock.engine import rootless
+
+    try:
+        sentence = rootless.enter()
+    except EngineError as error:
+        output.error(str(error))
+        return False
+    if sentence:
+        output.note(f"tuidock: {sentence}")
+    return True
 
 
 def _help(words: list[str]) -> int:

@@ -6,6 +6,7 @@ other map and no search for chown calls. As root the map is the identity.
 
 from __future__ import annotations
 
+from tuidock.engine import rootless
 from tuidock.engine.named import Named
 
 
@@ -37,6 +38,14 @@ def _mapped(ranges: tuple[Range, ...], number: int) -> int:
         if span.container <= number < span.container + span.length:
             return span.host + number - span.container
     return -1
+
+
+def of_this_process() -> IdMap:
+    """The ids that the user namespace of this process has; they are the same on both sides, others are not there."""
+    return IdMap(
+        tuple(Range(first, first, count) for first, _, count in rootless.mapped("uid")),
+        tuple(Range(first, first, count) for first, _, count in rootless.mapped("gid")),
+    )
 
 
 _ALL = (Range(0, 0, (1 << 32) - 1),)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from tuidock.engine import idmap
+from tuidock.engine import idmap, rootless
 from tuidock.engine.errors import SystemFailure, Unsupported
 from tuidock.engine.files import read_text, refuse, write_atomic
 from tuidock.engine.paths import Paths
@@ -28,7 +28,8 @@ class Instance:
         self.notices: list[
             str
         ] = []  # sentences for people about what went on in another way than usual; they are taken off
-        self.idmap = idmap.IDENTITY
+        self.rootless = rootless.is_active()
+        self.idmap = idmap.of_this_process() if self.rootless else idmap.IDENTITY
         self.is_new = False  # nobody had used this data root before
         self.id = self._identify()
         self.state = State(self.paths, read_only=read_only, existing=True)

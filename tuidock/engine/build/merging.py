@@ -11,6 +11,7 @@ import errno
 import os
 
 from tuidock import native
+from tuidock.engine import rootless
 from tuidock.engine.errors import SystemFailure, Unsupported
 
 TYPE_CHECKING = False
@@ -89,7 +90,10 @@ def _overlay(layers: Sequence[tuple[str, str]], own: Sequence[str]) -> int:
             native.fsconfig(context, native.FSCONFIG_SET_STRING, "upperdir", own[0])
             native.fsconfig(context, native.FSCONFIG_SET_STRING, "workdir", own[1])
             native.fsconfig(context, native.FSCONFIG_SET_FLAG, "volatile")
-        for key in ("redirect_dir", "index", "metacopy"):
+        user = rootless.is_active()
+        if user:  # which has the three below off by itself
+            native.fsconfig(context, native.FSCONFIG_SET_FLAG, "userxattr")
+        for key in () if user else ("redirect_dir", "index", "metacopy"):
             native.fsconfig(context, native.FSCONFIG_SET_STRING, key, "off")
         native.fsconfig(context, native.FSCONFIG_CMD_CREATE)
         return native.fsmount(context, native.FSMOUNT_CLOEXEC, 0 if own else native.MOUNT_ATTR_RDONLY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -26,7 +27,7 @@ def top(instance: Instance, container: Container, ps_args: Sequence[str]) -> Pro
 
     Raises InvalidArgument when the ps options give no PID column.
     """
-    pids = set(detect(instance.id).pids(container.id))
+    pids = set(detect(instance.id).pids(container.id)) or set(_by_namespace(container.pid))
     try:
         done = subprocess.run(
             ["ps", *(ps_args or _DEFAULT_PS)], capture_output=True, text=True, errors="replace", check=False,
@@ -48,6 +49,30 @@ def top(instance: Instance, container: Container, ps_args: Sequence[str]) -> Pro
         if len(fields) > column and fields[column].isdigit() and int(fields[column]) in pids:
             rows.append(fields)
     return ProcessTable(titles, tuple(rows))
+
+
+def _by_namespace(init: int) -> list[int]:
+    """The processes of a container that has no control group: those that are in its pid namespace, or below it."""
+    if not init:
+        return []
+    depth = len(_inner_pids(init))
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit() and len(inner := _inner_pids(int(name))) >= depth:
+            try:
+                same = os.readlink(f"/proc/{name}/ns/pid") == os.readlink(f"/proc/{init}/ns/pid")
+            except OSError:
+                continue
+            if same or len(inner) > depth:
+                found.append(int(name))
+    return found
+
+
+def _inner_pids(pid: int) -> list[str]:
+    for line in read(f"/proc/{pid}/status").splitlines():
+        if line.startswith("NSpid:"):
+            return line.split()[1:]
+    return []
 
 
 def listeners(pid: int) -> dict[str, tuple[str, ...]]:

@@ -13,6 +13,7 @@ from tuidock.engine.files import remove_tree, sync_directory
 from tuidock.engine.idmap import IdMap
 from tuidock.engine.named import Named
 from tuidock.engine.paths import Paths
+from tuidock.engine.store.levels import OPAQUE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,17 +59,24 @@ def look_up(lower: tuple[str, ...], path: str) -> Found:
             if not is_directory:
                 break
             below.append(f"{level}/{name}")
-            try:
-                if os.getxattr(f"{level}/{name}", "trusted.overlay.opaque", follow_symlinks=False) == b"y":
-                    break
-            except OSError:
-                pass
+            if _is_opaque(f"{level}/{name}"):
+                break
         if found.kind != "directory":
             return (
                 found if name == path.rpartition("/")[2] else Found("missing" if found.kind == "missing" else "other")
             )
         levels = below
     return found
+
+
+def _is_opaque(directory: str) -> bool:
+    for name in OPAQUE:
+        try:
+            if os.getxattr(directory, name, follow_symlinks=False) == b"y":
+                return True
+        except OSError:
+            continue
+    return False
 
 
 def with_init_layer(paths: Paths, top_chain_id: str, lower: tuple[str, ...]) -> tuple[str, ...]:

@@ -167,6 +167,7 @@ def plan_launch(
         apparmor=apparmor.profile(
             host_config.get("SecurityOpt") or (), privileged=privileged, notices=instance.notices
         ),
+        rootless=instance.rootless, tty_group_mapped=instance.idmap.gid(defaults.TTY_GROUP) >= 0,
         steps=(("image", 0), ("container", time.monotonic_ns() - began)),
         reap=_reaper(instance, row.id),
         capabilities_available=available, tty_size=tty_size,

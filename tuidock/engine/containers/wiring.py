@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tuidock.engine.containers.inspecting import request_of
 from tuidock.engine.containers.rows import one_container, resolve
-from tuidock.engine.errors import Conflict, InvalidArgument, WrongState
+from tuidock.engine.errors import Conflict, InvalidArgument, Unsupported, WrongState
 from tuidock.engine.files import is_locked, locked
 from tuidock.engine.instance import Instance
 from tuidock.engine.named import Named
@@ -60,7 +60,7 @@ class Provider(Protocol):
 def prepare(instance: Instance, row: Container, config: Mapping[str, Any], host_config: Mapping[str, Any]) -> Wiring:
     """Everything for a start under the container's lock. Raises PortTaken, WrongState, NotFound, SystemFailure."""
     mode = str(host_config.get("NetworkMode") or "default")
-    provider = PROVIDERS.get(mode.partition(":")[0], _networks)
+    provider = PROVIDERS.get(mode.partition(":")[0], _user_mode if instance.rootless else _networks)
     return provider(instance, row, config, host_config, mode)
 
 
@@ -82,6 +82,14 @@ def _container(
     instance: Instance, row: Container, config: Mapping[str, Any], host_config: Mapping[str, Any], mode: str
 ) -> Wiring:
     return Wiring(_join(instance, mode.partition(":")[2], instance.paths.container(row.id)))
+
+
+def _user_mode(
+    instance: Instance, row: Container, config: Mapping[str, Any], host_config: Mapping[str, Any], mode: str
+) -> Wiring:
+    raise Unsupported(
+        f"network {mode}: without root there are no bridges; use --network host, none or container:NAME"
+    )
 
 
 def _networks(
@@ -321,6 +329,8 @@ def allocate(
     endpoints: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:  # fmt: skip
     """The places of a new container, inside the transaction that creates it: NetworkMode's first, then all others."""
+    if instance.rootless:
+        return  # no network has members that could be given an address
     asked = dict(endpoints or {})
     first = networks.named(db, mode, instance)
     if first is None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import time
 
-from tuidock.engine.errors import SystemFailure
+from tuidock.engine import rootless
+from tuidock.engine.errors import SystemFailure, Unsupported
 from tuidock.engine.named import Named
 from tuidock.engine.runtime import cgroup_files as files
 from tuidock.engine.runtime import cgroup_settings
@@ -32,6 +33,15 @@ _V2_CONTROLLERS: Final = ("cpu", "cpuset", "io", "memory", "pids")
 _NO_LIMIT: Final = 1 << 60
 
 
+#: What no container gets without control groups, as docker's HostConfig and as the command line call it.
+_LIMITS: Final = (
+    ("Memory", "--memory"), ("MemorySwap", "--memory-swap"), ("MemoryReservation", "--memory-reservation"),
+    ("NanoCpus", "--cpus"), ("CpuQuota", "--cpu-quota"), ("CpuShares", "--cpu-shares"), ("CpusetCpus", "--cpuset-cpus"),
+    ("CpusetMems", "--cpuset-mems"), ("PidsLimit", "--pids-limit"), ("BlkioWeight", "--blkio-weight"),
+    ("DeviceCgroupRules", "--device-cgroup-rule"),
+)  # fmt: skip
+
+
 class Usage(Named):
     """What a container uses now; limits 0 = none."""
 
@@ -47,6 +57,8 @@ class Usage(Named):
 
 def detect(instance: str, root: str = ROOT, mounts: str = "/proc/self/mounts") -> Cgroups:
     """What this machine has. A unified hierarchy beside v1 ones (hybrid) has no controllers of use and counts as v1."""
+    if root == ROOT and rootless.is_active():
+        return Cgroups(instance, {})  # none of them is ours
     if os.path.exists(f"{root}/cgroup.controllers"):
         return Cgroups(instance, {"": root})
     hierarchies: dict[str, str] = {}
@@ -156,6 +168,11 @@ class Cgroups:
 
     def verify(self, resources: Mapping[str, Any]) -> None:
         """Refuse CPUs and memory nodes that this machine has not got."""
+        if not self._hierarchies and (asked := [flag for key, flag in _LIMITS if resources.get(key)]):
+            raise Unsupported(
+                f"cannot limit with {', '.join(asked)}: without root there is no control group to do it, since tuidock uses "
+                "none that systemd delegates; leave it out or run as root"
+            )
         if not any(resources.get(key) for key in ("NanoCpus", "CpusetCpus", "CpusetMems")):
             return
         online, nodes = files.read("/sys/devices/system/cpu/online"), files.read("/sys/devices/system/node/online")
@@ -173,6 +190,10 @@ class Cgroups:
     def freeze(self, container_id: str, timeout: float = 10.0) -> None:
         """Stop every process where it is, and return when they stand still."""
         directory = self._processes(container_id)
+        if not directory:
+            raise Unsupported(
+                f"cannot pause container {container_id[:12]}: without root it has no control group that could stand still"
+            )
         try:
             if self.version == 2:
                 files.write(f"{directory}/cgroup.freeze", "1")
@@ -303,6 +324,8 @@ class Cgroups:
         self._usable = None
 
     def _processes(self, container_id: str) -> str:
+        if not self._hierarchies:
+            return ""
         for controller in ("freezer", "pids", "memory"):
             if directory := self.directory(controller, container_id):
                 return directory

@@ -12,11 +12,13 @@ import hashlib
 import os
 import threading
 
+from tuidock.engine import rootless
 from tuidock.engine.clean import clean
 from tuidock.engine.errors import SystemFailure
 from tuidock.engine.files import refuse, write_all
 from tuidock.engine.named import Named
 from tuidock.engine.store.content import CHUNK, Ingest
+from tuidock.engine.store.layers import rootless_flags
 from tuidock.engine.store.packing import Packer
 from tuidock.engine.types import Progress
 from tuidock.native import extractor, tarwriter
@@ -73,11 +75,11 @@ class LayerWriting:
         omit: Sequence[str] = (),
         userxattr: bool = False,
     ) -> None:
-        flags = tarwriter.LAYER | (tarwriter.USERXATTR if userxattr else 0)
+        flags = tarwriter.LAYER | (tarwriter.USERXATTR if userxattr or rootless.is_active() else 0)
         flags |= 0 if same_looks(root, below) else tarwriter.ROOT
         self.writer = TarWriter(flags, omit=omit)
         self._root, self._out, self._compress, self._draft = root, out, compress, draft
-        self._extractor = Extractor(extractor.LAYER | extractor.EARLY) if draft is not None else None
+        self._extractor = Extractor(extractor.LAYER | extractor.EARLY | rootless_flags()) if draft is not None else None
         self._digest = hashlib.sha256()
         self._stopped = False
         self._failures: list[BaseException] = []

@@ -13,6 +13,7 @@ import hashlib
 import os
 import threading
 
+from tuidock.engine import rootless
 from tuidock.engine.clean import clean
 from tuidock.engine.errors import BadContent, EngineError, SystemFailure
 from tuidock.engine.files import refuse
@@ -73,6 +74,13 @@ def diff_id_of(read: Read) -> str:
     return "sha256:" + digest.hexdigest()
 
 
+def rootless_flags() -> int:
+    """What the extractor leaves out in a user namespace: devices, trusted attributes, and owners when root is alone."""
+    if not rootless.is_active():
+        return 0
+    return extractor.USERXATTR | extractor.NO_DEVICES | (extractor.KEEP_OWNER if rootless.has_one_id() else 0)
+
+
 class Unpacking:
     """One layer on its way into a draft, whose size and diff_id are known when it has ended.
 
@@ -85,7 +93,7 @@ class Unpacking:
         self._file = blob if isinstance(blob, int) else -1
         self._source = Counted((lambda size: os.read(blob, size)) if isinstance(blob, int) else blob)
         self._draft = draft
-        self.extractor = Extractor(flags, max_bytes=room(draft.path), lower=lower)
+        self.extractor = Extractor(flags | rootless_flags(), max_bytes=room(draft.path), lower=lower)
         self._failures: list[BaseException] = []
         self._threads: list[threading.Thread] = []
 

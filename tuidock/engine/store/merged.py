@@ -12,6 +12,7 @@ import string
 import threading
 
 from tuidock import native
+from tuidock.engine import rootless
 from tuidock.engine.errors import Unsupported
 from tuidock.engine.paths import Paths
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _OPTION_LIMIT = 255
 _CLONE_FS = 0x200
 _SEALED = native.MOUNT_ATTR_RDONLY | native.MOUNT_ATTR_NOSUID | native.MOUNT_ATTR_NODEV | native.MOUNT_ATTR_NOATIME
+
+_WRITABLE = native.MOUNT_ATTR_NOSUID | native.MOUNT_ATTR_NODEV
 
 
 def open_merged(scratch: str, lower: Sequence[str]) -> int:
@@ -39,20 +42,37 @@ def open_merged(scratch: str, lower: Sequence[str]) -> int:
     return _overlay_by_one_option(scratch, lower)
 
 
-def _overlay(options: list[tuple[str, str]]) -> int:
+def open_writable(scratch: str, lower: Sequence[str], upper: str, work: str) -> int:
+    """The same with a directory on top that takes what is written; nobody else may have it mounted. Raises OSError."""
+    own = [("upperdir", upper), ("workdir", work)]
+    try:
+        return _overlay([("lowerdir+", layer) for layer in lower] + own, _WRITABLE)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+    below = open_merged(scratch, lower)
+    try:
+        return _overlay([("lowerdir", f"/proc/self/fd/{below}"), *own], _WRITABLE)
+    finally:
+        os.close(below)
+
+
+def _overlay(options: list[tuple[str, str]], attributes: int = _SEALED) -> int:
     context = native.fsopen("overlay")
     try:
         for key, value in options:
             _set_path(context, key, value)
+        if rootless.is_active():
+            native.fsconfig(context, native.FSCONFIG_SET_FLAG, "userxattr")
         native.fsconfig(context, native.FSCONFIG_CMD_CREATE)
-        return native.fsmount(context, native.FSMOUNT_CLOEXEC, _SEALED)
+        return native.fsmount(context, native.FSMOUNT_CLOEXEC, attributes)
     finally:
         os.close(context)
 
 
 def _set_path(context: int, key: str, path: str) -> None:
     """A path that is too long for an option, or has a character with a meaning there, goes by its descriptor's name."""
-    if key != "lowerdir+" or (len(os.fsencode(path)) <= _OPTION_LIMIT and not set(path) & set(":\\")):
+    if key == "lowerdir" or (len(os.fsencode(path)) <= _OPTION_LIMIT and not set(path) & set(":\\")):
         native.fsconfig(context, native.FSCONFIG_SET_STRING, key, path)
         return
     fd = os.open(path, native.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -34,6 +34,8 @@ static int enter_namespaces(const struct child *child, struct failure *failure)
         rc = join(child->join.uts, "uts", failure);
     if (rc == 0)
         rc = join(child->join.net, "network", failure);
+    if (rc == 0 && record->in_userns && !strcmp(record->ns_net, "private"))
+        rc = userns_loopback(failure);
     return rc;
 }
 
@@ -55,7 +57,7 @@ static int dress(const struct child *child, struct process *process, struct mess
     cleanup_close int root = -1, proc = -1, devpts = -1, slave = -1;
     uint64_t started = ticks_ns();
     bool own_dev;
-    int rc = sources_open(record, &sources, failure);
+    int rc = sources_open(record, child->file_systems, &sources, failure);
 
     if (rc < 0)
         return rc;
@@ -63,6 +65,10 @@ static int dress(const struct child *child, struct process *process, struct mess
         stdio.in = rc = null_open(sources.null);
     if (rc < 0)
         return fail(failure, "device", rc, "open /dev/null: %s", strerror(-rc));
+    /* while the host's is in sight: inside a user namespace the kernel asks for a whole one before it gives another */
+    proc = file_system_mount("proc", "proc", "", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+    if (proc < 0)
+        return fail(failure, "mount", proc, "mount a procfs: %s", strerror(-proc));
     root = rootfs_mount(record, failure);
     if (root < 0)
         return root;
@@ -70,9 +76,6 @@ static int dress(const struct child *child, struct process *process, struct mess
     if (rc < 0)
         return rc;
     message->ns_layer = ticks_ns() - started;
-    proc = file_system_mount("proc", "proc", "", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-    if (proc < 0)
-        return fail(failure, "mount", proc, "mount a procfs: %s", strerror(-proc));
     rc = sysctls_write(record, proc, failure);
     if (rc == 0)
         rc = process_limits(record, proc, failure);
@@ -83,7 +86,7 @@ static int dress(const struct child *child, struct process *process, struct mess
     if (rc == 0)
         rc = mounts_make(record, root, &sources, proc, &devpts, &own_dev, failure);
     if (rc == 0)
-        rc = devices_make(record, root, own_dev, failure);
+        rc = devices_make(record, root, &sources, own_dev, failure);
     if (rc == 0 && record->tty) {
         *terminal = terminal_open(record, root, devpts, own_dev, &slave, failure);
         rc = *terminal < 0 ? *terminal : 0;

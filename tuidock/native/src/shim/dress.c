@@ -63,12 +63,14 @@ static int parent_open(int root, const char *path, const char **name)
 }
 
 /* What lies there already is replaced only in a /dev of the container's own: it may be the host's (-v /dev:/dev). */
-static int make_device(int directory, const char *name, const struct device *device, bool may_replace)
+static int make_device(int directory, const char *name, const struct device *device, int tree, bool may_replace)
 {
     mode_t type = device->type == 'b' ? S_IFBLK : device->type == 'p' ? S_IFIFO : S_IFCHR;
     dev_t number = makedev(device->major, device->minor);
     struct stat status;
 
+    if (tree >= 0)
+        return userns_bind(directory, name, tree);
     for (int attempt = 0; attempt < 2; attempt++) {
         if (mknodat(directory, name, type | (device->mode & 0777), number) == 0)
             return (device->uid || device->gid) &&
@@ -82,7 +84,8 @@ static int make_device(int directory, const char *name, const struct device *dev
     return -EEXIST;
 }
 
-int devices_make(const struct record *record, int root, bool own_dev, struct failure *failure)
+int devices_make(const struct record *record, int root, const struct sources *sources, bool own_dev,
+                 struct failure *failure)
 {
     static const char *const LINKS[][2] = {
         {"fd", "/proc/self/fd"}, {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"},
@@ -94,14 +97,15 @@ int devices_make(const struct record *record, int root, bool own_dev, struct fai
     for (size_t i = 0; i < record->devices; i++) {
         const struct device *device = &record->device[i];
         const char *name = device->path + 5;
-        int rc;
+        int tree = sources->device ? sources->device[i] : -1, rc;
 
         if (dev >= 0 && !strncmp(device->path, "/dev/", 5) && *name && !strchr(name, '/')) {
-            rc = make_device(dev, name, device, own_dev);
+            rc = make_device(dev, name, device, tree, own_dev);
         } else {
             cleanup_close int directory = parent_open(root, device->path, &name);
             rc = directory < 0 ? directory
-                               : make_device(directory, name, device, own_dev && !strncmp(device->path, "/dev/", 5));
+                               : make_device(directory, name, device, tree,
+                                             own_dev && !strncmp(device->path, "/dev/", 5));
         }
         if (rc < 0) {
             umask(mask);

@@ -64,7 +64,7 @@ static int attach_network(const struct record *record, const struct prepared *pr
             return fail(failure, "network", launched->netns, "open the network namespace: %s",
                         strerror(-launched->netns));
     }
-    if (launched->netns >= 0 && (record->interfaces || is_private(record->ns_net))) {
+    if (launched->netns >= 0 && !record->in_userns && (record->interfaces || is_private(record->ns_net))) {
         rc = net_attach(record, launched->pid, launched->netns, launched, failure);
         if (rc < 0)
             return rc;
@@ -118,6 +118,7 @@ int launch(const struct record *record, struct prepared *prepared, const struct 
 {
     cleanup_close int pid_namespace = -1, ipc = -1, uts = -1, net = -1, child_status = -1, child_go = -1;
     cleanup_filter struct filter filter = {NULL, 0};
+    cleanup_file_systems struct file_systems systems = {NULL, 0};
     struct clone3_arguments arguments = {.exit_signal = SIGCHLD};
     int pair[2], pipes[2], pidfd = -1, rc;
 
@@ -137,6 +138,8 @@ int launch(const struct record *record, struct prepared *prepared, const struct 
     }
     if (rc == 0)
         rc = seccomp_read(record->seccomp, &filter, failure);
+    if (rc == 0)
+        rc = file_systems_open(record, &systems, failure);
     if (rc < 0)
         return rc;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -164,7 +167,7 @@ int launch(const struct record *record, struct prepared *prepared, const struct 
     if (launched->pid == 0) {
         const struct child child = {.record = record, .prepared = prepared, .stdio = stdio, .filter = &filter,
                                     .join = {ipc, uts, prepared->netns >= 0 ? prepared->netns : net},
-                                    .status = child_status, .go = child_go};
+                                    .file_systems = systems.made, .status = child_status, .go = child_go};
         close(launched->status);
         close(launched->go);             /* a launcher that dies must be seen at the other end */
         child_main(&child);

@@ -56,8 +56,14 @@ int rootfs_mount(const struct record *record, struct failure *failure);         
 int rootfs_enter(int root, const char *attach_at, struct failure *failure);            /* attach, pivot, forget the host */
 
 /* mounts.c */
-struct sources { int *tree; int *cgroup_tree; size_t trees, cgroup_trees; int null; };
-int sources_open(const struct record *record, struct sources *sources, struct failure *failure);
+struct sources { int *tree; int *cgroup_tree; int *device; size_t trees, cgroup_trees; int null; };
+/* Detached mounts of the file systems that need devices or the network of the host, in the record's order, -1 for all
+ * others: made before the init process, which is in the container's device group and network. */
+struct file_systems { int *made; size_t count; };
+int file_systems_open(const struct record *record, struct file_systems *systems, struct failure *failure);
+void file_systems_close(struct file_systems *systems);
+#define cleanup_file_systems __attribute__((cleanup(file_systems_close)))
+int sources_open(const struct record *record, const int *made, struct sources *sources, struct failure *failure);
 /* A read-only clone of the host's /dev/null, to cover files with, and to open as a stream: a chmod of that descriptor
  * inside a container would else be one of the host's node. While the host's /proc is in sight. */
 int null_clone(struct failure *failure);
@@ -71,9 +77,16 @@ int target_open(int root, const char *path, bool is_file);      /* O_PATH, creat
 uint64_t mount_attributes(unsigned long flags);
 int file_system_mount(const char *type, const char *source, const char *data, uint64_t attributes);
 
+/* userns.c: inside a user namespace */
+int userns_loopback(struct failure *failure);
+int userns_sysfs(const struct mount *mount);
+int *userns_devices(const struct record *record, struct failure *failure);       /* detached mounts, NULL on failure */
+int userns_bind(int directory, const char *name, int tree);
+
 /* dress.c: devices, sysctls, masks, read-only paths, terminal */
 int sysctls_write(const struct record *record, int proc, struct failure *failure);
-int devices_make(const struct record *record, int root, bool own_dev, struct failure *failure);
+int devices_make(const struct record *record, int root, const struct sources *sources, bool own_dev,
+                 struct failure *failure);
 int paths_hide(const struct record *record, int root, int null, struct failure *failure);
 int terminal_open(const struct record *record, int root, int devpts, bool own_dev, int *slave, struct failure *failure);
 
@@ -87,6 +100,7 @@ struct child {
     const struct stdio *stdio;
     const struct filter *filter;
     struct joined join;
+    const int *file_systems;
     int status, go;
 };
 _Noreturn void child_main(const struct child *child);

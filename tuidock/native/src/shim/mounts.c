@@ -65,19 +65,31 @@ static bool is_made_inside(const struct mount *mount)
     return is_cgroup(mount);
 }
 
+/* A directory of a volume: what containers have put there leads nowhere out of it. */
+static int open_subpath(const struct mount *mount, unsigned recursive)
+{
+    cleanup_close int root = open_at(AT_FDCWD, mount->source, O_PATH | O_DIRECTORY, 0);
+    cleanup_close int place = root < 0 ? root : open_in_root(root, mount->subpath, O_PATH, 0);
+
+    return place < 0 ? place : open_tree_(place, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | recursive);
+}
+
 static int open_bind(const struct mount *mount)
 {
     unsigned recursive = mount->flags & MS_REC ? AT_RECURSIVE : 0;
     uint64_t set = mount_attributes(mount->flags);
     uint64_t clear = set & MOUNT_ATTR__ATIME ? MOUNT_ATTR__ATIME : 0;
     uint64_t propagation = mount->propagation & (MS_PRIVATE | MS_SLAVE | MS_SHARED | MS_UNBINDABLE);
-    int tree = open_tree_(AT_FDCWD, mount->source, OPEN_TREE_CLONE | recursive);
+    int tree = *mount->subpath ? open_subpath(mount, recursive)
+                               : open_tree_(AT_FDCWD, mount->source, OPEN_TREE_CLONE | recursive);
     int rc;
 
     if (tree < 0)
         return tree;
-    /* read-only means every mount below it too; the wish is for the tree, not for its topmost mount */
-    rc = mount_setattr_(tree, recursive, set, clear, propagation ? propagation : MS_PRIVATE);
+    /* read-only means every mount below it too, unless somebody asked for the topmost one alone */
+    rc = mount_setattr_(tree, recursive, mount->readonly_top ? 0 : set, clear, propagation ? propagation : MS_PRIVATE);
+    if (rc >= 0 && mount->readonly_top)
+        rc = mount_setattr_(tree, 0, set, clear, 0);
     if (rc < 0) {
         close(tree);
         return rc;
@@ -130,7 +142,34 @@ static int open_cgroup_binds(const struct mount *mount, struct sources *sources,
     return 0;
 }
 
-int sources_open(const struct record *record, struct sources *sources, struct failure *failure)
+int file_systems_open(const struct record *record, struct file_systems *systems, struct failure *failure)
+{
+    systems->made = calloc(record->mounts + 1, sizeof *systems->made);
+    if (!systems->made)
+        return fail(failure, "mount", -ENOMEM, "no memory for the mounts");
+    for (size_t i = 0; i < record->mounts; i++) {
+        const struct mount *mount = &record->mount[i];
+        int rc = -1;
+
+        if (!is_bind(mount) && !is_made_inside(mount)) {
+            rc = file_system_mount(mount->type, mount->source, mount->data, mount_attributes(mount->flags));
+            if (rc < 0)
+                return fail(failure, "mount", rc, "mount the %s file system %s for \"%s\": %s", mount->type,
+                            mount->source, mount->target, strerror(-rc));
+        }
+        systems->made[systems->count++] = rc;
+    }
+    return 0;
+}
+
+void file_systems_close(struct file_systems *systems)
+{
+    for (size_t i = 0; i < systems->count; i++)
+        close_fd(&systems->made[i]);
+    free(systems->made);
+}
+
+int sources_open(const struct record *record, const int *made, struct sources *sources, struct failure *failure)
 {
     size_t cgroup_binds = 0;
 
@@ -156,14 +195,16 @@ int sources_open(const struct record *record, struct sources *sources, struct fa
             rc = open_cgroup_binds(mount, sources, failure);
             if (rc < 0)
                 return rc;
-        } else if (!is_made_inside(mount)) {
-            rc = sources->tree[i] = file_system_mount(mount->type, mount->source, mount->data,
-                                                      mount_attributes(mount->flags));
+        } else if (record->in_userns && !strcmp(mount->type, "sysfs")) {
+            rc = sources->tree[i] = userns_sysfs(mount);
             if (rc < 0)
-                return fail(failure, "mount", rc, "mount the %s file system %s for \"%s\": %s", mount->type,
-                            mount->source, mount->target, strerror(-rc));
+                return fail(failure, "mount", rc, "mount a sysfs: %s", strerror(-rc));
+        } else if (!is_made_inside(mount)) {
+            sources->tree[i] = made[i];
         }
     }
+    if (record->in_userns && !(sources->device = userns_devices(record, failure)))
+        return -failure->error;
     sources->null = null_clone(failure);
     return sources->null < 0 ? sources->null : 0;
 }

@@ -250,11 +250,13 @@ static int change_identity(const struct process *process, struct failure *failur
 {
     const struct identity *identity = &process->identity;
 
-    if (setgroups(identity->groups, identity->group) < 0)
+    /* a user namespace that maps one group alone denies it, so that nobody sheds a group that forbids something */
+    if (setgroups(identity->groups, identity->group) < 0 && !(process->record->in_userns && errno == EPERM))
         return fail(failure, "user", -errno, "set the groups: %s", strerror(errno));
     if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setresgid(identity->gid, identity->gid, identity->gid) < 0 ||
         setresuid(identity->uid, identity->uid, identity->uid) < 0 || prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
-        return fail(failure, "user", -errno, "become uid %u gid %u: %s", identity->uid, identity->gid, strerror(errno));
+        return fail(failure, "user", -errno, "become uid %u gid %u: %s", identity->uid, identity->gid,
+                    errno == EINVAL ? "the user namespace does not map it" : strerror(errno));
     return 0;
 }
 
