@@ -51,6 +51,15 @@ def test_quiet_and_iidfile(tuidock: Tuidock, context: Path, tmp_path: Path) -> N
     assert tuidock("builder", "build", "--progress", "quiet", str(context)).out == done.out
 
 
+def test_steps_are_shown_with_their_values(tuidock: Tuidock, context: Path) -> None:
+    text = 'ARG BASE=busybox\nFROM $BASE AS one\nENV D=/srv\nWORKDIR ${D}/x\nRUN echo "$D $HOME"\nRUN exit 3\n'
+    write(context, {"Dockerfile": text})
+    done = tuidock("build", "--no-cache", str(context))
+    assert "#1 [1/4] FROM busybox AS one\n" in done.err and "#2 [2/4] WORKDIR /srv/x\n" in done.err
+    assert '#3 [3/4] RUN echo "/srv $HOME"\n' in done.err
+    assert '#4 ERROR: process "/bin/sh -c exit 3" did not complete successfully: exit code: 3\n' in done.err
+
+
 def test_a_failed_step_shows_its_place(tuidock: Tuidock, context: Path) -> None:
     write(context, {"Dockerfile": "FROM busybox\nRUN echo said && \\\n    exit 9\n"})
     done = tuidock("build", str(context))
@@ -100,7 +109,8 @@ def test_flags(tuidock: Tuidock, engine: Engine, context: Path, tmp_path: Path) 
     [
         (("--squash", "."), "--squash"),
         (("--secret", "id=x,src=/no/such/file", "."), "there is no file"),
-        (("--output", "type=oci", "."), "type=oci"),
+        (("--output", "type=oci", "."), "dest=FILE"),
+        (("--output", "type=registry", "."), "type=registry"),
         (("--progress", "loud", "."), "invalid progress mode"),
         (("--ssh", "default", "."), "--ssh is not possible"),
         (("-t", "UPPER", "."), "UPPER"),
@@ -114,9 +124,11 @@ def test_what_is_refused(tuidock: Tuidock, context: Path, arguments: tuple[str, 
 
 def test_outputs(tuidock: Tuidock, engine: Engine, context: Path, tmp_path: Path) -> None:
     write(context, {"Dockerfile": "FROM scratch\nCOPY f /d/f\n"})
-    assert tuidock("build", "-q", "-o", str(tmp_path / "out"), str(context)).code == 0
+    before = {image.id for image in engine.images()}
+    done = tuidock("build", "-o", str(tmp_path / "out"), str(context))
+    assert (done.code, done.out) == (0, "") and "exporting the files of the result, done" in done.err
     assert (tmp_path / "out/d/f").read_text() == "file"
-    assert tuidock("build", "-q", "-o", f"type=tar,dest={tmp_path}/out.tar", str(context)).code == 0
+    assert tuidock("build", "-q", "-o", f"type=tar,dest={tmp_path}/out.tar", str(context)).out == ""
     with tarfile.open(tmp_path / "out.tar") as tar:
         assert [name.rstrip("/") for name in tar.getnames()] == ["d", "d/f"]
     piped = subprocess.run(
@@ -124,14 +136,39 @@ def test_outputs(tuidock: Tuidock, engine: Engine, context: Path, tmp_path: Path
     ).stdout
     with tarfile.open(fileobj=io.BytesIO(piped)) as tar:
         assert "d/f" in tar.getnames()
+    assert {image.id for image in engine.images()} == before  # only files were wanted
+    assert tuidock("build", "-q", "-t", "both", "-o", str(tmp_path / "again"), str(context)).code == 0
+    assert (tmp_path / "again/d/f").exists() and engine.image("both")
+    assert tuidock("build", "-q", "-t", "both", "-o", f"type=oci,dest={tmp_path}/oci.tar", str(context)).code == 0
+    with tarfile.open(tmp_path / "oci.tar") as tar:
+        assert {"index.json", "oci-layout"} <= set(tar.getnames())
+        index = json.load(tar.extractfile("index.json") or io.BytesIO())
+    assert index["manifests"][0]["annotations"]["io.containerd.image.name"] == "docker.io/library/both:latest"
 
 
 def test_rawjson(tuidock: Tuidock, context: Path) -> None:
-    done = tuidock("build", "--progress=rawjson", "--no-cache", str(context))
-    events = [json.loads(line) for line in done.err.splitlines()]
-    assert events[0]["kind"] == "plan" and len(events[0]["steps"]) == 4
-    assert b"made\n" in [base64.b64decode(event["output"]) for event in events if "output" in event]
-    assert events[-1]["kind"] == "built"
+    """BuildKit's SolveStatus lines."""
+    write(context, {"Dockerfile": 'FROM busybox\nARG X=1\nRUN echo made $X; test "$X" = 1\nCOPY f /f\n'})
+    arguments = ("build", "--progress=rawjson", "--no-cache", "-t", "raw")
+    lines = [json.loads(line) for line in tuidock(*arguments, str(context)).err.splitlines()]
+    plan = lines[0]["vertexes"]
+    assert [vertex["name"] for vertex in plan] == [
+        "[1/3] FROM busybox", "[stage-0] ARG X=1", '[2/3] RUN echo made $X; test "$X" = 1', "[3/3] COPY f /f",
+    ]  # fmt: skip
+    assert plan[2]["inputs"] == [plan[1]["digest"]]
+    last = {vertex["digest"]: vertex for line in lines for vertex in line.get("vertexes", ())}
+    assert all(last[vertex["digest"]]["completed"] >= last[vertex["digest"]]["started"] for vertex in plan)
+    assert last[plan[0]["digest"]]["cached"] and '"1" = 1' in last[plan[2]["digest"]]["name"]
+    logs = [log for line in lines for log in line.get("logs", ())]
+    assert [(log["vertex"], log["stream"], base64.b64decode(log["data"])) for log in logs] == [
+        (plan[2]["digest"], 1, b"made 1\n")
+    ]
+    assert lines[-1]["statuses"][-1]["id"] == "naming to raw"
+    write(context, {"Dockerfile": "FROM busybox\nRUN exit 7\n"})
+    failed = tuidock(*arguments, str(context))
+    *raw, sentence = failed.err.splitlines()
+    assert (failed.code, sentence[:8]) == (1, "tuidock:")
+    assert "exit code: 7" in json.loads(raw[-1])["vertexes"][0]["error"]
 
 
 def test_on_a_terminal(engine: Engine, context: Path) -> None:

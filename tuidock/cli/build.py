@@ -15,7 +15,7 @@ from tuidock.engine.options.values import parse_size
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import BinaryIO
 else:
     import _signal as signal  # the module around it turns numbers into enums
@@ -34,14 +34,14 @@ def build(context: Context, values: Values, arguments: list[str]) -> int:
     chosen = values.text("progress") if values.given("progress") else os.environ.get("BUILDKIT_PROGRESS", "")
     progress = "quiet" if values.on("quiet") else chosen or "auto"
     if progress not in _PROGRESS:
-        raise BadOptions(f"invalid progress mode {progress!r}: it is one of {', '.join(_PROGRESS)}")
+        raise InvalidArgument(f"invalid progress mode {progress!r}: it is one of {', '.join(_PROGRESS)}")
     _check_iidfile(values.text("iidfile"))
     with _ended_by_signals():
-        image_id = show(context.engine.build(request, source), progress, request.tags)
+        image_id = show(context.engine.build(request, source, target.files), progress, request.tags)
     if values.text("iidfile"):
         _write(values.text("iidfile"), image_id)
-    target.export(context, image_id)
-    if progress == "quiet" and not target.is_stdout:
+    target.save(context, request.tags or (image_id,))
+    if progress == "quiet" and not target.is_stdout and (target.files is None or request.tags):
         output.line(image_id)
     return 0
 
@@ -122,10 +122,10 @@ def _secrets(given: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
             variable, path = (name, "") if name in os.environ else ("", name)
         if variable:
             if variable not in os.environ:
-                raise BadOptions(f"secret {name}: the variable {variable} is not set")
+                raise InvalidArgument(f"secret {name}: the variable {variable} is not set")
             secret_values[name] = os.environ[variable]
         elif not os.path.isfile(path):
-            raise BadOptions(f"secret {name}: there is no file {path}")
+            raise InvalidArgument(f"secret {name}: there is no file {path}")
         else:
             files[name] = os.path.abspath(path)
     return files, secret_values
@@ -144,34 +144,36 @@ class _Target:
                 continue
             fields = dict(field.partition("=")[::2] for field in split_fields(item))
             self._kind, self._place = fields.get("type", ""), fields.get("dest", "")
-        if self._kind not in ("image", "docker", "tar", "local", "cacheonly"):
-            raise Unsupported(f"--output type={self._kind} is not possible: docker, tar or local")
+        if self._kind not in ("image", "docker", "oci", "tar", "local", "cacheonly"):
+            raise Unsupported(f"--output type={self._kind} is not possible: docker, oci, tar or local")
+        if self._kind == "oci" and not self._place:
+            raise BadOptions("--output type=oci needs a file: dest=FILE")
         if self._kind == "local" and not self._place:
             raise BadOptions("--output type=local needs a directory: dest=DIR")
 
     @property
     def is_stdout(self) -> bool:
-        return self._kind in ("tar", "docker") and self._place == "-"
+        return self._kind in ("tar", "docker", "oci") and self._place == "-"
 
-    def export(self, context: Context, image_id: str) -> None:
+    @property
+    def files(self) -> str | Callable[[], BinaryIO] | None:
+        """Where the files of the result go, when it is not an image that is wanted."""
         if self._kind == "local":
-            context.engine.export_built(image_id, self._place)
-        elif self._kind == "tar" or (self._kind == "docker" and self._place):
-            if self._place in ("", "-"):
-                self._write(context, image_id, sys.stdout.buffer)
-                return
-            try:
-                with open(self._place, "wb") as file:
-                    self._write(context, image_id, file)
-            except OSError as error:
-                raise InvalidArgument(f"cannot write {self._place}: {error.strerror}") from None
+            return self._place
+        return self._open if self._kind == "tar" else None
 
-    def _write(self, context: Context, image_id: str, target: BinaryIO) -> None:
-        if self._kind == "docker":
-            context.engine.save([image_id], target)
-        else:
-            context.engine.export_built(image_id, target)
-        target.flush()
+    def save(self, context: Context, names: Sequence[str]) -> None:
+        """type=docker and type=oci with a place: the image as an archive, which is both."""
+        if self._kind in ("docker", "oci") and self._place:
+            with self._open() as file:
+                context.engine.save(names, file)
+
+    def _open(self) -> BinaryIO:
+        sys.stdout.flush()
+        try:
+            return os.fdopen(os.dup(1), "wb") if self._place in ("", "-") else open(self._place, "wb")
+        except OSError as error:
+            raise InvalidArgument(f"cannot write {self._place}: {error.strerror}") from None
 
 
 class _ended_by_signals:
@@ -221,7 +223,7 @@ _FLAGS = (
     text("memory", "m", "Limit the memory of the steps", kind="bytes", parse=parse_size),
     text("network", "", "Network of the steps: default, none, host or a name", default="default"),
     switch("no-cache", "", "Do not use what earlier builds have left"),
-    listed("output", "o", "Where the result goes: type=docker|tar|local[,dest=PATH]"),
+    listed("output", "o", "Where the result goes: type=docker|oci|tar|local[,dest=PATH]"),
     text("platform", "", "Build for this platform"),
     text("progress", "", f"Kind of progress: {', '.join(_PROGRESS)}", default="auto"),
     text("provenance", "", "Accepted for scripts, without effect", hidden=True),

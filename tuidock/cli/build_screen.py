@@ -9,7 +9,7 @@ import os
 import sys
 import time
 
-from tuidock.cli.build_view import Line, View
+from tuidock.cli.build_view import Line, View, ends
 from tuidock.engine.clean import clean
 from tuidock.engine.units import human_size
 
@@ -64,8 +64,8 @@ class Screen(View):
         self._warnings.append(text)
 
     def built(self, image_id: str, tags: Iterable[str]) -> None:
-        ends = [" => exporting to image", f" => => writing image {image_id}"]
-        self._draw(force=True, end=[*ends, *[f" => => naming to {clean(tag)}" for tag in tags]], finished=True)
+        first, *others = [text.removesuffix(" done").removesuffix(",") for text in ends(image_id, tags)]
+        self._draw(force=True, end=[f" => {first}", *[f" => => {text}" for text in others]], finished=True)
         for text in self._warnings:
             sys.stderr.write(f"WARNING: {clean(text)}\n")
 

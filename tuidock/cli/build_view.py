@@ -26,15 +26,16 @@ _AROUND = 3
 
 
 class Line(Named):
-    """A step as it is shown: label is `[stage 2/5]`."""
+    """A step as it is shown: label is `[stage 2/5]`, text the instruction, with values once they are known."""
 
     number: int
     label: str
     step: BuildStep
+    text: str
 
     @property
     def title(self) -> str:
-        return f"{self.label} {clean(self.step.text)}"
+        return f"{self.label} {clean(self.text)}"
 
 
 def lines_of(steps: Sequence[BuildStep]) -> dict[int, Line]:
@@ -50,7 +51,7 @@ def lines_of(steps: Sequence[BuildStep]) -> dict[int, Line]:
         seen[step.stage] = seen.get(step.stage, 0) + 1
         name = f"{clean(step.stage)} " if several else ""
         label = f"[{name}{seen[step.stage]}/{totals[step.stage]}]"
-        found[step.number] = Line(len(found) + 1, label, step)
+        found[step.number] = Line(len(found) + 1, label, step, step.text)
     return found
 
 
@@ -77,6 +78,8 @@ class View:
             if event.state != "running":
                 self._flush(event.step)
             if event.step in self.lines:
+                if event.text:
+                    self.lines[event.step] = self.lines[event.step]._replace(text=event.text)
                 self.state(self.lines[event.step], event)
         elif event.kind == "warning":
             self.warning(event.message)
@@ -120,7 +123,7 @@ class View:
         """Something to know."""
 
     def built(self, image_id: str, tags: Iterable[str]) -> None:
-        """The image is there."""
+        """The image is there; image_id "": none was stored, only files were wanted."""
 
     def failed(self, error: BuildFailed) -> None:
         """What led to it: the step's last lines, and the Dockerfile around it."""
@@ -151,6 +154,7 @@ class Plain(View):
         super().__init__()
         self._last = 0
         self._began: dict[int, float] = {}
+        self._ended = time.monotonic()
 
     def _say(self, number: int, text: str) -> None:
         before = "\n" if self._last not in (0, number) else ""
@@ -167,61 +171,47 @@ class Plain(View):
         if event.step not in self._began:
             self._began[event.step] = time.monotonic()
             self._say(line.number, line.title)
+        self._ended = time.monotonic()
         if event.state == "cached":
             self._say(line.number, "CACHED")
         elif event.state == "done":
             self._say(line.number, f"DONE {event.seconds:.1f}s")
         elif event.state == "failed":
-            self._say(line.number, "ERROR")
+            self._say(line.number, f"ERROR: {clean(event.message)}" if event.message else "ERROR")
 
     def warning(self, text: str) -> None:
         sys.stderr.write(f"WARNING: {clean(text)}\n")
 
     def built(self, image_id: str, tags: Iterable[str]) -> None:
         number = len(self.lines) + 1
-        self._say(number, "exporting to image")
-        self._say(number, f"writing image {image_id} done")
-        for tag in tags:
-            self._say(number, f"naming to {clean(tag)} done")
-        self._say(number, "DONE")
+        for text in ends(image_id, tags):
+            self._say(number, text)
+        self._say(number, f"DONE {time.monotonic() - self._ended:.1f}s")
 
 
-class Raw(View):
-    """Every event as one JSON object in a line."""
-
-    def take(self, event: BuildEvent) -> None:
-        import base64
-
-        from tuidock.engine import fastjson
-
-        super().take(event)
-        document = {key: value for key, value in event._asdict().items() if value and key not in ("steps", "output")}
-        if event.steps:
-            document["steps"] = [step._asdict() for step in event.steps]
-        if event.output:
-            document["output"] = base64.b64encode(event.output).decode()
-        sys.stderr.write(fastjson.dumps(document) + "\n")
-        sys.stderr.flush()
-
-    def failed(self, error: BuildFailed) -> None:
-        """The state of the step has told it."""
+def ends(image_id: str, tags: Iterable[str]) -> list[str]:
+    """What was done with the result."""
+    if not image_id:
+        return ["exporting the files of the result, done"]
+    named = [f"naming to {clean(tag)} done" for tag in tags]
+    return ["exporting to image", f"writing image {image_id} done", *named]
 
 
 def show(events: Generator[BuildEvent, None, None], progress: str, tags: Sequence[str]) -> str:
     """Runs the build to its end and answers the image's id."""
     view = _view(progress)
-    image_id = ""
+    image_id = stored = ""
     try:
         for event in events:
             view.take(event)
             if event.kind == "built":
-                image_id = event.message
+                image_id, stored = event.message, event.message if event.state else ""
     except BuildFailed as error:
         view.failed(error)
         raise
     finally:
         events.close()
-    view.built(image_id, tags)
+    view.built(stored, tags)
     return image_id
 
 
@@ -229,6 +219,8 @@ def _view(progress: str) -> View:
     if progress == "quiet":
         return View()
     if progress == "rawjson":
+        from tuidock.cli.build_raw import Raw
+
         return Raw()
     if progress == "tty" or (progress == "auto" and output.is_terminal(2)):
         from tuidock.cli.build_screen import Screen

@@ -114,9 +114,11 @@ class BuildEvent(Named):
     """News of a build.
 
     kind: plan (steps is the whole plan; source the Dockerfile's text), state (of `step`: running, cached, done, failed,
-    cancelled; seconds when it ended, total = bytes of its layer), bytes (done/total of what the step fetches or copies;
+    cancelled; seconds when it ended, total = bytes of its layer; text is the instruction with the values of its
+    variables, "" when it has none; message says why it failed), bytes (done/total of what the step fetches or copies;
     while a command is silent it comes as a beat, 0 of 0), output (of its command; stream stdout or stderr), warning
-    (message), built (message is the image's id).
+    (message), exporting (before the files of the result go where they are wanted), built (message is the image's id; state is
+    "" when no image of it was stored, because only its files were wanted).
     """
 
     kind: str
@@ -130,6 +132,7 @@ class BuildEvent(Named):
     message: str = ""
     steps: tuple[BuildStep, ...] = ()
     source: str = ""
+    text: str = ""
 
 
 class CacheEntry(Named):

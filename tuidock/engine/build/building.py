@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from typing import BinaryIO
 
+    from tuidock.engine.build.exporting import Target
     from tuidock.engine.build.workshop import Pull
     from tuidock.engine.image_types import BuildRequest
 
@@ -35,10 +36,16 @@ _OWN_ARGUMENTS = ("BUILDKIT_INLINE_CACHE", "SOURCE_DATE_EPOCH")
 
 
 def build(
-    instance: Instance, request: BuildRequest, source: BinaryIO | None, pull: Pull, stored: Callable[[], None]
+    instance: Instance,
+    request: BuildRequest,
+    source: BinaryIO | None,
+    pull: Pull,
+    stored: Callable[[], None],
+    target: Target | None = None,
 ) -> Generator[BuildEvent, None, None]:
     """The last event is `built`; stored is called when images or their names are new.
 
+    target: where the files of the result go; then an image is stored only under the names that it is to have.
     Raises BuildFailed for a step, InvalidArgument and others for what comes before one.
     """
     if request.squash:
@@ -69,7 +76,8 @@ def build(
             except BaseException:
                 _save(workshop)
                 raise
-            if image.is_there():
+            named = target is None or bool(tags)
+            if not named or image.is_there():
                 if workshop.has_news or workshop.hits:
                     workshop.publish()
             else:
@@ -77,12 +85,20 @@ def build(
                 stored()
                 for tag in request.tags:
                     append(instance.paths.journal, "image", "tag", image.id, tag)
+            if target is not None:
+                from tuidock.engine.build import exporting
+
+                yield BuildEvent("exporting")
+                _ = workshop.store  # from now on nobody collects the layers
+                layers = workshop.results[plan.target].layers
+                exporting.export([workshop.directory_of(layer) for layer in reversed(layers)], target)
         if workshop.replaced:
             from tuidock.engine.store import collection
 
             collection.collect(instance.state, instance.paths)
-        append(instance.paths.journal, "image", "build", image.id, request.tags[0] if request.tags else "")
-    yield BuildEvent("built", message=image.id)
+        if named:
+            append(instance.paths.journal, "image", "build", image.id, request.tags[0] if request.tags else "")
+    yield BuildEvent("built", state="stored" if named else "", message=image.id)
 
 
 def _save(workshop: Workshop) -> None:

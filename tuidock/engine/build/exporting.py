@@ -8,29 +8,30 @@ import threading
 from tuidock.engine.build import merging
 from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.files import refuse
-from tuidock.engine.instance import Instance
-from tuidock.engine.store import images
 from tuidock.native.extractor import NO_DEVICES, Extractor
 from tuidock.native.tarwriter import TarWriter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import BinaryIO
+
+    #: A directory of the host, which is made, or what opens the file that a tar goes to.
+    Target = str | Callable[[], BinaryIO]
 
 _CHUNK = 1 << 18
 
 
-def export(instance: Instance, image_id: str, target: str | BinaryIO) -> None:
-    """target: a directory, which is made, or where a tar goes. Raises InvalidArgument, SystemFailure."""
-    record = images.get(instance.state, instance.paths, image_id)
+def export(lower: Sequence[str], target: Target) -> None:
+    """lower: the directories of the layers, topmost first. Raises InvalidArgument, SystemFailure, BrokenPipeError."""
     try:
-        root = merging.open_merged(record.lower) if record.lower else merging.open_empty()
+        root = merging.open_merged(lower) if lower else merging.open_empty()
         try:
             if isinstance(target, str):
                 _into(root, target)
             else:
-                _through(root, lambda fd: _copy(fd, target))
+                with target() as file:
+                    _through(root, lambda fd: _copy(fd, file))
         finally:
             os.close(root)
     except BrokenPipeError:
@@ -81,3 +82,4 @@ def _through(root: int, take: Callable[[int], None]) -> None:
 def _copy(reader: int, target: BinaryIO) -> None:
     while chunk := os.read(reader, _CHUNK):
         target.write(chunk)
+    target.flush()

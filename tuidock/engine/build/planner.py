@@ -8,7 +8,7 @@ is expanded when its turn comes.
 from __future__ import annotations
 
 from tuidock.engine.dockerfile.arguments import global_arguments
-from tuidock.engine.dockerfile.expand import expand_instruction
+from tuidock.engine.dockerfile.expand import expand_instruction, shown
 from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.image_types import BuildStep
 from tuidock.engine.named import Named
@@ -72,7 +72,7 @@ def make_plan(
     stages: dict[int, StagePlan] = {}
     lines: list[BuildStep] = []
     for index in sorted(drafts):
-        stages[index] = _numbered(drafts[index], lines)
+        stages[index] = _numbered(drafts[index], lines, shown(dockerfile.stages[index].start, arguments))
     return Plan(stages, last, arguments, tuple(lines))
 
 
@@ -118,12 +118,13 @@ def origins(instruction: Instruction) -> list[str]:
     return [name for name in found if name]
 
 
-def _numbered(stage: StagePlan, lines: list[BuildStep]) -> StagePlan:
-    shown = stage.name or f"stage-{stage.stage}"
+def _numbered(stage: StagePlan, lines: list[BuildStep], beginning: str) -> StagePlan:
+    """beginning: the FROM line with the values of its variables."""
+    name = stage.name or f"stage-{stage.stage}"
 
-    def numbered(step: Step) -> Step:
-        instruction = step.instruction
-        lines.append(BuildStep(len(lines) + 1, shown, instruction.text, instruction.line, instruction.end_line))
+    def numbered(step: Step, text: str) -> Step:
+        lines.append(BuildStep(len(lines) + 1, name, text, step.instruction.line, step.instruction.end_line))
         return step._replace(number=len(lines))
 
-    return stage._replace(start=numbered(stage.start), steps=tuple([numbered(step) for step in stage.steps]))
+    start = numbered(stage.start, beginning)
+    return stage._replace(start=start, steps=tuple([numbered(step, step.instruction.text) for step in stage.steps]))

@@ -16,7 +16,7 @@ from tuidock.engine.build.planner import SCRATCH, StagePlan, Step
 from tuidock.engine.build.workshop import Base, StageState, Workshop
 from tuidock.engine.dockerfile import arguments, history, instructions
 from tuidock.engine.dockerfile.errors import DockerfileError
-from tuidock.engine.dockerfile.expand import expand_instruction
+from tuidock.engine.dockerfile.expand import expand_instruction, shown
 from tuidock.engine.errors import BuildFailed, EngineError, NotFound
 from tuidock.engine.image_types import BuildEvent
 from tuidock.engine.options.platforms import parse_platform
@@ -60,13 +60,13 @@ class StageBuild:
                 began = time.monotonic()
                 yield from self._step(step)
         except DockerfileError as error:
-            yield self._event(step, "failed", began)
+            yield self._event(step, "failed", began, message=error.reason)
             raise self._failed(step, str(error), 1, error.line or step.instruction.line, error.excerpt) from error
         except StepError as error:
-            yield self._event(step, "failed", began)
+            yield self._event(step, "failed", began, message=str(error))
             raise self._failed(step, str(error), error.exit_code, step.instruction.line) from error
         except EngineError as error:
-            yield self._event(step, "failed", began)
+            yield self._event(step, "failed", began, message=str(error))
             placed = step.instruction.error(str(error))
             raise self._failed(step, str(placed), 1, step.instruction.line, placed.excerpt) from error
         self._workshop.results[self.plan.stage] = self.state
@@ -83,8 +83,12 @@ class StageBuild:
         failed.excerpt = excerpt
         return failed
 
-    def _event(self, step: Step, state: str, began: float, total: int = 0) -> BuildEvent:
-        return BuildEvent("state", step.number, state, seconds=time.monotonic() - began, total=total)
+    def _event(
+        self, step: Step, state: str, began: float, total: int = 0, *, text: str = "", message: str = ""
+    ) -> BuildEvent:
+        return BuildEvent(
+            "state", step.number, state, seconds=time.monotonic() - began, total=total, text=text, message=message
+        )
 
     # ---- FROM ----
 
@@ -203,12 +207,13 @@ class StageBuild:
             work = placing.WorkingDirectory(self._workshop, state, instruction)
         else:
             work = placing.Copying(self._workshop, state, instruction, self.plan.stage)
+        text = shown(raw, state.scope.variables())
         try:
-            yield from self._look_up(step, work, began)
+            yield from self._look_up(step, work, began, text if text != raw.text else "")
         finally:
             work.close()
 
-    def _look_up(self, step: Step, work: Any, began: float) -> Generator[BuildEvent, None, None]:
+    def _look_up(self, step: Step, work: Any, began: float, text: str) -> Generator[BuildEvent, None, None]:
         workshop, state = self._workshop, self.state
         yield from work.prepare(step.number)
         key = cache.key_of(state.digest(), step.instruction.word, *work.parts)
@@ -217,10 +222,10 @@ class StageBuild:
             self._take(row)
             if row.layers:
                 state.keys[len(state.layers) - 1] = key
-            yield self._event(step, "cached", began, row.size)
+            yield self._event(step, "cached", began, row.size, text=text)
         else:
             self._all_cached = False
-            yield self._event(step, "running", began)
+            yield self._event(step, "running", began, text=text)
             before = len(state.layers)
             yield from work.execute(step.number, key)
             if len(state.layers) == before:

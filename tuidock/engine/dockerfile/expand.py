@@ -64,6 +64,20 @@ def expand_instruction(instruction: Instruction, env: Mapping[str, str]) -> Inst
     return instruction
 
 
+def shown(instruction: Instruction, env: Mapping[str, str]) -> str:
+    """The instruction's line for people who watch a build: with the values of its variables, even where they are left to
+    the shell. What has no value stays as it is, and quotes and escapes do."""
+    if "$" not in instruction.text:
+        return instruction.text
+    try:
+        lexer = words.Lexer(
+            instruction.text, env.get, instruction.source.escape, raw_quotes=True, raw_escapes=True, keep_unset=True
+        )
+        return lexer.process().text
+    except DockerfileError:
+        return instruction.text
+
+
 def expand_word(instruction: Instruction, text: str, env: Mapping[str, str]) -> str:
     """One word of an instruction. Raises DockerfileError with its place."""
     if not _special(text, instruction.source.escape):

@@ -11,21 +11,25 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import BinaryIO
 
+    from tuidock.engine.build.exporting import Target
     from tuidock.engine.types import Progress
 
 
 class Builds(Registries):
     """Images from Dockerfiles."""
 
-    def build(self, request: BuildRequest, source: BinaryIO | None = None) -> Generator[BuildEvent, None, None]:
+    def build(
+        self, request: BuildRequest, source: BinaryIO | None = None, target: Target | None = None
+    ) -> Generator[BuildEvent, None, None]:
         """News of the build as it goes on; the last one is `built` with the image's id. Closing it cancels the build.
 
-        source: a context or Dockerfile given as "-". Raises BuildFailed when a step fails.
+        source: a context or Dockerfile given as "-". target: where the files of the result go, a directory or what opens
+        a file for their tar; without a name no image is kept then. Raises BuildFailed when a step fails.
         """
         from tuidock.engine.build.building import build
 
         self._change("build")
-        return self._built(build(self.instance, request, source, self._pulled, self._note))
+        return self._built(build(self.instance, request, source, self._pulled, self._note, target))
 
     def _built(self, work: Generator[BuildEvent, None, None]) -> Generator[BuildEvent, None, None]:
         from tuidock.engine.files import refuse
@@ -46,12 +50,6 @@ class Builds(Registries):
         image_id = keep(self.instance, key)
         self._note()
         return image_id
-
-    def export_built(self, image_id: str, target: str | BinaryIO) -> None:
-        """The files of an image: into a directory of the host, or as a tar."""
-        from tuidock.engine.build.exporting import export
-
-        export(self.instance, image_id, target)
 
     def build_cache(self) -> list[CacheEntry]:
         """What builds have left for the next ones, last used first."""
