@@ -8,6 +8,7 @@ clear sentence for the person and the default for the program; the app starts in
     mouse: true
     ascii: false                      # states as * o = ~ ! instead of glyphs
     ports: 49000-49900                # where -P publishes
+    trash: {keep: 24h, size: 10%}     # what was removed can come back so long; keep: 0 for never
     registries:                       # see engine.registry.settings
       mirrors: [https://mirror.example]
       insecure: [registry.example:5000]
@@ -21,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from tuidock.engine.options.settings import DEFAULT_PORTS, cache_path, config_path, load_data, parse_ports
+from tuidock.engine.options.settings import DEFAULT_PORTS, cache_path, config_path, load_data, parse_ports, parse_trash
 
 __all__ = ["DEFAULT_PORTS", "Config", "cache_path", "check", "config_path", "load"]
 
@@ -67,6 +68,8 @@ def check(data: object) -> Config:
             config = config._replace(ascii=value)
         elif key == "ports" and (ports := parse_ports(value)) is not None:
             config = config._replace(ports=ports)
+        elif key == "trash" and parse_trash(value) is not None:
+            continue  # the engine reads it
         elif key == "registries" and isinstance(value, dict):
             continue  # whoever speaks to a registry reads it, and complains
         elif key == "keymap" and isinstance(value, dict):
@@ -85,6 +88,7 @@ def _complaint(key: str, value: object) -> str:
         "mouse": "true or false",
         "ascii": "true or false",
         "ports": "a range such as 49000-49900",
+        "trash": "as {keep: 24h, size: 10%}",
         "registries": "`mirrors:` and `insecure:` lines",
         "keymap": "a list of `id: keys` lines",
     }

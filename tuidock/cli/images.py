@@ -113,10 +113,13 @@ _FIELD_HEADERS = {
 
 
 def remove(context: Context, values: Values, arguments: list[str]) -> int:
-    failed = 0
+    failed, engine = 0, context.engine
+    batch = engine.new_batch()
     for reference in arguments:
         try:
-            done = context.engine.remove_image(reference, values.on("force"), values.on("no-prune"))
+            done = engine.remove_image(
+                reference, values.on("force"), values.on("no-prune"), now=values.on("now"), batch=batch
+            )
         except EngineError as problem:
             output.error(str(problem))
             failed |= not (values.on("force") and isinstance(problem, NotFound))
@@ -202,6 +205,7 @@ RMI = Command(
     (
         switch("force", "f", "Remove even if it is in use by stopped containers"),
         switch("no-prune", "", "Keep untagged parents"),
+        switch("now", "", "Remove for good, without the trash"),
         text("platform", "", "Accepted for scripts", hidden=True, parse=check_platform),
     ),
     least=1,

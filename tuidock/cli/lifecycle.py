@@ -64,7 +64,8 @@ def remove(context: Context, values: Values, arguments: list[str]) -> int:
         return each(arguments, context.engine.unlink)
     force = values.on("force")
     failed = 0
-    for reference, error in context.engine.remove_many(arguments, force=force, volumes=values.on("volumes")):
+    done = context.engine.remove_many(arguments, force=force, volumes=values.on("volumes"), now=values.on("now"))
+    for reference, error in done:
         if error is None:
             output.line(reference)
         elif not (force and isinstance(error, NotFound)):
@@ -108,6 +109,7 @@ RM = Command(
     (
         switch("force", "f", "Remove running ones too (SIGKILL)"),
         switch("link", "l", "Remove a link (CONTAINER/ALIAS) instead of a container"),
+        switch("now", "", "Remove for good, without the trash"),
         switch("volumes", "v", "Remove their anonymous volumes"),
     ),
     least=1,

@@ -137,7 +137,20 @@ ALIASES = {
 
 #: Verbs that only look: a data root that they have to make first was perhaps mistyped.
 LOOKING = frozenset(
-    ("diff", "history", "images", "inspect", "logs", "network ls", "port", "ps", "stats", "top", "trash ls", "volume ls")
+    (
+        "diff",
+        "history",
+        "images",
+        "inspect",
+        "logs",
+        "network ls",
+        "port",
+        "ps",
+        "stats",
+        "top",
+        "trash ls",
+        "volume ls",
+    )
 )
 
 #: The verbs that the first screen of help names.

@@ -31,7 +31,12 @@ def create(context: Context, values: Values, arguments: list[str]) -> int:
 
 
 def remove(context: Context, values: Values, arguments: list[str]) -> int:
-    return each(arguments, lambda name: context.engine.remove_volume(name, force=values.on("force")))
+    engine = context.engine
+    batch = engine.new_batch()
+    return each(
+        arguments,
+        lambda name: engine.remove_volume(name, force=values.on("force"), now=values.on("now"), batch=batch),
+    )
 
 
 def ls(context: Context, values: Values, _: list[str]) -> int:
@@ -107,6 +112,9 @@ RM = Command(
     "[OPTIONS] VOLUME [VOLUME...]",
     "Remove one or more volumes that no container uses",
     remove,
-    (switch("force", "f", "Do not complain about volumes that do not exist"),),
+    (
+        switch("force", "f", "Do not complain about volumes that do not exist"),
+        switch("now", "", "Remove for good, without the trash"),
+    ),
     least=1,
 )

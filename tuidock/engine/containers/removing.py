@@ -1,8 +1,8 @@
-"""rm: the end of a container and of everything that it had.
+"""rm: the end of a container and of everything that it had, or its way into the trash, from which `undo` takes it.
 
-Order: kill, wait for the shim's own clean-up, rename the directory into the trash, delete the rows in one transaction,
-then unlink outside of any lock. A crash in between leaves either a complete container or a row whose directory has gone,
-which the next sweep deletes.
+Order: kill, wait for the shim's own clean-up; then one transaction in which directories are renamed and rows moved or
+deleted; what is not kept is unlinked outside of any lock. A crash before the end of the transaction leaves the rows, and
+`removed.heal` brings the directories back to them; the intent that is written by then makes the sweep remove them again.
 """
 
 from __future__ import annotations
@@ -15,26 +15,30 @@ from tuidock.engine.containers.moves import move_lock, send_signal, status_of, w
 from tuidock.engine.containers.stopping import KILL_TIMEOUT
 from tuidock.engine.errors import EngineError, SystemFailure, WrongState
 from tuidock.engine.events import append
-from tuidock.engine.files import remove_tree
+from tuidock.engine.files import Undo, remove_tree
 from tuidock.engine.instance import Instance
 from tuidock.engine.runtime.status import read_pid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
+    import sqlite3
     from collections.abc import Callable, Sequence
+
+    from tuidock.engine.store.removed import Keeping
 else:
     import _signal as signal  # the module around it turns numbers into enums
 
 
 def remove_many(
     instance: Instance, targets: Sequence[tuple[str, str]], *, force: bool = False, volumes: bool = False,
-    drop_volumes: Callable[[Sequence[str]], None] | None = None,
+    drop_volumes: Callable[[Sequence[str]], None] | None = None, keeping: Keeping | None = None,
 ) -> list[tuple[str, EngineError | None]]:  # fmt: skip
     """Removes containers given as (id, name) and tells for each what went wrong, in their order.
 
     All are killed first and then awaited together, and all rows go in one transaction: 50 take little longer than one.
-    drop_volumes gets the ids, after their rows have gone, when anonymous volumes are to go too.
+    drop_volumes gets the names of anonymous volumes, after their users have gone, when those are to go too. keeping: they
+    go to the trash, apart from --rm containers.
     """
     failures: dict[str, EngineError] = {}
     for container_id, name in targets:
@@ -49,16 +53,13 @@ def remove_many(
             f"could not kill container {container_id[:12]}: it is stuck in the kernel; try again later"
         )
     gone = [pair for pair in doomed if pair[0] not in failures]
-    trash = [_bury(instance, container_id) for container_id, _ in gone]
-    anonymous = _forget(instance, [container_id for container_id, _ in gone], trash) if gone else []
+    anonymous = _forget(instance, gone, keeping) if gone else []
     for container_id, name in gone:
         append(instance.paths.journal, "container", "destroy", container_id, name)
     if gone and has_options(instance):
         release_idle(instance)
     if volumes and drop_volumes is not None and anonymous:
         drop_volumes(anonymous)
-    for path in trash:
-        remove_tree(path)
     return [(container_id, failures.get(container_id)) for container_id, _ in targets]
 
 
@@ -95,40 +96,84 @@ def _clean_after_loss(instance: Instance, container_id: str) -> None:
     clean_kernel(instance, container_id)
 
 
-def _bury(instance: Instance, container_id: str) -> str:
-    paths = instance.paths
-    grave = f"{paths.trash}/{container_id}.{os.urandom(4).hex()}"
+def _forget(instance: Instance, gone: Sequence[tuple[str, str]], keeping: Keeping | None) -> list[str]:
+    """The transaction; returns the anonymous volumes that nobody else uses.
+
+    On a full disk the database has no room for saying that something has gone: then the oldest of the trash goes, and if
+    that is not enough, these containers for good.
+    """
+    for container_id, _ in gone:
+        remove_tree(instance.paths.container_run(container_id))
     try:
-        os.rename(paths.container(container_id), grave)
+        anonymous, graves = _move(instance, gone, keeping)
+    except SystemFailure:
+        from tuidock.engine.store import removed
+
+        removed.drop(instance.state, instance.paths, removed.entries(instance.state))
+        graves = [
+            _rename(instance.paths.container(container_id), _grave(instance, container_id)) for container_id, _ in gone
+        ]
+        for path in graves:
+            remove_tree(path)
+        anonymous, graves = _move(instance, gone, None)
+    for path in graves:
+        remove_tree(path)
+    return anonymous
+
+
+def _move(instance: Instance, gone: Sequence[tuple[str, str]], keeping: Keeping | None) -> tuple[list[str], list[str]]:
+    """Renames the directories and takes the rows away; returns anonymous volumes without a user, and what is to be
+    unlinked. When the transaction fails, all is as before."""
+    paths, graves = instance.paths, []
+    ids = [container_id for container_id, _ in gone]
+    marks = ",".join("?" * len(ids))
+    with Undo() as undo:
+        with instance.state.write(durable=False) as db:
+            query = (
+                "SELECT DISTINCT v.name FROM volumes v JOIN volume_uses u ON u.volume = v.name WHERE v.anonymous "
+                f"AND u.container_id IN ({marks})"
+            )
+            names = [row[0] for row in db.execute(query, ids)]
+            for container_id, name in gone:
+                place = paths.container(container_id)
+                grave = _grave(instance, container_id)
+                if keeping is not None and _keep(instance, db, container_id, name, keeping):
+                    grave = f"{paths.removed}/{container_id}"
+                else:
+                    graves.append(grave)
+                _rename(place, grave)
+                undo.add(_rename, grave, place)
+            rows.delete(db, ids)
+            unused = [n for n in names if not db.execute("SELECT 1 FROM volume_uses WHERE volume = ?", (n,)).fetchone()]
+        undo.keep()
+    return unused, graves
+
+
+def _keep(instance: Instance, db: sqlite3.Connection, container_id: str, name: str, keeping: Keeping) -> bool:
+    """The container's entry in the trash; False for one that nobody wants back: --rm, or its directory has gone."""
+    from tuidock.engine.store import removed
+
+    containers = removed.rows_of(db, "containers", "id", container_id)
+    if not containers or containers[0]["auto_remove"] or not os.path.isdir(instance.paths.container(container_id)):
+        return False
+    os.makedirs(instance.paths.removed, mode=0o700, exist_ok=True)
+    document = {
+        "containers": containers,
+        "addresses": removed.rows_of(db, "addresses", "container_id", container_id),
+        "volume_uses": removed.rows_of(db, "volume_uses", "container_id", container_id),
+    }
+    image_id = str(containers[0]["image_id"])
+    removed.add(db, keeping, removed.CONTAINER, name, container_id, document, entry=container_id, image_id=image_id)
+    return True
+
+
+def _grave(instance: Instance, container_id: str) -> str:
+    return f"{instance.paths.trash}/{container_id}.{os.urandom(4).hex()}"
+
+
+def _rename(old: str, new: str) -> str:
+    try:
+        os.rename(old, new)
     except FileNotFoundError:
         pass
-    remove_tree(paths.container_run(container_id))
-    return grave
-
-
-def _forget(instance: Instance, ids: Sequence[str], trash: Sequence[str]) -> list[str]:
-    """Deletes the rows; returns the anonymous volumes that nobody else uses.
-
-    On a full disk the database has no room for saying that something has gone: then the trash goes first.
-    """
-    try:
-        return _delete(instance, ids)
-    except SystemFailure:
-        for path in trash:
-            remove_tree(path)
-        return _delete(instance, ids)
-
-
-def _delete(instance: Instance, ids: Sequence[str]) -> list[str]:
-    marks = ",".join("?" * len(ids))
-    with instance.state.write(durable=False) as db:
-        names = [
-            row[0]
-            for row in db.execute(
-                "SELECT DISTINCT v.name FROM volumes v JOIN volume_uses u ON u.volume = v.name WHERE v.anonymous "
-                f"AND u.container_id IN ({marks})",
-                ids,
-            )
-        ]
-        rows.delete(db, ids)
-        return [n for n in names if not db.execute("SELECT 1 FROM volume_uses WHERE volume = ?", (n,)).fetchone()]
+    return new

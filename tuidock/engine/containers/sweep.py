@@ -125,7 +125,9 @@ def sweep(instance: Instance) -> list[str]:
         if state.status in _LIVING:
             living.add(container_id)
     from tuidock.engine.containers import hidden, living_mounts
+    from tuidock.engine.store import removed
 
+    done += removed.heal(instance.state, instance.paths)
     done += _finish_removals(instance)
     done += [f"volume {name[:12]}: unmounted, as nothing uses it" for name in living_mounts.release_idle(instance)]
     done += hidden.sweep(instance)
@@ -140,6 +142,7 @@ def _finish_removals(instance: Instance) -> list[str]:
     from tuidock.engine.containers.moves import read_intent
     from tuidock.engine.containers.removing import remove_many
     from tuidock.engine.store import volumes
+    from tuidock.engine.store.removed import Keeping, new_batch
 
     def drop(names: Sequence[str]) -> None:
         for name in names:
@@ -152,7 +155,8 @@ def _finish_removals(instance: Instance) -> list[str]:
         status = read_status(instance.paths, container_id).status
         wanted = read_intent(instance, container_id) == "remove" or (auto_remove and status == "exited")
         if wanted and status not in _LIVING and not _is_busy(instance, container_id):
-            remove_many(instance, [(container_id, name)], volumes=auto_remove, drop_volumes=drop)
+            keeping = Keeping(new_batch())  # perhaps the killed command was `rm --now`: nobody knows any more
+            remove_many(instance, [(container_id, name)], volumes=auto_remove, drop_volumes=drop, keeping=keeping)
             done.append(f"container {name}: its removal was finished")
     return done
 
@@ -214,11 +218,13 @@ def _is_busy(instance: Instance, container_id: str) -> bool:
 
 
 def _sweep_disk(instance: Instance, rows: dict[str, str]) -> list[str]:
-    from tuidock.engine.store import collection
+    from tuidock.engine.store import collection, expiring
 
     paths = instance.paths
     done = _sweep_ruins(instance, rows)
     ingests = collection.sweep(paths)
+    gone = expiring.enforce(instance.state, paths)
+    done += [f"{len(gone)} old things removed from the trash"] if gone else []
     done += [f"{ingests} unfinished downloads, layers or removals cleared away"] if ingests else []
     blobs, freed = collection.collect(instance.state, paths)
     done += [f"{blobs} blobs or layers without an image removed ({freed} bytes)"] if blobs else []
@@ -250,6 +256,8 @@ def _end_ruin(instance: Instance, container_id: str) -> str:
     row = instance.state.read().execute("SELECT name FROM containers WHERE id = ?", (container_id,)).fetchone()
     directory, run = paths.container(container_id), paths.container_run(container_id)
     there = os.path.isdir(directory)
+    if (row or there) and os.path.isdir(f"{paths.removed}/{container_id}"):
+        return ""  # somebody is just removing it, or bringing it back; else `removed.heal` ends it
     if row and there:
         return _complete(instance, container_id, row[0])
     if is_locked(run + "/shim.lock"):

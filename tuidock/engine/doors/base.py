@@ -10,6 +10,7 @@ from tuidock.engine.types import Container
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tuidock.engine.containers.creating import ImageView
+    from tuidock.engine.store.removed import Keeping
 
 LIVING = ("running", "paused", "restarting")
 
@@ -23,6 +24,25 @@ class Door:
     def _change(self, what: str) -> None:
         if self.read_only:
             raise Conflict(f"cannot {what}: this session is read-only")
+
+    def _keeping(self, now: bool, batch: str) -> Keeping | None:
+        """How a removal is kept in the trash; None when it is to be for good, by wish or by configuration."""
+        if now:
+            return None
+        from tuidock.engine.options.settings import trash_limits
+        from tuidock.engine.store.removed import Keeping, new_batch
+
+        keep, (size, _), problem = trash_limits()
+        if problem:
+            self.instance.notices.append(problem)
+        return Keeping(batch or new_batch()) if keep and size else None
+
+    def _limit_trash(self, keeping: Keeping | None) -> None:
+        """After a removal: what is too old or too much goes for good."""
+        if keeping is not None:
+            from tuidock.engine.store import expiring
+
+            expiring.enforce(self.instance.state, self.instance.paths)
 
     def _id(self, reference: str) -> str:
         return rows.resolve(self.instance.state.read(), reference)

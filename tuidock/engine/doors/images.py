@@ -93,15 +93,23 @@ class Images(Door):
         operations.tag(self.instance.state, self.instance.paths, source, target)
         self._note()
 
-    def remove_image(self, reference: str, force: bool = False, no_prune: bool = False) -> list[Removed]:
-        """docker's rules: a tag that is not the last only untags. Raises InUse, Conflict."""
+    def remove_image(
+        self, reference: str, force: bool = False, no_prune: bool = False, *, now: bool = False, batch: str = ""
+    ) -> list[Removed]:
+        """docker's rules: a tag that is not the last only untags. It goes to the trash; now: for good.
+
+        Raises InUse, Conflict.
+        """
         from tuidock.engine.store import operations
 
         self._change("remove an image")
+        keeping = self._keeping(now, batch)
+        state, paths = self.instance.state, self.instance.paths
         removed = operations.remove(
-            self.instance.state, self.instance.paths, reference, self._users(), force=force, no_prune=no_prune
+            state, paths, reference, self._users(), force=force, no_prune=no_prune, keeping=keeping
         )
         self._note()
+        self._limit_trash(keeping)
         return removed
 
     def _users(self) -> list[tuple[str, str, bool]]:

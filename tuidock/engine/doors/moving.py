@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from tuidock.engine.store.removed import Keeping
+
 
 class Moving(Door):
     """create, start, stop, kill, pause, rename, remove, attach and exec."""
@@ -130,9 +132,9 @@ class Moving(Door):
         self._change("rename a container")
         rename(self.instance, self.container(reference), new_name)
 
-    def remove(self, reference: str, *, force: bool = False, volumes: bool = False) -> None:
+    def remove(self, reference: str, *, force: bool = False, volumes: bool = False, now: bool = False) -> None:
         """Removes one. Raises WrongState when it runs and force is not given."""
-        for _, error in self.remove_many([reference], force=force, volumes=volumes):
+        for _, error in self.remove_many([reference], force=force, volumes=volumes, now=now):
             if error is not None:
                 raise error
 
@@ -156,9 +158,18 @@ class Moving(Door):
         unlink(self.instance, reference)
 
     def remove_many(
-        self, references: Sequence[str], *, force: bool = False, volumes: bool = False
+        self,
+        references: Sequence[str],
+        *,
+        force: bool = False,
+        volumes: bool = False,
+        now: bool = False,
+        batch: str = "",
     ) -> list[tuple[str, EngineError | None]]:
-        """Removes several together (much faster than one by one); tells for each reference what went wrong."""
+        """Removes several together (much faster than one by one); tells for each reference what went wrong.
+
+        They go to the trash, --rm containers apart; now: for good. One batch comes back together.
+        """
         from tuidock.engine.containers.removing import remove_many
 
         self._change("remove a container")
@@ -171,33 +182,45 @@ class Moving(Door):
             except EngineError as error:
                 failures[reference] = error
         targets = list(dict.fromkeys(found.values()))
-        done = dict(remove_many(self.instance, targets, force=force, volumes=volumes, drop_volumes=self._drop_volumes))
+        keeping = self._keeping(now, batch)
+
+        def drop(names: Sequence[str]) -> None:
+            self._drop_volumes(names, keeping)
+
+        done = dict(
+            remove_many(self.instance, targets, force=force, volumes=volumes, drop_volumes=drop, keeping=keeping)
+        )
         self._collect_hidden()
+        self._limit_trash(keeping)
         return [(r, failures[r] if r in failures else done[found[r][0]]) for r in references]
 
     def _collect_hidden(self) -> None:
         """An image that was removed by force goes with the last container that stood on it."""
-        if self.instance.state.read().execute("SELECT 1 FROM images WHERE loaded = 0").fetchone():
+        query = (
+            "SELECT 1 FROM images WHERE loaded = 0 AND id NOT IN (SELECT image_id FROM containers) "
+            "AND id NOT IN (SELECT image_id FROM removed)"
+        )
+        if self.instance.state.read().execute(query).fetchone():
             from tuidock.engine.store import collection
 
             collection.collect(self.instance.state, self.instance.paths)
 
-    def _drop_volumes(self, names: Sequence[str]) -> None:
+    def _drop_volumes(self, names: Sequence[str], keeping: Keeping | None) -> None:
         from tuidock.engine.store import volumes
 
         for name in names:
-            volumes.remove(self.instance.state, self.instance.paths, name, force=True)
+            volumes.remove(self.instance.state, self.instance.paths, name, force=True, keeping=keeping)
             append(self.instance.paths.journal, "volume", "destroy", name, driver="local")
 
     def prune_containers(self) -> tuple[list[str], int]:
-        """Removes all that do not run; returns their ids and the bytes that came free."""
+        """Removes all that do not run, for good; returns their ids and the bytes that came free."""
         idle = [
             container
             for container in rows.list_containers(self.instance)
             if container.status in ("created", "exited", "dead")
         ]
         size = sum(rows.writable_size(self.instance, container.id) for container in idle)
-        done = self.remove_many([container.id for container in idle])
+        done = self.remove_many([container.id for container in idle], now=True)
         return [reference for reference, error in done if error is None], size
 
     def attach(self, reference: str) -> socket.socket:

@@ -1,4 +1,4 @@
-"""The configuration file as data, and what of it concerns the engine: where -P publishes.
+"""The configuration file as data, and what of it concerns the engine: where -P publishes, how much the trash keeps.
 
 Importing a YAML parser takes longer than a whole short command, so what was read is kept as JSON beside the modification
 time and the size of the file. The app reads everything else in the same data.
@@ -97,3 +97,45 @@ def port_range() -> tuple[range, str]:
             problem = f"config.yaml: ports must be a range such as 49000-49900, not {data['ports']!r}"
         ports = found or ports
     return range(ports[0], ports[1] + 1), problem
+
+
+#: How long the trash keeps what was removed (s), and how much of the disk it may take: a number, and whether it is percent.
+DEFAULT_TRASH = (86_400.0, (10, True))
+
+
+def parse_trash(value: object) -> tuple[float, tuple[int, bool]] | None:
+    """`{keep: 24h, size: 10%}` or `{keep: 0}`, which keeps nothing; None when it is not that."""
+    from tuidock.engine.errors import InvalidArgument
+    from tuidock.engine.options.values import parse_duration, parse_size
+
+    if not isinstance(value, dict) or set(value) - {"keep", "size"}:
+        return None
+    keep, size = DEFAULT_TRASH
+    try:
+        if "keep" in value:
+            written = str(value["keep"])
+            keep = float(written) if written.isdecimal() else parse_duration(written) / 1e9
+        if "size" in value:
+            written = str(value["size"])
+            share = written.removesuffix("%").strip()
+            if written.endswith("%"):
+                if not share.isdecimal() or int(share) > 100:
+                    return None
+                size = int(share), True
+            else:
+                size = parse_size(written), False
+    except InvalidArgument:
+        return None
+    return (keep, size) if keep >= 0 else None
+
+
+def trash_limits() -> tuple[float, tuple[int, bool], str]:
+    """What the file says of the trash, and what to tell the person when it does not say it rightly."""
+    data, problem = load_data()
+    limits = DEFAULT_TRASH
+    if isinstance(data, dict) and "trash" in data:
+        found = parse_trash(data["trash"])
+        if found is None:
+            problem = f"config.yaml: trash must be as {{keep: 24h, size: 10%}}, not {data['trash']!r}"
+        limits = found or limits
+    return (*limits, problem)

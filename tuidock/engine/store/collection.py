@@ -1,8 +1,8 @@
 """Collecting what nothing refers to any more: blobs, layers, hidden images, and the leftovers of dead processes.
 
 Roots are the rows of state.db: an image row and what a build has left keep their layers, a reference the index or
-manifest that its registry named by it, a container row its image. Everybody who uses what no row keeps holds a lease
-that names it (`leases`).
+manifest that its registry named by it, a container row its image, an entry of the trash both. Everybody who uses what no
+row keeps holds a lease that names it (`leases`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tuidock.engine.oci import Invalid, manifest
 from tuidock.engine.oci.digest import is_digest
 from tuidock.engine.paths import Paths
 from tuidock.engine.state import State
-from tuidock.engine.store import partial, trash
+from tuidock.engine.store import partial, removed, trash
 from tuidock.engine.store.content import ContentStore
 from tuidock.engine.store.leases import collecting
 from tuidock.engine.store.snapshots import Snapshots
@@ -58,7 +58,8 @@ def _documents(state: State, manifests: set[str]) -> set[str]:
     """What references name by digest: a manifest, or an index with the manifests in it."""
     content = ContentStore(state.paths)
     found: set[str] = set()
-    for (digest,) in state.read().execute("SELECT DISTINCT digest FROM image_references"):
+    named = {row[0] for row in state.read().execute("SELECT DISTINCT digest FROM image_references")}
+    for digest in named | removed.digests(state):
         if digest in manifests or not is_digest(digest):
             continue
         found.add(digest)
@@ -82,7 +83,10 @@ def collect(state: State, paths: Paths) -> tuple[int, int]:
         if held is None:
             return 0, 0
         with state.write() as db:
-            db.execute("DELETE FROM images WHERE loaded = 0 AND id NOT IN (SELECT image_id FROM containers)")
+            db.execute(
+                "DELETE FROM images WHERE loaded = 0 AND id NOT IN (SELECT image_id FROM containers) "
+                "AND id NOT IN (SELECT image_id FROM removed)"
+            )
         blobs, chains = roots(state)
         for digest in content.digests():
             if digest not in blobs and digest not in held:

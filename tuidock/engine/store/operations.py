@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import BinaryIO
 
+    from tuidock.engine.store.removed import Keeping
+
 
 def _told(work: Iterator[Progress], tried: str) -> Iterator[Progress]:
     """The work, with a refusal of the system (a full disk, an unreadable source) as a sentence."""
@@ -74,11 +76,12 @@ def remove(
     *,
     force: bool = False,
     no_prune: bool = False,
+    keeping: Keeping | None = None,
 ) -> list[Removed]:
     """See `removal.remove`."""
     from tuidock.engine.store import removal
 
-    return removal.remove(state, paths, reference, users, force=force)
+    return removal.remove(state, paths, reference, users, force=force, keeping=keeping)
 
 
 def collect(state: State, paths: Paths) -> tuple[int, int]:

@@ -10,7 +10,7 @@ import os
 import time
 
 from tuidock.engine.errors import InUse, InvalidArgument, NotFound, Unsupported
-from tuidock.engine.files import every_file
+from tuidock.engine.files import every_file, refuse
 from tuidock.engine.paths import Paths
 from tuidock.engine.state import State, pack, unpack
 from tuidock.engine.types import Volume
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from tuidock.engine.options.volume_driver import FileSystem
+    from tuidock.engine.store.removed import Keeping
+    from tuidock.engine.types import RemovedEntry
 
 _WORD: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _LONGEST: Final = 255
@@ -136,10 +138,13 @@ def _check(paths: Paths, name: str, options: Mapping[str, str]) -> None:
         )
 
 
-def remove(state: State, paths: Paths, name: str, *, force: bool = False, user: str = "") -> None:
+def remove(
+    state: State, paths: Paths, name: str, *, force: bool = False, user: str = "", keeping: Keeping | None = None
+) -> None:
     """Remove a volume with its content. Raises InUse (force or not) with the users' names, NotFound unless force.
 
-    user is the id of a container that does not want it any more.
+    user is the id of a container that does not want it any more. keeping: it goes to the trash, from which `restore` takes
+    it back.
     """
     from tuidock.engine.store import trash
 
@@ -148,17 +153,77 @@ def remove(state: State, paths: Paths, name: str, *, force: bool = False, user: 
         if user:
             db.execute("DELETE FROM volume_uses WHERE volume = ? AND container_id = ?", (name, user))
         users = _users(state).get(name, ())
-        options = db.execute("SELECT 1 FROM volumes WHERE name = ? AND options NOT IN ('', '{}')", (name,)).fetchone()
         if users:
             raise InUse(f"remove {name}: volume is in use by {', '.join(users)}; remove them first")
-        gone = db.execute("DELETE FROM volumes WHERE name = ?", (name,)).rowcount == 0
-        if gone and not force:
+        row = db.execute("SELECT options FROM volumes WHERE name = ?", (name,)).fetchone()
+        if row is None and not force:
             raise NotFound("volume", name)
-        if not gone and options:
+        if row and row[0] not in ("", "{}"):
             _detach(paths, name)
-        if _is_name(name):
+        if keeping is not None and row and os.path.isdir(f"{paths.volumes}/{name}"):
+            _keep_removed(db, paths, name, keeping)
+        elif _is_name(name):
             grave = trash.discard(paths, f"{paths.volumes}/{name}")
+        db.execute("DELETE FROM volumes WHERE name = ?", (name,))
     trash.empty(grave)
+
+
+def _keep_removed(db: sqlite3.Connection, paths: Paths, name: str, keeping: Keeping) -> None:
+    from tuidock.engine.store import removed
+
+    document = {"volumes": removed.rows_of(db, "volumes", "name", name)}
+    entry = removed.add(db, keeping, removed.VOLUME, name, name, document)
+    try:
+        os.makedirs(f"{paths.removed}/{entry}", mode=0o700)
+        os.rename(f"{paths.volumes}/{name}", removed.place_of(paths, removed.VOLUME, entry, name))
+    except OSError as error:
+        raise refuse(error, f"move volume {name} to the trash") from error
+
+
+def restore(db: sqlite3.Connection, paths: Paths, entry: RemovedEntry, document: Mapping[str, Any]) -> str:
+    """Inside a transaction: a volume that comes back from the trash; answers its name, another one when that is taken.
+
+    An empty volume that nobody uses makes room for it.
+    """
+    from tuidock.engine.store import removed
+
+    name = entry.name
+    if db.execute("SELECT 1 FROM volumes WHERE name = ?", (name,)).fetchone() and not _make_room(db, paths, name):
+        name = _free_name(db, paths, name)
+    try:
+        os.rename(removed.place_of(paths, removed.VOLUME, entry.id, entry.name), f"{paths.volumes}/{name}")
+        os.rmdir(f"{paths.removed}/{entry.id}")
+    except OSError as error:
+        raise refuse(error, f"bring volume {entry.name} back") from error
+    removed.put_back(db, "volumes", [{**row, "name": name} for row in document["volumes"]])
+    removed.forget(db, entry.id)
+    return name
+
+
+def _make_room(db: sqlite3.Connection, paths: Paths, name: str) -> bool:
+    used = db.execute("SELECT 1 FROM volume_uses WHERE volume = ?", (name,)).fetchone()
+    options = db.execute("SELECT options FROM volumes WHERE name = ?", (name,)).fetchone()[0]
+    directory = f"{paths.volumes}/{name}"
+    if used or options not in ("", "{}"):
+        return False
+    try:
+        os.unlink(directory + "/lock")
+    except OSError:
+        pass  # nobody has copied into it yet
+    if os.path.isdir(directory) and not _remove_empty(directory):
+        return False
+    db.execute("DELETE FROM volumes WHERE name = ?", (name,))
+    return True
+
+
+def _free_name(db: sqlite3.Connection, paths: Paths, name: str) -> str:
+    number = 1
+    while True:
+        candidate = f"{name[: _LONGEST - 8]}-{number}"
+        known = db.execute("SELECT 1 FROM volumes WHERE name = ?", (candidate,)).fetchone()
+        if not known and not os.path.lexists(f"{paths.volumes}/{candidate}"):
+            return candidate
+        number += 1
 
 
 def _detach(paths: Paths, name: str) -> None:

@@ -11,7 +11,7 @@ from tuidock.engine.containers.rows import list_containers, writable_size
 from tuidock.engine.files import every_file
 from tuidock.engine.instance import Instance
 from tuidock.engine.options.platforms import architecture_of
-from tuidock.engine.store import partial, sharing
+from tuidock.engine.store import expiring, partial, removed, sharing
 from tuidock.engine.types import Container, Image, UsageRow
 
 TYPE_CHECKING = False
@@ -32,13 +32,18 @@ def tree_size(directory: str) -> int:
 
 
 def disk_usage(instance: Instance, images: list[Image]) -> list[UsageRow]:
-    """docker's four lines; layers that images share count once, and with the images the downloads that were cut off.
-    What images stand on counts with them and not with the build cache."""
+    """docker's four lines, and the trash's when there is something in it.
+
+    Layers that images share count once, and with the images the downloads that were cut off. What images stand on counts
+    with them and not with the build cache.
+    """
     containers = list_containers(instance)
     used_images = {container.image_id for container in containers}
     active_images = sum(image.id in used_images for image in images)
     layers = sharing.sizes(instance.state, instance.paths, used_images)
-    total = layers.total + partial.left(instance.paths)[1]
+    trash = expiring.measured(instance.state, instance.paths, removed.entries(instance.state))
+    kept_layers = sum(entry.size for entry in trash if entry.kind == removed.IMAGE)
+    total = layers.total - kept_layers + partial.left(instance.paths)[1]
     rows = [UsageRow("Images", len(images), active_images, total, total - layers.used)]
     sizes = {container.id: writable_size(instance, container.id) for container in containers}
     active = [container for container in containers if container.status in ("running", "paused", "restarting")]
@@ -53,6 +58,9 @@ def disk_usage(instance: Instance, images: list[Image]) -> list[UsageRow]:
     idle = sum(entry.size for entry in kept if not entry.in_use)
     own = idle + sum(entry.size for entry in kept if entry.in_use and entry.kind == cache.MOUNT)
     rows.append(UsageRow("Build Cache", len(kept), sum(entry.in_use for entry in kept), own, idle))
+    if trash:
+        size = sum(entry.size for entry in trash)
+        rows.append(UsageRow("Trash", len(trash), 0, size, size))
     return rows
 
 
