@@ -13,7 +13,7 @@ import os
 
 from tuidock import native
 from tuidock.engine.errors import SystemFailure
-from tuidock.engine.files import boot_id, locked, process_start_time, read_text, write_atomic
+from tuidock.engine.files import boot_id, is_alive, locked, process_start_time, read_text, write_atomic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,15 +62,7 @@ def enter(environ: Mapping[str, str] | None = None) -> str:
     environ = os.environ if environ is None else environ
     home = environ.get("HOME") or _home(uid)
     runtime = _runtime(uid, environ)
-    keeper, sentence = _join_or_make(uid, runtime)
-    here = os.getcwd()
-    try:
-        native.setns(keeper, _CLONE_NEWUSER | _CLONE_NEWNS)
-    except OSError as error:
-        raise SystemFailure(f"cannot enter this user's namespace: {error.strerror}") from error
-    finally:
-        os.close(keeper)
-    os.chdir(here)  # joining moves to the root directory
+    sentence = _enter_or_make(uid, runtime)
     if not os.environ.get("TUIDOCK_ROOT"):
         os.environ["TUIDOCK_ROOT"] = (environ.get("XDG_DATA_HOME") or f"{home}/.local/share") + "/tuidock"
         _link_run_directory(os.environ["TUIDOCK_ROOT"], runtime)
@@ -124,13 +116,55 @@ def _link_run_directory(root: str, runtime: str) -> None:
 # ---- the keeper
 
 
-def _join_or_make(uid: int, runtime: str) -> tuple[int, str]:
-    found = _living(runtime)
-    if found >= 0:
-        return found, ""
+def _join(pidfd: int) -> bool:
+    """Into the namespaces of a process, whose pidfd is closed; False when it is dead, or there was none (-1)."""
+    if pidfd < 0:
+        return False
+    here = os.getcwd()
+    try:
+        native.setns(pidfd, _CLONE_NEWUSER | _CLONE_NEWNS)
+    except ProcessLookupError:
+        return False
+    except OSError as error:
+        raise SystemFailure(f"cannot enter this user's namespace: {error.strerror}") from error
+    finally:
+        os.close(pidfd)
+    os.chdir(here)  # joining moves to the root directory
+    return True
+
+
+def _enter_or_make(uid: int, runtime: str) -> str:
+    """Into the namespaces of the keeper, or of a container when somebody has killed it, or into new ones."""
+    if _join(_living(runtime)):
+        return ""
     with locked(runtime + "/keeper.lock"):
-        found = _living(runtime)
-        return (found, "") if found >= 0 else _make(uid, runtime)
+        if _join(_living(runtime)):
+            return ""
+        if _join(_orphan(uid)):
+            os.close(_make(runtime, "inside")[0])
+            return ""
+        keeper, sentence = _make(runtime, "", (uid, os.getegid()))
+        if not _join(keeper):
+            raise SystemFailure("cannot enter this user's namespace: its keeper was killed; try again")
+        return sentence
+
+
+def _orphan(uid: int) -> int:
+    """A pidfd of a shim of ours that runs in a user namespace, or -1."""
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.stat(f"/proc/{name}").st_uid != uid or not (read_text(f"/proc/{name}/comm") or "").startswith(
+                "tuidock-"
+            ):
+                continue
+            pidfd = os.pidfd_open(int(name))
+        except OSError:
+            continue
+        words = (read_text(f"/proc/{name}/uid_map") or "").split()
+        if words[:3] == ["0", str(uid), "1"] and is_alive(int(name), process_start_time(int(name))):
+            return pidfd
+        os.close(pidfd)
+    return -1
 
 
 def _living(runtime: str) -> int:
@@ -142,22 +176,28 @@ def _living(runtime: str) -> int:
         pidfd = os.pidfd_open(int(words[0]))
     except OSError:
         return -1
-    if process_start_time(int(words[0])) != int(words[1]):
+    if not is_alive(int(words[0]), int(words[1])):
         os.close(pidfd)
         return -1
     return pidfd
 
 
-def _make(uid: int, runtime: str) -> tuple[int, str]:
+def _make(runtime: str, where: str, ids: tuple[int, int] | None = None) -> tuple[int, str]:
+    """A new keeper's pidfd, and what is to be said about its ids. where: "inside" for the namespaces that we are in."""
     told, told_end = os.pipe2(os.O_CLOEXEC)
     mapped_end, go = os.pipe2(os.O_CLOEXEC)
     actions = [(os.POSIX_SPAWN_DUP2, _high(told_end), _TOLD_FD), (os.POSIX_SPAWN_DUP2, _high(mapped_end), _MAPPED_FD)]
-    pid = os.posix_spawn(native.shim_path(), ["tuidock-shim", "keep"], {}, file_actions=actions)
-    for fd in (told_end, mapped_end, actions[0][1], actions[1][1]):
-        os.close(fd)
+    words = ["tuidock-shim", "keep", *([where] if where else [])]
+    try:
+        pid = os.posix_spawn(native.shim_path(), words, {}, file_actions=actions)
+    except OSError as error:
+        raise SystemFailure(f"cannot run {native.shim_path()}: {os.strerror(error.errno or 0)}") from error
+    finally:
+        for fd in (told_end, mapped_end, actions[0][1], actions[1][1]):
+            os.close(fd)
     with open(told, encoding="ascii") as lines, open(go, "wb", buffering=0) as mapped_:
         _expect(lines.readline(), "ready")
-        sentence = _write_maps(pid, uid, os.getegid())
+        sentence = _write_maps(pid, *ids) if ids else ""
         mapped_.write(b"g")
         _expect(lines.readline(), "kept")
     write_atomic(runtime + "/keeper", f"{pid} {process_start_time(pid)} {boot_id()}\n", 0o600, durable=False)
@@ -199,8 +239,8 @@ def _write_maps(pid: int, uid: int, gid: int) -> str:
             if name == "uid_map":  # newuidmap wrote it, and newgidmap failed
                 raise SystemFailure(f"cannot map the ids of user {uid}: {why}") from error
     return (
-        f"containers have one id only, root: {why} (usermod --add-subuids 100000-165535 --add-subgids 100000-165535 NAME "
-        "gives it some; `tuidock system reset` or the end of the session makes them count)"
+        f"containers have one id only, root: {why} (as root, `usermod --add-subuids 100000-165535 --add-subgids "
+        f"100000-165535 NAME` gives it some; they count when the process {pid}, tuidock-keep, has ended)"
     )
 
 

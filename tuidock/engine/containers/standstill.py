@@ -43,6 +43,11 @@ def _path(instance: Instance, container_id: str) -> str:
 @contextmanager
 def standstill(instance: Instance, container: Container, *, pause: bool = True) -> Iterator[Still]:
     """Nothing in the container writes during the block. pause False: what runs goes on."""
+    if pause and instance.rootless and status_of(instance, container.id).status == "running":
+        instance.notices.append(
+            f"container {container.name} went on while its files were read: without root nothing can make it stand still"
+        )
+        pause = False
     with move_lock(instance, container.id):
         state = status_of(instance, container.id)
         mark = _freeze(instance, container.id) if pause and state.status == "running" else ""

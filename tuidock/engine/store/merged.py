@@ -137,7 +137,10 @@ def sealed(path: str) -> int:
 def seal(mount: int) -> int:
     """The same for a detached mount that is there already; it is closed when that fails."""
     try:
-        native.mount_setattr(mount, "", native.AT_EMPTY_PATH, set=_SEALED, clear=native.MOUNT_ATTR_ATIME)
+        if rootless.is_active():  # where the host's way of keeping access times is not ours to change
+            native.mount_setattr(mount, "", native.AT_EMPTY_PATH, set=_SEALED & ~native.MOUNT_ATTR_ATIME)
+        else:
+            native.mount_setattr(mount, "", native.AT_EMPTY_PATH, set=_SEALED, clear=native.MOUNT_ATTR_ATIME)
     except OSError:
         os.close(mount)
         raise

@@ -1,0 +1,144 @@
+"""Everything as an ordinary user: what works, what it may not reach, and what says why it does not work."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import tarfile
+
+import pytest
+
+from tests.engine.rootless.conftest import FIRST, UID, User
+from tests.native.monitored import eventually
+
+SERVE = ("sh", "-c", "trap 'exit 3' TERM; echo up; while :; do sleep 1000 & wait; done")
+
+
+@pytest.fixture(autouse=True)
+def tidy(user: User) -> None:
+    """Each test finds no containers."""
+    known = user.output("ps", "-aq").split()
+    if known:
+        user.output("rm", "-f", *known)
+
+
+def test_root_inside_is_nobody_outside(user: User) -> None:
+    shared = user.home.parent / "shared"
+    shared.mkdir()
+    secret = shared / "secret"
+    secret.write_text("of the host\n")
+    secret.chmod(0o600)
+    script = (
+        "id -u; grep CapEff /proc/self/status; cat /proc/self/uid_map; cat /host/secret; echo x > /host/new; "
+        "mknod /disk b 254 0; mount -t tmpfs x /mnt; touch /mine /others; chown 1000:1000 /others"
+    )
+    done = user.run("run", "--name", "box", "--network", "none", "-v", f"{shared}:/host", "busybox", "sh", "-c", script)
+    said = done.stdout.split()
+    assert (
+        said[0] == "0" and said[2] == "00000000a80425fb" and said[3:] == ["0", str(UID), "1", "1", str(FIRST), "65536"]
+    )
+    assert done.stderr.count("enied") + done.stderr.count("not permitted") == 4, done.stderr
+    upper = user.root / "containers" / user.output("ps", "-aq", "--no-trunc").strip() / "upper"
+    assert (upper / "mine").stat().st_uid == UID
+    assert (upper / "others").stat().st_uid == FIRST + 999
+
+
+def test_a_life(user: User) -> None:
+    container = user.output("run", "-d", "--name", "web", "--network", "none", "busybox", *SERVE).strip()
+    eventually(lambda: user.output("logs", "web") == "up\n", "the output")
+    assert user.output("exec", "web", "id", "-u").strip() == "0"
+    assert user.output("exec", "-u", "user", "web", "id", "-u").strip() == "1000"
+    assert "sleep 1000" in user.output("top", "web")
+    assert user.output("ps", "-q", "--no-trunc").strip() == container
+    assert user.output("exec", "web", "sh", "-c", "ip -o link | cut -d: -f2").split() == ["lo"]
+    assert user.output("stop", "web") == "web\n"
+    assert user.output("inspect", "-f", "{{.State.ExitCode}}", "web") == "3\n"
+    user.output("start", "web")
+    user.output("restart", "-t", "0", "web")
+    user.output("rm", "-f", "web")
+    assert user.output("system", "check") == "Nothing is wrong.\n"
+
+
+def test_the_hosts_network(user: User) -> None:
+    inside = user.output("run", "--rm", "--network", "host", "busybox", "ls", "/sys/class/net").split()
+    assert sorted(inside) == sorted(os.listdir("/sys/class/net"))
+
+
+def test_images_are_made_and_kept(user: User) -> None:
+    context = io.BytesIO()
+    dockerfile = (
+        b"FROM busybox\nCOPY --chown=1000 data /data\nRUN --network=none rm -rf /var && mkdir /var && id -u > /var/who\n"
+        b'RUN --network=none rm /data\nUSER user\nCMD ["cat", "/var/who"]\n'
+    )
+    with tarfile.open(fileobj=context, mode="w") as tar:
+        for name, content in (("Dockerfile", dockerfile), ("data", b"data\n")):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    user.output("build", "-q", "-t", "built", "-", stdin=context.getvalue())
+    assert user.output("run", "--rm", "--network", "none", "built") == "0\n"
+    # a directory that was made anew hides what lies below it, for those too who read the layers elsewhere
+    user.output("run", "--name", "box", "--network", "none", "built", "sh", "-c", "echo x > /tmp/new")
+    assert user.output("diff", "box") == "C /tmp\nA /tmp/new\n"
+    user.output("commit", "box", "kept")
+    listing = "ls /tmp /var /data; id -u"
+    found = user.run("run", "--rm", "--network", "none", "kept", "sh", "-c", listing)
+    assert found.stdout == "/tmp:\nnew\n\n/var:\nwho\n1000\n" and "/data: No such file" in found.stderr
+
+
+def test_volumes(user: User) -> None:
+    write = "echo kept > /data/file; chown 7:8 /data/file"
+    user.output("run", "--rm", "--network", "none", "-v", "keep:/data", "busybox", "sh", "-c", write)
+    script = "cat /data/file; stat -c '%u %g' /data/file"
+    said = user.output(
+        "run", "--rm", "--network", "none", "-v", "keep:/data:ro", "-u", "7", "busybox", "sh", "-c", script
+    )
+    assert said == "kept\n7 8\n"
+    user.output("volume", "rm", "keep")
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (
+            ("run", "--rm", "--network", "none", "-m", "64m", "busybox", "true"),
+            "without root there is no control group",
+        ),
+        (("run", "--rm", "--network", "none", "--pids-limit", "9", "busybox"), "--pids-limit"),
+    ],
+)
+def test_what_cannot_work_says_why(user: User, words: tuple[str, ...], reason: str) -> None:
+    done = user.run(*words)
+    assert done.returncode == 125 and reason in done.stderr, done
+
+
+def test_a_pause_says_why_not_and_a_commit_goes_on(user: User) -> None:
+    user.output("run", "-d", "--name", "box", "--network", "none", "busybox", *SERVE)
+    assert "no control group" in user.run("pause", "box").stderr
+    done = user.run("commit", "box", "moving")
+    assert done.returncode == 0 and "went on while its files were read" in done.stderr
+
+
+def test_a_killed_keeper_loses_no_container(user: User) -> None:
+    user.output("run", "-d", "--name", "box", "--network", "none", "busybox", *SERVE)
+    before = user.keeper()
+    os.kill(before, signal.SIGKILL)
+    assert user.output("exec", "box", "id", "-u").strip() == "0"
+    assert user.keeper() != before
+    os.kill(user.keeper(), 0)
+    user.output("rm", "-f", "box")
+
+
+def test_one_id_is_enough(alone: User, archive: bytes) -> None:
+    done = alone.run("load", stdin=archive)
+    assert done.returncode == 0 and "one id only, root" in done.stderr
+    done = alone.run(
+        "run", "--rm", "--network", "none", "busybox", "sh", "-c", "cat /proc/self/uid_map; tty; ls -ln /bin/busybox"
+    )
+    assert done.returncode == 0 and done.stderr == ""
+    assert done.stdout.split()[:3] == ["0", str(alone.uid), "1"]
+    done = alone.run("run", "--rm", "-t", "--network", "none", "busybox", "true")
+    assert done.returncode == 0, done.stderr
+    done = alone.run("run", "--rm", "--network", "none", "-u", "1000", "busybox", "true")
+    assert done.returncode == 125 and "does not map" in done.stderr
