@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 CONTAINER = {
     "attach": "attach:ATTACH",
     "commit": "commit:COMMIT",
+    "cp": "copy:CP",
     "create": "run:CREATE",
     "diff": "files:DIFF",
     "exec": "execute:EXEC",
@@ -117,9 +118,6 @@ VERBS: dict[str, str] = {
     "_reap": "lifecycle:REAP",
 }
 
-#: What docker has and this version does not yet: each says so in a sentence.
-LATER = frozenset(("container cp", "cp"))
-
 #: Other names of subcommands.
 ALIASES = {
     ("container", "list"): "ls",
@@ -169,22 +167,18 @@ def find(words: list[str]) -> Found:
     """The verb at the beginning of the words."""
     first, rest = words[0], words[1:]
     if first not in GROUPS:
-        return Found(first, VERBS.get(first) or _later(first), rest)
+        return Found(first, VERBS.get(first, ""), rest)
     if not rest or rest[0].startswith("-"):
         return Found(first, "", rest)
     name = ALIASES.get((first, rest[0]), rest[0])
     path = f"{first} {rest[0]}"
-    return Found(path, GROUPS[first][1].get(name) or _later(path), rest[1:])
+    return Found(path, GROUPS[first][1].get(name, ""), rest[1:])
 
 
 def plain(path: str) -> str:
     """A verb in its short form: "container stop" is stop, "image rm" stays."""
     group, _, name = path.partition(" ")
     return name if name and VERBS.get(name) == GROUPS[group][1].get(name) else path
-
-
-def _later(path: str) -> str:
-    return "later:LATER" if path in LATER else ""
 
 
 def load(target: str) -> Command:

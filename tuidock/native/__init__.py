@@ -13,6 +13,7 @@ import stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any, NoReturn
 
     from tuidock.native._kernel import Lib
@@ -200,6 +201,22 @@ def setns(fd: int, type: int = 0) -> None:
 def clone_root(mount_namespace: int) -> int:
     """A detached mount of the root of another mount namespace, without what is mounted below it."""
     return _checked(lib().td_clone_root(mount_namespace), "clone the root of a mount namespace")
+
+
+def furnished_root(tree: int, at: str, mounts: Sequence[tuple[int, str]]) -> tuple[int, int]:
+    """A detached mount with others in it, in a mount namespace that nobody else sees; at: any directory.
+
+    mounts: detached mounts and their paths, resolved within the tree. Returns descriptors of the root (O_PATH) and of the
+    namespace, which lives for as long as the second is open.
+    """
+    from tuidock.native._kernel import ffi
+
+    names = [ffi.new("char[]", os.fsencode(path)) for _, path in mounts]
+    fds = ffi.new("int[]", [fd for fd, _ in mounts])
+    namespace: Any = ffi.new("int *")
+    targets = ffi.new("const char *[]", names)
+    root = lib().td_furnished_root(tree, os.fsencode(at), fds, targets, len(names), namespace)
+    return _checked(root, "put mounts together"), int(namespace[0])
 
 
 def copy_log(segment: int, offset: int, end: int, out: int, err: int, *, timestamps: bool = False) -> int:

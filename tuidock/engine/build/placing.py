@@ -183,7 +183,7 @@ class Copying:
 
     def _wish(self) -> Wish:
         from tuidock.engine.build.copying import Wish
-        from tuidock.engine.build.owners import owner_of
+        from tuidock.engine.store.owners import owner_of
 
         instruction, state = self._instruction, self._state
         owner = None
@@ -309,7 +309,7 @@ class WorkingDirectory:
             raise
 
     def _owner(self, root: int) -> tuple[int, int] | None:
-        from tuidock.engine.build.owners import owner_of
+        from tuidock.engine.store.owners import owner_of
 
         try:
             return owner_of(root, self._user) if self._user else None

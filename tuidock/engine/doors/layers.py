@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import BinaryIO
 
+    from tuidock.engine.containers.copying import PathStat
     from tuidock.engine.image_types import Change, LayerInfo, TreeEntry
     from tuidock.engine.store.images import ImageRecord
 
@@ -48,6 +49,32 @@ class Layers(Door):
         from tuidock.engine.containers.exporting import export
 
         export(self.instance, self.container(reference), target)
+
+    def stat_path(self, reference: str, path: str) -> PathStat:
+        """What a path in a container is, running or not; a link at its end is not followed. Raises NotFound."""
+        from tuidock.engine.containers.copying import stat_path
+
+        return stat_path(self.instance, self.container(reference), path)
+
+    def copy_out(
+        self, reference: str, path: str, target: str | BinaryIO, *, follow: bool = False, archive: bool = False
+    ) -> Iterator[Progress]:
+        """Files of a container to a path of this machine, by docker's rules for directories, or as a tar to a stream.
+
+        A running container stands still meanwhile. follow: a link at the end of the path; archive: owners stay.
+        """
+        from tuidock.engine.containers.copying import copy_out
+
+        return copy_out(self.instance, self.container(reference), path, target, follow=follow, archive=archive)
+
+    def copy_in(
+        self, reference: str, source: str | BinaryIO, path: str, *, follow: bool = False, archive: bool = False
+    ) -> Iterator[Progress]:
+        """Files of this machine, or a tar from a stream, into a container; archive: they become its user's."""
+        from tuidock.engine.containers.copying import copy_in
+
+        self._change("copy into a container")
+        return copy_in(self.instance, self.container(reference), source, path, follow=follow, archive=archive)
 
     def diff(self, reference: str) -> list[Change]:
         """What a container has changed of its image."""

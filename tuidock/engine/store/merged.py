@@ -26,6 +26,8 @@ _SEALED = native.MOUNT_ATTR_RDONLY | native.MOUNT_ATTR_NOSUID | native.MOUNT_ATT
 
 _WRITABLE = native.MOUNT_ATTR_NOSUID | native.MOUNT_ATTR_NODEV
 
+_WRITABLE = native.MOUNT_ATTR_NOSUID | native.MOUNT_ATTR_NODEV
+
 
 def open_merged(scratch: str, lower: Sequence[str]) -> int:
     """A descriptor of the merged tree of layers, topmost first: the only layer, or a detached read-only overlay.

@@ -31,6 +31,9 @@ int td_renameat2(int from, const char *from_path, int to, const char *to_path, u
 int td_setns(int fd, int type);
 /* A detached mount of the root of another mount namespace, without what is mounted below it. */
 int td_clone_root(int mount_namespace);
+/* A mount namespace in which `tree`, a detached mount, lies at the directory `at`, and in it the detached mounts at their
+ * targets (paths below it, resolved in it). An O_PATH descriptor of its root; it lives for as long as *namespace is open. */
+int td_furnished_root(int tree, const char *at, const int *mount, const char **target, int mounts, int *namespace);
 /* A file, or a directory with all below it, never through a link; absent is fine. */
 int td_remove_tree(int parent, const char *name);
 

@@ -1,0 +1,106 @@
+"""Archives as one end of `cp`: `-` on the command line. What docker writes and reads: plain entries with numeric owners.
+
+An archive that comes in is hostile: names that lead out are refused here, and links within it cannot lead out because of
+how `copy_entries` opens names.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tarfile
+
+from tuidock.engine.containers.copy_entries import PIECE, Entry
+from tuidock.engine.errors import BadContent
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+BLOCK = 512
+_ATTRIBUTE = "SCHILY.xattr.security.capability"
+_TYPES = {
+    stat.S_IFREG: tarfile.REGTYPE, stat.S_IFDIR: tarfile.DIRTYPE, stat.S_IFLNK: tarfile.SYMTYPE,
+    stat.S_IFCHR: tarfile.CHRTYPE, stat.S_IFBLK: tarfile.BLKTYPE, stat.S_IFIFO: tarfile.FIFOTYPE, 0: tarfile.LNKTYPE,
+}  # fmt: skip
+_KINDS = {type_: kind for kind, type_ in _TYPES.items()} | {tarfile.AREGTYPE: stat.S_IFREG}
+
+
+def tar_size(entry: Entry) -> int:
+    """Bytes that an entry takes in an archive: what docker counts as copied."""
+    return BLOCK + (entry.size + BLOCK - 1) // BLOCK * BLOCK
+
+
+class TarTarget:
+    """A stream that entries are written to as a tar."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def close(self) -> None:
+        """The stream is the caller's."""
+
+    def finish(self) -> None:
+        self._stream.write(bytes(2 * BLOCK))
+        self._stream.flush()
+
+    def add(self, entry: Entry) -> Iterator[int]:
+        """Writes one entry; yields the bytes of its content piece by piece."""
+        info = tarfile.TarInfo(entry.path)
+        info.type = _TYPES[entry.kind]
+        info.mode, info.uid, info.gid = entry.mode, entry.uid, entry.gid
+        info.mtime, info.size, info.linkname = entry.mtime_ns // 1_000_000_000, entry.size, entry.link
+        info.devmajor, info.devminor = os.major(entry.device), os.minor(entry.device)
+        if entry.capability:
+            self._stream.write(_extended(entry.capability))
+        self._stream.write(info.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape"))
+        left = entry.size
+        while left:
+            piece = os.read(entry.content, min(left, PIECE)) if isinstance(entry.content, int) else b""
+            piece = piece or bytes(min(left, PIECE))  # it shrinks while it is read: zeros up to the size that was said
+            self._stream.write(piece)
+            left -= len(piece)
+            yield len(piece)
+        self._stream.write(bytes(-entry.size % BLOCK))
+
+
+def _extended(capability: bytes) -> bytes:
+    """A PAX header with the capabilities of the file that follows."""
+    record = f" {_ATTRIBUTE}=".encode() + capability + b"\n"
+    size = len(record)
+    while len(str(size)) + len(record) != size:
+        size = len(str(size)) + len(record)
+    body = str(size).encode() + record
+    info = tarfile.TarInfo("././@PaxHeader")
+    info.type, info.size = tarfile.XHDTYPE, len(body)
+    return info.tobuf(tarfile.USTAR_FORMAT) + body + bytes(-len(body) % BLOCK)
+
+
+def tar_entries(stream: BinaryIO) -> Iterator[Entry]:
+    """What is in an archive, plain or compressed by gzip, bzip2 or xz. Raises BadContent."""
+    try:
+        with tarfile.open(fileobj=stream, mode="r|*", encoding="utf-8", errors="surrogateescape") as archive:
+            for info in archive:
+                setattr(archive, "members", [])  # noqa: B010  a stream is never gone back in, and typeshed does not know it
+                kind = _KINDS.get(info.type, stat.S_IFREG if info.issparse() else -1)
+                if kind < 0:
+                    continue
+                path = _inside(info.name)
+                yield Entry(
+                    path, kind, info.mode & 0o7777, info.uid, info.gid, int(info.mtime * 1_000_000_000), info.size,
+                    _inside(info.linkname) if kind == 0 else info.linkname,
+                    os.makedev(info.devmajor, info.devminor) if kind in (stat.S_IFCHR, stat.S_IFBLK) else 0,
+                    info.pax_headers.get(_ATTRIBUTE, "").encode("utf-8", "surrogateescape"),
+                    archive.extractfile(info) if kind == stat.S_IFREG else None,  # type: ignore[arg-type]
+                )  # fmt: skip
+    except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
+        raise BadContent(f"the archive on the standard input is damaged: {error}") from None
+
+
+def _inside(name: str) -> str:
+    """A clean relative name. Raises BadContent for one that leads out."""
+    path = os.path.normpath(name.lstrip("/") or ".")
+    if path == ".." or path.startswith("../"):
+        raise BadContent(f'the archive has an entry outside of its root: "{name}"')
+    return path
