@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 
+from tests.leftovers import Leftovers
 from tuidock.engine import Engine
 from tuidock.engine.types import CreateRequest
 
@@ -29,6 +30,23 @@ CI = os.environ.get("CI") == "true"
 # A shell that starts the tests in the background, or nohup, makes them ignore these, and programs inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _leftovers() -> Iterator[Leftovers]:
+    """The tests leave no temporary directory behind."""
+    leftovers = Leftovers()
+    yield leftovers
+    left = leftovers.directories()
+    assert not left, f"temporary directories are left: {left}"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_is_left_in_the_kernel(_leftovers: Leftovers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A module takes its data roots away by `system reset` or what does the same, whoever opened them."""
+    yield
+    left = _leftovers.in_kernel(tmp_path_factory.getbasetemp())
+    assert not left, f"data roots went away and left their names in the kernel: {left}"
 
 
 def missing(reason: str) -> None:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import atexit
 import functools
-import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
+from tests.leftovers import until_exit
 from tests.native.monitored import SOURCES
 
 
 @functools.cache
 def directory() -> Path:
-    made = Path(tempfile.mkdtemp(prefix="tuidock-failpoint-"))
-    atexit.register(shutil.rmtree, made, ignore_errors=True)
-    return made
+    return until_exit("tuidock-failpoint-")
 
 
 def plan() -> Path:

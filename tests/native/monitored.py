@@ -6,17 +6,13 @@ a condition with a deadline, never for a time.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import fcntl
-import functools
 import os
-import shutil
 import signal
 import socket
 import struct
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests.native.record import Box
+from tests.programs import compiled, musl
 
 SOURCES = Path(__file__).parents[2] / "tuidock/native/src/shim"
 HELLO, STDIN, STDIN_EOF, RESIZE, SIGNAL, OUT, EXIT, LOST, STATE = 0, 1, 2, 3, 4, 16, 17, 18, 19
@@ -34,28 +31,12 @@ needs_root = pytest.mark.skipif(
 )
 
 
-@functools.cache
 def shim() -> Path:
-    """tuidock-shim, compiled once per test run; TUIDOCK_TEST_SHIM names another one (a sanitized build, say)."""
+    """tuidock-shim of these sources; TUIDOCK_TEST_SHIM names another one (a sanitized build, say)."""
     if given := os.environ.get("TUIDOCK_TEST_SHIM"):
         return Path(given)
-    directory = Path(tempfile.mkdtemp(prefix="tuidock-monitor-"))
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
-    compiler = ["gcc"]
-    if shutil.which("musl-gcc"):
-        headers = directory / "headers"
-        headers.mkdir()
-        for name in ("linux", "asm-generic", "mtd"):
-            if (found := Path("/usr/include") / name).exists():
-                (headers / name).symlink_to(found)
-        machine = subprocess.check_output(["gcc", "-print-multiarch"], text=True).strip()
-        (headers / "asm").symlink_to(Path("/usr/include") / machine / "asm")
-        compiler = ["musl-gcc", "-idirafter", str(headers)]
-    flags = ["-std=gnu17", "-O2", "-Wall", "-Wextra", "-Werror", "-fno-strict-aliasing", "-static"]
-    sources = sorted(str(path) for path in SOURCES.glob("*.c"))
-    binary = directory / "tuidock-shim"
-    subprocess.run([*compiler, *flags, "-o", str(binary), *sources], check=True)
-    return binary
+    flags = ("-std=gnu17", "-O2", "-Wall", "-Wextra", "-Werror", "-fno-strict-aliasing", "-static")
+    return compiled("tuidock-shim", (*musl(), *flags), tuple(sorted(SOURCES.glob("*.c"))))
 
 
 def eventually(condition: Callable[[], object], what: str, seconds: float = 20) -> None:

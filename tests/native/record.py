@@ -7,7 +7,6 @@ not hide one in the shim. Everything lies below a directory of the test, runs in
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import fcntl
 import functools
@@ -16,10 +15,11 @@ import secrets
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from tests.leftovers import until_exit
 
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC = 1, 2, 4, 8, 4096, 16384
 MS_PRIVATE, MS_SLAVE, MS_STRICTATIME = 1 << 18, 1 << 19, 1 << 24
@@ -55,9 +55,8 @@ def make_base(path: Path) -> Path:
 @functools.cache
 def shared_base() -> Path:
     """The busybox layer that all containers of a test run stand on."""
-    directory = Path(tempfile.mkdtemp(prefix="tuidock-base-"))
+    directory = until_exit("tuidock-base-")
     directory.chmod(0o755)
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
     return make_base(directory / "layer")
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import functools
 import os
 import secrets
 import shutil
 import socket
 import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.native.monitored import Watched, eventually, needs_root, watched
+from tests.programs import compiled
 
 pytestmark = needs_root
 
@@ -159,19 +157,15 @@ int main(int argc, char **argv)
 """
 
 
-@functools.cache
-def echo_server() -> Path:
+def echo_server(directory: Path) -> Path:
     """A static program that echoes over TCP or UDP; busybox has none that speaks UDP."""
-    directory = Path(tempfile.mkdtemp(prefix="tuidock-echo-"))
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
     (directory / "echo.c").write_text(ECHO_SOURCE)
-    subprocess.run(["gcc", "-O2", "-static", "-o", directory / "echo", directory / "echo.c"], check=True)
-    return directory / "echo"
+    return compiled("echo", ("gcc", "-O2", "-static"), (directory / "echo.c",))
 
 
 def echo(box: Watched, protocol: str, port: int) -> None:
     """Starts the container with the echo server as its program."""
-    shutil.copy(echo_server(), box.shared / "echo")
+    shutil.copy(echo_server(box.directory), box.shared / "echo")
     box.command = ("/shared/echo", protocol, str(port))
     box.started()
 

@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import os
-import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import pytest
 from tests.conftest import Run, busybox_archive
 from tests.native.monitored import shim
 from tests.native.record import Box, opened
+from tests.programs import compiled
 from tuidock.engine import Engine
 
 Members = list[tuple[str, bytes]]
@@ -31,12 +31,9 @@ def box(tmp_path: Path) -> Iterator[Box]:
 
 
 @pytest.fixture(scope="session")
-def probe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def probe() -> Path:
     """The static program of probe.c."""
-    binary = tmp_path_factory.mktemp("probe") / "probe"
-    source = Path(__file__).parent / "probe.c"
-    subprocess.run(["gcc", "-static", "-O1", "-Wall", "-Werror", "-o", str(binary), str(source)], check=True)
-    return binary
+    return compiled("probe", ("gcc", "-static", "-O1", "-Wall", "-Werror"), (Path(__file__).parent / "probe.c",))
 
 
 def tar_of(members: Members) -> bytes:
