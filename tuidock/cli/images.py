@@ -46,8 +46,9 @@ def images(context: Context, values: Values, arguments: list[str]) -> int:
 
         found = filters.images(found, filters.parse(given, filters.IMAGE_KEYS), context.engine)
     full = values.on("no-trunc")
-    rows = [row for image in found for row in _named(image)]
     template = values["format"]
+    wants_digests = values.on("digests") or "Digest" in (template or "")
+    rows = [row for image in found for row in _named(image, wants_digests)]
     if values.on("quiet") and not template:
         sys.stdout.write("".join([_id(row.image, full) + "\n" for row in rows]))
         return 0
@@ -63,17 +64,23 @@ def images(context: Context, values: Values, arguments: list[str]) -> int:
     return 0
 
 
-def _named(image: Image) -> Iterator[NamedImage]:
-    digests = {digest.partition("@")[0]: digest.partition("@")[2] for digest in image.digests}
+def _named(image: Image, wants_digests: bool) -> Iterator[NamedImage]:
+    """A row for each tag, and when digests are wanted for each digest that its repository knows the image by."""
+    digests: dict[str, list[str]] = {}
+    for named in image.digests:
+        name, _, digest = named.partition("@")
+        digests.setdefault(name, []).append(digest)
     for reference in image.references:
         repository, tag = reference, "<none>"
         if "@" not in reference and ":" in reference.rpartition("/")[2]:
             repository, _, tag = reference.rpartition(":")
         repository = repository.partition("@")[0]
-        yield NamedImage(image, repository, tag, digests.get(repository, "<none>"))
+        known = digests.get(repository, ["<none>"])
+        for digest in known if wants_digests else known[:1]:
+            yield NamedImage(image, repository, tag, digest)
     if not image.references:
-        repository, digest = next(iter(digests.items()), ("<none>", "<none>"))
-        yield NamedImage(image, repository, "<none>", digest)
+        repository, known = next(iter(digests.items()), ("<none>", ["<none>"]))
+        yield NamedImage(image, repository, "<none>", known[0])
 
 
 def _id(image: Image, full: bool) -> str:

@@ -178,6 +178,8 @@ def push(context: Context, values: Values, arguments: list[str]) -> int:
                 output.line(f"The push refers to repository [{repository}]")
         elif step.action == "digest" and not quiet:
             output.line(f"{step.subject}: digest: {step.message} size: {step.total}")
+        elif step.action == "warning":
+            output.note(f"WARNING: {step.message}")
         output.flush()
     if quiet:
         output.line(repository if every else f"{repository}:{named.rpartition(':')[2]}")

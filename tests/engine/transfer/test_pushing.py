@@ -27,6 +27,7 @@ from tuidock.engine.registry.client import Registry
 from tuidock.engine.registry.keyring import Keyring, Secret
 from tuidock.engine.registry.settings import Settings
 from tuidock.engine.store import images, operations
+from tuidock.engine.store.loading import host_platform
 from tuidock.engine.transfer import compressing, pushing
 from tuidock.engine.transfer.compressing import Compressing
 from tuidock.engine.types import Progress
@@ -70,6 +71,22 @@ def digest_row(store: Store, reference: str) -> str:
 
 
 # --- what the registry has afterwards
+
+
+def test_of_a_list_only_what_was_pulled_goes_out_and_that_is_said(store: Store, registry: Misbehaving) -> None:
+    image = registry_images.image([BASE])
+    registry.add("many", "mine", image)
+    platform = {"os": "linux", "architecture": host_platform().architecture}
+    absent = {**image.descriptor(), "digest": sha256(b"another"), "platform": {"os": "linux", "architecture": "s390x"}}
+    index = registry_images.index([absent, image.descriptor(platform=platform)])
+    registry.add_manifest("many", "1", registry_images.OCI_INDEX, index)
+    pull(store, f"{registry.host}/many:1")
+    tag(store, f"{registry.host}/many:1", f"{registry.host}/many:2")
+    steps = push(store, f"{registry.host}/many:2")
+    assert [step.action for step in steps[-2:]] == ["warning", "digest"]
+    assert sha256(index) in steps[-2].message and steps[-1].message in steps[-2].message
+    assert steps[-1].message == digest_row(store, f"{registry.host}/many:2") != sha256(index)
+    assert "warning" not in [step.action for step in push(store, f"{registry.host}/many:2")]
 
 
 def test_an_image_that_came_compressed_stays_as_it_is(store: Store, registry: Misbehaving) -> None:

@@ -113,6 +113,14 @@ def set_reference(db: sqlite3.Connection, reference: Reference, image_id: str, d
     )
 
 
+def digest_of(db: sqlite3.Connection, text: str) -> str:
+    """By which a name's registry knows it, an index's or a manifest's; "" for what is no name."""
+    found = find_reference(db, text)
+    query = "SELECT digest FROM image_references WHERE reference = ?"
+    row = None if found is None else db.execute(query, (str(found[1]),)).fetchone()
+    return "" if row is None else str(row[0])
+
+
 def references_of(db: sqlite3.Connection, image_id: str) -> list[Reference]:
     """The names of an image, in order."""
     rows = db.execute("SELECT reference FROM image_references WHERE image_id = ? ORDER BY reference", (image_id,))

@@ -149,6 +149,8 @@ class _Push:
         if found is None:
             raise NotFound("image", reference.familiar)
         self._image_id = found[0]
+        query = "SELECT digest FROM image_references WHERE reference = ?"
+        self._named = str(state.read().execute(query, (str(reference),)).fetchone()[0])
 
     def run(self) -> Iterator[Progress]:
         with Lease(self._paths) as lease, ExitStack() as undo:
@@ -178,7 +180,16 @@ class _Push:
                 (digest, str(self._reference), record.id),
             )
         append(self._paths.journal, "image", "push", record.id, self._reference.familiar)
+        if self._is_list():
+            why = "Not all multiplatform-content is present and only the available single-platform image was pushed"
+            yield Progress(self._reference.tag, "warning", message=f"{why}: {self._named} -> {digest}")
         yield Progress(self._reference.tag, "digest", total=len(raw), message=digest)
+
+    def _is_list(self) -> bool:
+        """Whether the name came as a list for several platforms, of which a pull brings one."""
+        if not self._content.has(self._named):
+            return False
+        return "manifests" in json.loads(self._content.read(self._named, manifest.SIZE_LIMIT))
 
     def _upload(self, subject: str = "") -> Upload:
         from tuidock.engine.registry.uploading import Upload
