@@ -61,7 +61,7 @@ def clean(engine: Engine) -> Iterator[None]:
         (("rm", "--link", "nosuch"), 1, "CONTAINER/ALIAS"),
         (("network", "create", "--driver", "bridge", "mine"), 1, "network create comes with the next version"),
         (("network", "rm", "bridge"), 1, "pre-defined network"),
-        (("container", "cp", "a:/b", "-"), 1, "cp comes with the next version"),
+        (("container", "cp", "a:/b", "-"), 1, "No such container: a"),
         (("-H", "unix:///x.sock", "ps"), 125, "there is no daemon"),
         (("-l", "error", "--context", "x", "ps", "-q"), 0, ""),
     ],
