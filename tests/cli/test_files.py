@@ -116,6 +116,9 @@ def test_rmi_tells_of_layers(tuidock: Call, changed: str) -> None:
     lines = tuidock("rmi", "made:1").out.splitlines()
     assert lines[:2] == ["Untagged: made:1", f"Deleted: {made}"]
     assert len(lines) == 3 and re.fullmatch(r"Deleted: sha256:[0-9a-f]{64}", lines[2])
+    assert tuidock("undo").out == "image made:1\n"
+    assert tuidock("rmi", "--now", "made:1").out.splitlines() == lines
+    assert tuidock("trash", "empty", "-f", "other:1").code == 0
 
 
 def test_image_prune(tuidock: Call, changed: str) -> None:

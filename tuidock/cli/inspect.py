@@ -28,7 +28,7 @@ def _looks(context: Context, size: bool) -> dict[str, Look]:
         "container": lambda reference: engine.inspect_container(reference, size=size),
         "image": engine.inspect_image,
         "network": engine.inspect_network,
-        "volume": engine.inspect_volume,
+        "volume": lambda reference: engine.inspect_volume(reference, size=size),
     }
 
 
@@ -108,4 +108,4 @@ def _command(kind: str, *flags: Flag) -> Command:
 INSPECT_CONTAINER = _command("container", _SIZE)
 INSPECT_IMAGE = _command("image", text("platform", "", "Accepted for scripts", hidden=True))
 INSPECT_NETWORK = _command("network", switch("verbose", "v", "Accepted for scripts", hidden=True))
-INSPECT_VOLUME = _command("volume")
+INSPECT_VOLUME = _command("volume", switch("size", "s", "Measure what it holds"))

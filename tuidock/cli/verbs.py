@@ -57,6 +57,8 @@ IMAGE = {
 TRASH = {"empty": "trash:EMPTY", "ls": "trash:LS", "undo": "trash:UNDO"}
 VOLUME = {
     "create": "volumes:CREATE",
+    "export": "volume_archives:EXPORT",
+    "import": "volume_archives:IMPORT",
     "inspect": "inspect:INSPECT_VOLUME",
     "ls": "volumes:LS",
     "prune": "prune:PRUNE_VOLUMES",

@@ -51,6 +51,13 @@ def ls(context: Context, values: Values, _: list[str]) -> int:
         from tuidock.cli import formats
 
         formats.write(values["format"], found, _columns(context), _HEADERS, quiet=values.on("quiet"))
+    elif values.on("size"):
+        measured = [(volume, context.engine.volume_size(volume.name)) for volume in found]
+        rows = [
+            (volume.driver, volume.name, human_size(size) if size >= 0 else "N/A", ", ".join(volume.users))
+            for volume, size in measured
+        ]
+        output.table([("DRIVER", "VOLUME NAME", "SIZE", "USED BY"), *rows])
     else:
         output.table([("DRIVER", "VOLUME NAME"), *((volume.driver, volume.name) for volume in found)])
     return 0
@@ -93,7 +100,7 @@ CREATE = Command(
         text("driver", "d", "Volume driver", default="local"),
         listed("label", "", "Set labels (key=value)", parse=check_label),
         text("name", "", "Name of the volume", hidden=True),
-        listed("opt", "o", "Set options of the driver (key=value)", kind="map"),
+        listed("opt", "o", "Set options of the driver: type, device, o, size (key=value)", kind="map"),
     ),
     most=1,
 )
@@ -105,6 +112,7 @@ LS = Command(
         listed("filter", "f", "Show only what fits (dangling=true, label=x, name=y)", kind="filter"),
         text("format", "", "'table', 'json', or a Go template, with 'table ' before it for headers"),
         switch("quiet", "q", "Show names only"),
+        switch("size", "s", "Show sizes and users"),
     ),
     most=0,
 )

@@ -296,7 +296,7 @@ def _complete(instance: Instance, container_id: str, name: str) -> str:
 
 def _sweep_volumes(instance: Instance) -> list[str]:
     """Volumes that were made for a container that never came to be, and directories of which only the name was made."""
-    from tuidock.engine.store import volumes
+    from tuidock.engine.store import volume_archives, volumes
 
     ids = [row[0] for row in instance.state.read().execute(
         "SELECT DISTINCT container_id FROM volume_uses WHERE container_id NOT IN (SELECT id FROM containers)"
@@ -309,6 +309,8 @@ def _sweep_volumes(instance: Instance) -> list[str]:
                 remove_tree(instance.paths.container_run(container_id))
         except BlockingIOError:
             continue
+    imports = volume_archives.sweep(instance.paths)
+    done += [f"{imports} unfinished imports of volumes cleared away"] if imports else []
     return done + volumes.sweep(instance.state, instance.paths)
 
 

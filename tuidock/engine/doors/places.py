@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from tuidock.engine.doors.networks import Networks
 from tuidock.engine.errors import NotFound
 from tuidock.engine.events import append
-from tuidock.engine.types import Volume
+from tuidock.engine.types import Container, Progress, Volume
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, BinaryIO
 
 
 class Places(Networks):
@@ -60,18 +62,79 @@ class Places(Networks):
             append(self.instance.paths.journal, "volume", "destroy", name, driver="local")
         self._limit_trash(keeping)
 
+    def export_volume(self, name: str, target: BinaryIO) -> Iterator[Progress]:
+        """Writes it as a tar to a file with a descriptor; the last progress is `exported`. A notice when it is in use.
+
+        Raises NotFound, SystemFailure, BrokenPipeError.
+        """
+        from tuidock.engine.store import volume_archives
+
+        users = [c.name for c in self._users_of_volume(name)]
+        if users:
+            self.instance.notices.append(
+                f"volume {name} is in use by {', '.join(users)}: what they write meanwhile may be in the tar or not; pause "
+                "them for one moment's state"
+            )
+        yield from volume_archives.export(self.instance.state, self.instance.paths, name, target)
+        append(self.instance.paths.journal, "volume", "export", name, driver="local")
+
+    def import_volume(
+        self, name: str, source: BinaryIO, *, labels: dict[str, str] | None = None, replace: bool = False
+    ) -> Iterator[Progress]:
+        """Makes a volume of a tar, or fills an empty one; the last progress is `imported`. replace: what an existing one
+        holds goes to the trash.
+
+        Raises Conflict, InUse, BadContent, SystemFailure; nothing is left of it then.
+        """
+        from tuidock.engine.store import volume_archives
+
+        self._change("import a volume")
+        state, paths = self.instance.state, self.instance.paths
+        keeping = self._keeping(False, "") if replace else None
+        yield from volume_archives.import_volume(
+            state, paths, name, source, labels=labels, replace=replace, keeping=keeping
+        )
+        append(paths.journal, "volume", "import", name, driver="local")
+
+    def _users_of_volume(self, name: str) -> list[Container]:
+        """The running containers that have it mounted."""
+        from tuidock.engine.containers import rows
+
+        return [
+            container
+            for container in rows.list_containers(self.instance, all_=False)
+            if any(point.type == "volume" and point.name == name for point in container.mounts)
+        ]
+
     def _has_volume(self, name: str) -> bool:
         found = self.instance.state.read().execute("SELECT 1 FROM volumes WHERE name = ?", (name,)).fetchone()
         return found is not None
 
-    def inspect_volume(self, name: str) -> dict[str, Any]:
-        """docker's JSON."""
+    def inspect_volume(self, name: str, size: bool = False) -> dict[str, Any]:
+        """docker's JSON; with size UsageData, too."""
         from tuidock.engine.store import volumes
 
-        return volumes.inspect(self.instance.state, self.instance.paths, name)
+        document = volumes.inspect(self.instance.state, self.instance.paths, name)
+        if size:
+            document["UsageData"] = {"RefCount": len(self.volume(name).users), "Size": self.volume_size(name)}
+        return document
 
     def volume_size(self, name: str) -> int:
-        """Bytes of its files."""
+        """Bytes of its files; -1 when its file system cannot be mounted now."""
+        from tuidock.engine.errors import EngineError
+        from tuidock.engine.store import volume_mounts
         from tuidock.engine.system.usage import tree_size
 
-        return tree_size(self.volume(name).mountpoint)
+        volume = self.volume(name)
+        if not volume.options:
+            return tree_size(volume.mountpoint)
+        import os
+
+        try:
+            root = volume_mounts.open_root(self.instance.state, self.instance.paths, name, read_only=True)
+        except EngineError:
+            return -1
+        try:
+            return tree_size(f"/proc/self/fd/{root}/.")
+        finally:
+            os.close(root)

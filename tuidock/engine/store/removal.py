@@ -157,10 +157,13 @@ def _delete(state: State, db: sqlite3.Connection, image_id: str, *, hidden: bool
     hidden: stopped containers stand on it, so its row stays unseen until they have gone, as for the trash.
     """
     done = [Removed("Deleted", image_id)]
-    if hidden or db.execute("SELECT 1 FROM removed WHERE image_id = ?", (image_id,)).fetchone():
+    if hidden:
         db.execute("UPDATE images SET loaded = 0 WHERE id = ?", (image_id,))
         return done
     layers = images.get(state, state.paths, image_id).layers
+    rows = removed.rows_of(db, "images", "id", image_id)
     db.execute("DELETE FROM images WHERE id = ?", (image_id,))
     _, needed = collection.roots(state)
+    if db.execute("SELECT 1 FROM removed WHERE image_id = ?", (image_id,)).fetchone():
+        removed.put_back(db, "images", [{**row, "loaded": 0} for row in rows])
     return done + [Removed("Deleted", one.chain_id) for one in reversed(layers) if one.chain_id not in needed]

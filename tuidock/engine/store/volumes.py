@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-from tuidock.engine.errors import InUse, InvalidArgument, NotFound, Unsupported
+from tuidock.engine.errors import Conflict, InUse, InvalidArgument, NotFound, Unsupported
 from tuidock.engine.files import every_file, refuse
 from tuidock.engine.paths import Paths
 from tuidock.engine.state import State, pack, unpack
@@ -83,6 +83,32 @@ def ensure(
         if made == 1 and user:
             db.execute("INSERT OR IGNORE INTO volume_uses VALUES (?, ?)", (name, user))
     return made == 1
+
+
+def install(
+    state: State, paths: Paths, name: str, directory: str, labels: Mapping[str, str] | None, *, packed_labels: str = ""
+) -> None:
+    """A directory that holds a filled _data becomes the volume: a new one, or one that is there and empty.
+
+    Raises Conflict when somebody has filled that meanwhile, OSError.
+    """
+    place = f"{paths.volumes}/{name}"
+    with state.write() as db:
+        db.execute(
+            "INSERT OR IGNORE INTO volumes(name, driver, created, labels, options, anonymous) "
+            "VALUES (?, 'local', ?, ?, '', 0)",
+            (name, time.time_ns(), packed_labels or pack(dict(labels or {}))),
+        )
+        if not os.path.isdir(place):
+            os.rename(directory, place)
+            return
+        root = os.stat(f"{directory}/_data")
+        if os.listdir(f"{place}/_data"):
+            raise Conflict(f"volume {name} is not empty any more; import into a new one")
+        for entry in os.listdir(f"{directory}/_data"):  # containers may have mounted it: it stays the same inode
+            os.rename(f"{directory}/_data/{entry}", f"{place}/_data/{entry}")
+        os.chown(f"{place}/_data", root.st_uid, root.st_gid)
+        os.chmod(f"{place}/_data", root.st_mode & 0o7777)
 
 
 def keep(db: sqlite3.Connection, paths: Paths, name: str) -> None:
@@ -259,7 +285,7 @@ def sweep(state: State, paths: Paths) -> list[str]:
     with state.write() as db:
         known = {row[0] for row in db.execute("SELECT name FROM volumes")}
         for name in os.listdir(paths.volumes):
-            if name not in known and _remove_empty(f"{paths.volumes}/{name}"):
+            if name not in known and _is_name(name) and _remove_empty(f"{paths.volumes}/{name}"):
                 done.append(f"volume {name[:12]}: its empty directory removed")
         unused = "DELETE FROM volumes WHERE name = ? AND name NOT IN (SELECT volume FROM volume_uses)"
         for name in known:
