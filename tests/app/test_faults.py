@@ -144,11 +144,10 @@ async def test_no_call_of_the_engine_on_the_thread_of_the_screen() -> None:
 
     engine._enter = enter  # type: ignore[method-assign]
     async with running(engine, config=Config(confirm="never")) as ui:
-        for way in WAYS.values():
+        for method, way in WAYS.items():
             await go(ui, way)
-        await still_there(ui)
-        for method in WAYS:
             await ui.until(lambda method=method: engine.called(method), method)  # type: ignore[misc]
+        await still_there(ui)
     assert not wrong
 
 

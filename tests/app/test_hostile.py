@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.fakes.driving import Driver, running
+from tests.fakes.driving import Driver, details_are_there, running
 from tests.fakes.engine import Engine, identity
 from tuidock.app import panes
 from tuidock.app.model import KINDS
@@ -125,10 +125,18 @@ async def test_every_pane_and_tab(size: tuple[int, int]) -> None:
             ui.main.show_page("detail")
             for name, _ in panes.TABS[kind]:
                 ui.main.detail.show_tab(name)
-                await ui.pilot.pause(0.15)
+                await ui.until(lambda: details_are_there(ui.main.detail), name)
                 check(ui)
             ui.main.show_page("list")
             await ui.pilot.pause()
+
+
+async def leave(ui: Driver) -> None:
+    """Out of every screen, dialog by dialog."""
+    for _ in range(6):
+        if ui.app.screen is not ui.main:
+            await ui.press("escape")
+    assert ui.app.screen is ui.main
 
 
 async def test_every_dialog() -> None:
@@ -136,11 +144,8 @@ async def test_every_dialog() -> None:
         walk = "s d D c C b R t E question_mark l asterisk,b asterisk,D 2,d 2,R 2,t 3,d 3,c 4,c"
         for keys in walk.split():
             await ui.press(*keys.split(","))
-            await ui.pilot.pause(0.05)
             check(ui)
-            for _ in range(2):
-                if ui.app.screen is not ui.main:
-                    await ui.press("escape")
+            await leave(ui)
             await ui.press("1", "backslash")
 
 
@@ -159,10 +164,10 @@ async def test_errors_and_events() -> None:
     async with running(engine) as ui:
         await ui.press("p")
         await ui.until(lambda: ui.toasts)
-        await ui.pilot.pause(0.05)
         check(ui)
         ui.engine.emit("container", "die", identity(1), EVIL, exitCode=EVIL)
-        await ui.pilot.pause(0.1)
+        await ui.until(lambda: ui.engine.called("container"))
+        await ui.pilot.pause()
         check(ui)
 
 
@@ -171,34 +176,36 @@ async def test_the_filter_and_commands_with_hostile_rows() -> None:
         await ui.press("colon")
         await ui.type("stop ")
         await ui.press("tab")
-        await ui.pilot.pause(0.05)
         check(ui)
+
+
+#: A word and what is to be seen before its screen is looked at.
+WORDS = {
+    "files": "efficiency", "diff": "1 added", "pull x": "✓ pull x", "build /tmp": "RUN", "search x": "gnp", "logins": "gnp",
+    "prune": "selected", "commit": "Commit", "export": "Export", "jobs": "build",
+}  # fmt: skip
 
 
 async def test_every_screen_of_images() -> None:
     async with running(hostile_engine(), size=(160, 48)) as ui:
-        walk = ("files", "diff", "pull x", "build /tmp", "search x", "logins", "prune", "commit", "export", "jobs")
-        for word in walk:
+        for word, seen in WORDS.items():
             ui.main.go("images" if word == "files" else "containers")
             await ui.command(word)
-            await ui.until(lambda: ui.app.screen is not ui.main)
-            await ui.pilot.pause(0.3)
+            await ui.until(lambda seen=seen: ui.app.screen is not ui.main and seen in ui.screen_text(), word)
             check(ui)
             if word == "files":
                 await ui.press("tab")
                 await ui.until(lambda: ui.app.screen.files.tree_shown is not None)
                 await ui.press("plus", "g")
                 check(ui)
+                layers = ui.app.screen
                 await ui.press("enter")
-                await ui.pilot.pause(0.2)
+                await ui.until(lambda layers=layers: ui.app.screen is not layers)
                 check(ui)
                 await ui.press("x")
                 check(ui)
             if word == "search x":
                 await ui.press("t")
-                await ui.pilot.pause(0.2)
+                await ui.until(lambda: "Tags of" in ui.screen_text())
                 check(ui)
-            for _ in range(6):
-                if ui.app.screen is not ui.main:
-                    await ui.press("escape")
-            assert ui.app.screen is ui.main, word
+            await leave(ui)

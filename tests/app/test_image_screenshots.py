@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.app.test_screenshots import LOOKS, SIZES, app_for, log_is_there, settled
-from tests.fakes.driving import text_of
+from tests.app.test_screenshots import LOOKS, SIZES, app_for, settled
+from tests.fakes.driving import log_is_there, text_of
 from tests.fakes.engine import Engine
 from tuidock.app import tasks
 from tuidock.app.widgets.file_tree import FileTree

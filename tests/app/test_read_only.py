@@ -24,12 +24,13 @@ async def leave_dialogs(ui: Driver) -> None:
             await ui.press("escape")
     for prompt in ui.main.query("PromptLine"):
         prompt.action_cancel()
+    ui.app.clear_notifications()
     await ui.pilot.pause()
 
 
 async def test_walk_all_keys_in_every_pane() -> None:
     engine = Engine(read_only=True)
-    async with running(engine) as ui:
+    async with running(engine, size=(100, 20)) as ui:
         for kind in KINDS:
             ui.main.go(kind)
             await ui.pilot.pause()
@@ -37,8 +38,7 @@ async def test_walk_all_keys_in_every_pane() -> None:
                 if action.id in ("app.quit", "app.palette") or not action.screen:
                     continue
                 for key in filter(None, action.keys.split(",")):
-                    await ui.pilot.press(key)
-                    await ui.pilot.press("enter")
+                    await ui.pilot.press(key, "enter")
                 await leave_dialogs(ui)
             if ui.main.kind != kind:
                 ui.main.go(kind)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.driving import make_app, until_still
+from tests.fakes.driving import details_are_there, make_app, until_still
 from tests.fakes.engine import Engine
 from tuidock.app.commands import execute
 from tuidock.app.config import Config
@@ -31,20 +31,6 @@ def app_for(look: str, monkeypatch: pytest.MonkeyPatch, engine: Engine | None = 
     app = make_app(engine, config=Config(theme={"ansi": "terminal-dark"}.get(look, "")))
     app.engine_workers._sample = lambda: None
     return app
-
-
-def details_are_there(detail: Any) -> bool:
-    """The engine has answered for the row under the cursor; a log that is seen is counted and drawn."""
-    if detail._delay is not None or detail._shown != (detail.kind, detail.identity, detail.tab):
-        return False
-    return log_is_there(detail.view)
-
-
-def log_is_there(view: Any) -> bool:
-    session = getattr(view, "_session", None)
-    if session is None or not session.size or not view.size.height:
-        return True
-    return bool(session.view.rows) and session.counted >= 1 and view._told_state == view.state_text
 
 
 def settled(

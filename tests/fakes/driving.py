@@ -8,24 +8,20 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from tests.app.settling import still
 from tests.fakes.engine import NOW, Engine
-
-KEYS = {
-    " ": "space", ":": "colon", "/": "slash", "-": "minus", "!": "exclamation_mark", "=": "equals_sign",
-    ".": "full_stop", "_": "underscore", "[": "left_square_bracket", "*": "asterisk",
-}  # fmt: skip
 
 
 def make_app(engine: Engine, **values: Any) -> Any:
-    from tuidock.app import workers as workers_module
+    from tuidock.app import machine
     from tuidock.app.app import TuidockApp
     from tuidock.app.config import Config
     from tuidock.app.model import HostLoad, ViewModel
     from tuidock.app.workers import Workers
 
     load = HostLoad(14.0, 2_100_000_000, 7_800_000_000, 31_000_000_000)
-    workers_module.host_load = lambda before, root="/": (load, before)
-    workers_module.host_name = lambda: "web-01"
+    machine.host_load = lambda before, root="/": (load, before)
+    machine.host_name = lambda: "web-01"
     workers = Workers(lambda: engine)  # type: ignore[arg-type, return-value]
     workers.open()
     assert workers.wait_open(10)
@@ -57,9 +53,17 @@ class Driver:
             await self.pilot.press(key)
         await self.pilot.pause()
 
-    async def type(self, text: str) -> None:
+    def send(self, text: str) -> None:
+        """All keys are there before the app has seen the first, as after one read of a terminal."""
+        from textual.events import Key
+        from textual.keys import _character_to_key
+
         for char in text:
-            await self.pilot.press(KEYS.get(char, char))
+            key = {"\n": "enter", "\x1b": "escape", "\x7f": "backspace"}.get(char) or _character_to_key(char)
+            self.app.post_message(Key(key, char if char.isprintable() else None))
+
+    async def type(self, text: str) -> None:
+        self.send(text)
         await self.pilot.pause()
 
     async def command(self, text: str) -> None:
@@ -70,11 +74,12 @@ class Driver:
 
     async def until(self, condition: Callable[[], object], what: str = "") -> None:
         """Waits until threads have done their part."""
-        for _ in range(400):
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
             await self.pilot.pause()
             if condition():
                 return
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.005)
         raise AssertionError(f"never came: {what or condition}; toasts: {self.toasts}, errors: {self.app.errors}")
 
     def row(self, name: str) -> Any:
@@ -117,15 +122,6 @@ async def running(
         app.engine_workers.stop()
 
 
-def still(app: Any) -> bool:
-    """Nothing is on its way: no message waits, nothing has to be laid out or drawn."""
-    screen = app.screen
-    if screen._layout_required or screen._dirty_widgets or screen._callbacks or screen._recompose_required:
-        return False
-    nodes = [app, *(node for each in app.screen_stack for node in [each, *each.query("*")])]
-    return not any(node._message_queue.qsize() or node._next_callbacks for node in nodes)
-
-
 async def until_still(pilot: Any, condition: Callable[[], object] = lambda: True) -> None:
     """Waits until the condition holds and nothing is on its way any more, twice in a row."""
     quiet = 0
@@ -137,6 +133,20 @@ async def until_still(pilot: Any, condition: Callable[[], object] = lambda: True
             return
         await asyncio.sleep(0.01)
     raise AssertionError(f"never still; errors: {getattr(pilot.app, 'errors', [])}; the screen:\n{text_of(pilot.app)}")
+
+
+def details_are_there(detail: Any) -> bool:
+    """The engine has answered for the row under the cursor; a log that is seen is counted and drawn."""
+    if detail._delay is not None or detail._shown != (detail.kind, detail.identity, detail.tab):
+        return False
+    return log_is_there(detail.view)
+
+
+def log_is_there(view: Any) -> bool:
+    session = getattr(view, "_session", None)
+    if session is None or not session.size or not view.size.height:
+        return True
+    return bool(session.view.rows) and session.counted >= 1 and view._told_state == view.state_text
 
 
 def text_of(app: Any) -> str:
