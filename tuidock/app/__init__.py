@@ -35,8 +35,8 @@ def run_app(root: str = "", read_only: bool = False, mouse: bool = True) -> int:
     sys.setswitchinterval(0.001)
     for name, value in TERMINAL_DEFAULTS.items():
         os.environ.setdefault(name, value)
-    from tuidock.app import config, kept
-    from tuidock.app.workers import Workers, host_name
+    from tuidock.app import config, kept, machine
+    from tuidock.app.workers import Workers
 
     settings = config.load()
     if not settings.theme and (chosen := kept.theme()):
@@ -63,7 +63,7 @@ def run_app(root: str = "", read_only: bool = False, mouse: bool = True) -> int:
                 return 1
             for kind, rows in workers.first_rows.items():
                 model.replace(kind, rows)
-            model.user, model.host_name, model.host = user_name(), host_name(), workers.host()
+            model.user, model.host_name, model.host = user_name(), machine.host_name(), workers.host()
             show_first_frame(terminal, model, settings, read_only)
         from tuidock.app.app import TuidockApp
 

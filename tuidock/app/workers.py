@@ -12,13 +12,16 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tuidock.app.job_threads import JobThreads
-from tuidock.app.model import CONTAINERS, IMAGES, KINDS, NETWORKS, VOLUMES, HostLoad
+from tuidock.app import machine
+from tuidock.app.model import CONTAINERS, IMAGES, KINDS, NETWORKS, VOLUMES
+from tuidock.app.move_threads import MoveThreads
+from tuidock.app.question_threads import QuestionThreads
 from tuidock.app.report import sentence
-from tuidock.engine.types import Container, Event
+from tuidock.app.sample_threads import SampleThread
+from tuidock.engine.types import Event
 
 if TYPE_CHECKING:
     from textual.message import Message
@@ -26,10 +29,6 @@ if TYPE_CHECKING:
 
 #: Above this many named containers one list costs less than asking for each.
 SINGLE_READS = 12
-#: Actions on many objects that run at the same time.
-PARALLEL = 8
-#: Seconds without a key after which figures are sampled every two seconds only.
-REST_AFTER = 4.0
 _NO_NEWS = ("exec_", "top", "attach", "detach", "resize", "copy", "export", "archive-path", "extract-to-dir")
 
 
@@ -61,10 +60,12 @@ def lists_named_by(events: Iterable[Event]) -> tuple[set[str], set[str]]:
     return containers, lists
 
 
-class Workers(JobThreads):
+class Workers(MoveThreads, SampleThread, QuestionThreads):
     """Threads around one engine. `post` is set by the app as soon as it can take messages."""
 
     def __init__(self, make_engine: Callable[[], Door]) -> None:
+        SampleThread.__init__(self)
+        QuestionThreads.__init__(self)
         self._make_engine = make_engine
         self._engine: Door | None = None
         self._opening = threading.Lock()
@@ -75,13 +76,6 @@ class Workers(JobThreads):
         self.post: Callable[[Message], Any] = lambda message: None
         self.stopping = threading.Event()
         self.first_rows: dict[str, list[Any]] = {}
-        self._questions: dict[str, tuple[Callable[[Door], Any], Callable[[Any], None], Callable[[str], None]]] = {}
-        self._asked = threading.Condition()
-        self._sampling = threading.Condition()
-        self._wanted: tuple[str, ...] = ()
-        self._awake = True
-        self._touched = time.monotonic()
-        self.charts = False  # somebody looks at curves, which want a sample each second
         self._job_numbers = itertools.count(1)
         self._began = time.time_ns()
 
@@ -101,14 +95,6 @@ class Workers(JobThreads):
         except Exception as error:
             self._open_failure = sentence(error)
         self._opened.set()
-
-    def host(self) -> HostLoad:
-        """How the machine is used now."""
-        return host_load(None, self._root)[0]
-
-    @property
-    def _root(self) -> str:
-        return str(getattr(self._engine, "root", "") or "/")
 
     def wait_open(self, timeout: float) -> bool:
         return self._opened.wait(timeout)
@@ -170,7 +156,7 @@ class Workers(JobThreads):
         for kind, rows in self.first_rows.items():
             self.post(RowsRead(kind, rows))
         try:
-            self.post(HostRead(host_name(), self.host()))
+            self.post(HostRead(machine.host_name(), self.host()))
         except Exception as error:
             self.post(EngineFailed(sentence(error)))
         delay = 1.0
@@ -241,179 +227,6 @@ class Workers(JobThreads):
         """Reads all lists again, for a person who does not trust the events."""
         self._thread("tuidock-refresh", lambda: self._read_lists(self.engine(), KINDS))
 
-    # -- samples ----------------------------------------------------------------------------------------------
-
-    def want_samples(self, ids: Iterable[str]) -> None:
-        """Which running containers are on screen; none ends the sampling."""
-        wanted = tuple(ids)
-        if wanted == self._wanted:
-            return
-        with self._sampling:
-            self._wanted = wanted
-            self._sampling.notify()
-
-    def set_awake(self, awake: bool) -> None:
-        """False while the terminal has lost the focus: then nothing is sampled."""
-        with self._sampling:
-            self._awake = awake
-            self._sampling.notify()
-
-    def touched(self) -> None:
-        """A key was pressed: somebody is there."""
-        self._touched = time.monotonic()
-
-    def _sample(self) -> None:
-        from tuidock.app.messages import EngineFailed, StatsRead
-
-        times: tuple[int, int] | None = None
-        failed = False
-        self._opened.wait()
-        while not self.stopping.is_set():
-            with self._sampling:
-                if not (self._wanted and self._awake):
-                    self._sampling.wait()
-                    continue
-                wanted = self._wanted
-            if self._engine is None:
-                return
-            try:
-                samples = self._engine.stats(wanted)
-                load, times = host_load(times, self._root)
-                self.post(StatsRead(samples, load))
-                failed = False
-            except Exception as error:
-                if not failed:
-                    self.post(EngineFailed(sentence(error)))
-                failed = True
-            rests = not self.charts and time.monotonic() - self._touched > REST_AFTER
-            self.stopping.wait(2.0 if rests else 1.0)
-
-    # -- questions of the screens -------------------------------------------------------------------------------
-
-    def ask(
-        self,
-        topic: str,
-        question: Callable[[Door], Any],
-        then: Callable[[Any], None],
-        failed: Callable[[str], None] = lambda text: None,
-    ) -> None:
-        """Asks the engine; a newer question of the same topic replaces one that waits. Answers come on the app's
-        own thread."""
-        with self._asked:
-            self._questions[topic] = (question, then, failed)
-            self._asked.notify()
-
-    def ask_apart(
-        self,
-        question: Callable[[Door], Any],
-        then: Callable[[Any], None],
-        failed: Callable[[BaseException, str], None],
-    ) -> None:
-        """Asks in a thread of its own, for what may take long: a registry, or the files of a large image. What went
-        wrong is told as the exception and as a sentence."""
-        from tuidock.app.messages import Answered
-
-        def work() -> None:
-            try:
-                answer = question(self.engine())
-            except Exception as error:
-                text = sentence(error)
-                fault = error
-                self.post(Answered(lambda fault: failed(fault, text), fault))
-            else:
-                self.post(Answered(then, answer))
-
-        self._thread("tuidock-question", work)
-
-    def forget(self, topic: str) -> None:
-        with self._asked:
-            self._questions.pop(topic, None)
-
-    def _answer(self) -> None:
-        from tuidock.app.messages import Answered
-
-        self._opened.wait()
-        while True:
-            with self._asked:
-                while not self._questions and not self.stopping.is_set():
-                    self._asked.wait()
-                if self.stopping.is_set():
-                    return
-                topic = next(iter(self._questions))
-                question, then, failed = self._questions.pop(topic)
-            try:
-                self.post(Answered(then, question(self.engine())))
-            except Exception as error:
-                self.post(Answered(failed, sentence(error)))
-
-    # -- actions ------------------------------------------------------------------------------------------------
-
-    def move(self, verb: str, targets: Sequence[tuple[str, str]], call: Callable[[Door, str], Any]) -> None:
-        """Does something to objects, given as (reference, name); verb is the past participle for the toast."""
-        self._thread(f"tuidock-{verb}", self._move, verb, list(targets), call)
-
-    def _move(self, verb: str, targets: list[tuple[str, str]], call: Callable[[Door, str], Any]) -> None:
-        from tuidock.app.messages import MovesEnded
-
-        done: list[str] = []
-        failed: list[str] = []
-        waiting: Iterator[tuple[str, str]] = iter(targets)
-        lock = threading.Lock()
-
-        def work() -> None:
-            while True:
-                with lock:
-                    target = next(waiting, None)
-                if target is None:
-                    return
-                try:
-                    call(self.engine(), target[0])
-                    done.append(target[1])
-                except Exception as error:
-                    failed.append(sentence(error))
-
-        helpers = [threading.Thread(target=work, daemon=True) for _ in range(min(PARALLEL, len(targets)) - 1)]
-        for each in helpers:
-            each.start()
-        work()
-        for each in helpers:
-            each.join()
-        self.post(MovesEnded(verb, done, failed))
-
-    def run(
-        self, request: Any, start: bool, then: Callable[[Container | None], None], failed: Callable[[str], None]
-    ) -> None:
-        """Creates a container and starts it; a missing image is pulled first, as `tuidock run` does."""
-        self._thread("tuidock-run", self._run, request, start, then, failed)
-
-    def _run(
-        self, request: Any, start: bool, then: Callable[[Container | None], None], failed: Callable[[str], None]
-    ) -> None:
-        from tuidock.app.messages import Answered
-        from tuidock.engine.errors import NotFound
-
-        try:
-            engine = self.engine()
-            if request.pull == "always":
-                self._pull_missing(engine, str(request.config.get("Image", "")))
-            try:
-                identity = engine.create(request)
-            except NotFound as error:
-                if error.kind != "image" or request.pull == "never":
-                    raise
-                self._pull_missing(engine, error.reference)
-                identity = engine.create(request)
-            if start:
-                try:
-                    engine.start(identity)
-                except Exception:
-                    if request.host_config.get("AutoRemove"):
-                        engine.remove(identity, force=True, volumes=True)
-                    raise
-            self.post(Answered(then, engine.container(identity)))
-        except Exception as error:
-            self.post(Answered(failed, sentence(error)))
-
 
 def ground_of(engine: Door) -> tuple[int, int] | None:
     """What tells one data root from the next in the same place; None when there is none."""
@@ -425,32 +238,3 @@ def ground_of(engine: Door) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_ino, status.st_mtime_ns
-
-
-def host_name() -> str:
-    return os.uname().nodename
-
-
-def host_load(before: tuple[int, int] | None, root: str = "/") -> tuple[HostLoad, tuple[int, int] | None]:
-    """How the machine and the disk under root are used, and the processor times to compare with the next time."""
-    cpu, times = -1.0, None
-    try:
-        with open("/proc/stat", encoding="ascii") as file:
-            fields = [int(field) for field in file.readline().split()[1:9]]
-        times = (sum(fields), fields[3] + fields[4])
-        if before is not None and times[0] > before[0]:
-            cpu = max(0.0, 100.0 * (1 - (times[1] - before[1]) / (times[0] - before[0])))
-        memory: dict[str, int] = {}
-        with open("/proc/meminfo", encoding="ascii") as file:
-            for line in file:
-                name, _, value = line.partition(":")
-                if name in ("MemTotal", "MemAvailable"):
-                    memory[name] = int(value.split()[0]) * 1024
-                if len(memory) == 2:
-                    break
-        disk = os.statvfs(root)
-        total = memory.get("MemTotal", -1)
-        used = total - memory["MemAvailable"] if "MemAvailable" in memory else -1
-        return HostLoad(cpu, used, total, disk.f_bavail * disk.f_frsize), times
-    except (OSError, ValueError, IndexError):
-        return HostLoad(), times

@@ -13,13 +13,13 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tuidock.app import format as shown
 from tuidock.app.filetree import MARKS, Node, Tree, mode_words, unfolded
 from tuidock.app.widgets import narrow_updates
 from tuidock.app.widgets.rows import fit
+from tuidock.app.widgets.style_cache import StyleCache
 from tuidock.engine.clean import clean
 
 _STYLES = {"A": "added", "C": "changed", "D": "deleted"}
@@ -27,7 +27,7 @@ _STYLES = {"A": "added", "C": "changed", "D": "deleted"}
 _WITH_MODE, _WITH_OWNER = 64, 88
 
 
-class FileTree(ScrollView, can_focus=True):
+class FileTree(StyleCache, can_focus=True):
     """show a tree; marks and a pattern narrow it down."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -45,6 +45,7 @@ class FileTree(ScrollView, can_focus=True):
         Binding("n", "next_hit(1)", "next hit", show=False, id="files.next_hit"),
         Binding("N", "next_hit(-1)", "previous hit", show=False, id="files.previous_hit"),
     ]
+    STYLE_PREFIX = "file-tree"
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         f"file-tree--{name}"
         for name in ("muted", "directory", "added", "changed", "deleted", "cursor", "cursor-blurred", "hit")
@@ -97,7 +98,6 @@ class FileTree(ScrollView, can_focus=True):
         self._lines: list[Node] = []
         self._cursor = 0
         self._empty = ""
-        self._styles: dict[str, Style] = {}
 
     # -- what is shown ----------------------------------------------------------------------------------------------
 
@@ -287,15 +287,6 @@ class FileTree(ScrollView, can_focus=True):
                 return
 
     # -- drawing ----------------------------------------------------------------------------------------------------
-
-    def _style(self, name: str) -> Style:
-        if name not in self._styles:
-            self._styles[name] = self.get_component_rich_style(f"file-tree--{name}", partial=True)
-        return self._styles[name]
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._styles.clear()
 
     def render_line(self, y: int) -> Strip:
         base, width = self.rich_style, self.size.width

@@ -16,10 +16,10 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tuidock.app.widgets import narrow_updates
+from tuidock.app.widgets.style_cache import StyleCache
 from tuidock.engine.clean import clean
 
 #: More of a value than any line on screen has cells.
@@ -75,7 +75,7 @@ def path_text(path: Path) -> str:
     return clean(text if text.startswith(".") else "." + text)
 
 
-class JsonTree(ScrollView, can_focus=True):
+class JsonTree(StyleCache, can_focus=True):
     """show a value: its keys, folded."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -94,6 +94,7 @@ class JsonTree(ScrollView, can_focus=True):
         Binding("c", "copy('value')", "copy value", show=False, id="tree.copy"),
         Binding("Y", "copy('path')", "copy path", show=False, id="tree.copy_path"),
     ]
+    STYLE_PREFIX = "json-tree"
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         f"json-tree--{name}" for name in ("key", "muted", "text", "word", "number", "cursor", "hit")
     }
@@ -122,8 +123,8 @@ class JsonTree(ScrollView, can_focus=True):
             super().__init__()
             self.text = text
 
-    def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__(name=name, id=id, classes=classes)
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
         narrow_updates.install()
         self._value: Any = None
         self._open: set[Path] = set()
@@ -131,7 +132,6 @@ class JsonTree(ScrollView, can_focus=True):
         self._cursor = 0
         self._wanted = ""
         self._hits: list[Path] = []
-        self._styles: dict[str, Style] = {}
 
     def show(self, value: Any) -> None:
         """Another value; what was unfolded in the one before stays so where both have it."""
@@ -241,15 +241,6 @@ class JsonTree(ScrollView, can_focus=True):
         self._cursor = max(0, min(self._cursor, len(nodes) - 1))
         self.virtual_size = Size(self.size.width, len(nodes))
         self.refresh()
-
-    def _style(self, name: str) -> Style:
-        if name not in self._styles:
-            self._styles[name] = self.get_component_rich_style(f"json-tree--{name}", partial=True)
-        return self._styles[name]
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._styles.clear()
 
     def render_line(self, y: int) -> Strip:
         base, width = self.rich_style, self.size.width

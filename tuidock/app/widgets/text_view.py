@@ -13,18 +13,18 @@ from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tuidock.app.widgets import narrow_updates
 from tuidock.app.widgets.rows import fit
+from tuidock.app.widgets.style_cache import StyleCache
 from tuidock.engine.clean import clean
 
 #: More of a line than any screen has cells.
 _LONGEST = 4_096
 
 
-class TextView(ScrollView, can_focus=True):
+class TextView(StyleCache, can_focus=True):
     """show lines; mark a range of them. dockerfile colours instructions and comments."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -37,6 +37,7 @@ class TextView(ScrollView, can_focus=True):
         Binding("home,g", "rows(-1000000000)", "top", show=False, id="text.top"),
         Binding("end,G", "rows(1000000000)", "bottom", show=False, id="text.bottom"),
     ]
+    STYLE_PREFIX = "text-view"
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         f"text-view--{name}" for name in ("number", "word", "comment", "marked", "marked-number", "failed")
     }
@@ -70,7 +71,6 @@ class TextView(ScrollView, can_focus=True):
         self._marked = (0, 0)
         self._failed = False
         self._wrap = False
-        self._styles: dict[str, Style] = {}
 
     # -- what is shown ----------------------------------------------------------------------------------------------
 
@@ -127,15 +127,6 @@ class TextView(ScrollView, can_focus=True):
         self._rows = rows
         self.virtual_size = Size(self.size.width, len(rows))
         self.refresh()
-
-    def _style(self, name: str) -> Style:
-        if name not in self._styles:
-            self._styles[name] = self.get_component_rich_style(f"text-view--{name}", partial=True)
-        return self._styles[name]
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._styles.clear()
 
     def render_line(self, y: int) -> Strip:
         base, width = self.rich_style, self.size.width
