@@ -35,10 +35,11 @@ from tuidock.engine import Engine
 from tuidock.engine.errors import EngineError
 
 VICTIMS = ("client", "moment", "shim", "recorder", "init", "both", "fault")
-#: Calls by which a client changes something, and how often one command makes them at most, about.
-_CALLS = {"mkdir": 12, "fdatasync": 8, "rename": 8, "vfork": 3, "wait4": 3, "unlinkat": 12, "flock": 20, "openat": 250,
-          "pwrite64": 20, "write": 20, "syncfs": 2, "sendto": 6, "pidfd_send_signal": 2}  # fmt: skip
-_FAULTS = {"mkdir": 12, "fdatasync": 8, "rename": 8, "pwrite64": 20, "write": 6, "syncfs": 2, "fsync": 4}
+#: Calls by which a client changes something.
+_CALLS = ("fdatasync", "flock", "mkdir", "openat", "pidfd_send_signal", "pwrite64", "rename", "sendto", "syncfs", "unlinkat",
+          "vfork", "wait4", "write")  # fmt: skip
+#: Those that a disk can refuse.
+_FAULTS = ("fdatasync", "fsync", "mkdir", "pwrite64", "rename", "syncfs", "write")
 #: How many functions each role calls from beginning to end, about.
 _STEPS = {"shim": 400, "recorder": 150, "init": 150}
 #: The command line with another shim than the installed one.
@@ -67,6 +68,7 @@ class Torture:
         self.shim = str(failpoint.shim())
         native.shim_path = lambda: self.shim
         self.seconds: dict[str, float] = {}
+        self.calls: dict[tuple[str, str], int] = {}
 
     def round(self, one: Round) -> bool:
         """Raises AssertionError for everything that is wrong; True when somebody died or a call failed."""
@@ -96,11 +98,11 @@ class Torture:
         """Runs it and lets somebody die. (it said that it was done, somebody has died)."""
         words, victim = self._words(one.work), one.victim
         if victim in ("client", "fault"):
-            return self._inject(words, victim, chance)
+            return self._inject(one.work.name, words, victim, chance)
         if victim in _STEPS:
-            failpoint.arm(victim, chance.randrange(1, _STEPS[victim]))
+            failpoint.arm(victim, _step(chance, victim))
         elif victim == "both":
-            failpoint.arm("shim", chance.randrange(1, _STEPS["shim"]))
+            failpoint.arm("shim", _step(chance, "shim"))
         began = time.monotonic()
         client = subprocess.Popen(
             words, cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
@@ -117,21 +119,27 @@ class Torture:
         died = not failpoint.disarm() if victim in (*_STEPS, "both") else False
         return client.returncode == 0, died or client.returncode == -signal.SIGKILL
 
-    def _inject(self, words: Sequence[str], victim: str, chance: random.Random) -> tuple[bool, bool]:
-        table = _CALLS if victim == "client" else _FAULTS
-        call = chance.choice(sorted(table))
-        number = chance.randrange(1, table[call] + 1)
+    def _inject(self, name: str, words: Sequence[str], victim: str, chance: random.Random) -> tuple[bool, bool]:
+        call, number = self._call(name, _CALLS if victim == "client" else _FAULTS, chance)
         what = "signal=KILL" if victim == "client" else f"error={chance.choice(('ENOSPC', 'EIO'))}"
-        trace = ["strace", "-qq", "-o", f"{self.root}.trace", "-e", f"trace={call}", "-e",
-                 f"inject={call}:{what}:when={number}"]  # fmt: skip
+        log = Path(f"{self.root}.trace")
+        inject = f"inject={call}:{what}:when={number}"
+        trace = ["strace", "-qq", "-o", str(log), "-e", f"trace={call}", "-e", inject]
         done = subprocess.run(
             [*trace, *words], cwd=REPOSITORY, stdin=subprocess.DEVNULL, capture_output=True, timeout=120
         )
         killed = done.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
+        made = log.read_text(errors="replace")
         if not killed:
             self._check_words(done.returncode, done.stderr)
-        injected = "(INJECTED)" in Path(f"{self.root}.trace").read_text(errors="replace")
-        return done.returncode == 0, killed or injected
+            self.calls[name, call] = made.count(f"{call}(")
+        return done.returncode == 0, killed or "(INJECTED)" in made
+
+    def _call(self, name: str, calls: Sequence[str], chance: random.Random) -> tuple[str, int]:
+        """Which call shall be hit, and which time: one that this operation is known to make, once that is known."""
+        tried = [call for call in calls if self.calls.get((name, call), 1)]
+        call = chance.choice(tried)
+        return call, chance.randrange(1, self.calls.get((name, call), 3) + 1)
 
     @staticmethod
     def _check_words(code: int, errors: bytes) -> None:
@@ -168,6 +176,11 @@ class Torture:
         tidy(self.engine)
         self.engine.reset()
         shutil.rmtree(os.path.dirname(self.root), ignore_errors=True)
+
+
+def _step(chance: random.Random, role: str) -> int:
+    """Early steps as often as the many late ones: what a role does first decides most."""
+    return int(_STEPS[role] ** chance.random())
 
 
 def _summary(rounds: Counter[tuple[str, str]], hits: Counter[tuple[str, str]], names: Sequence[str]) -> str:

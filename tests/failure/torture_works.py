@@ -147,9 +147,59 @@ def _filled_volume(engine: Engine) -> None:
     Path(engine.create_volume("fresh").mountpoint, "file").write_text("kept")
 
 
+def _updated(engine: Engine, told: bool) -> None:
+    limit = engine.inspect_container(VICTIM)["HostConfig"]["Memory"]
+    assert limit in ((64 << 20,) if told else (0, 64 << 20)), limit
+    is_usable(engine, False)
+
+
+def _copied(engine: Engine, told: bool) -> None:
+    if told:
+        paths = [change.path for change in engine.diff(VICTIM)]
+        assert "/copied" in paths, paths
+    is_usable(engine, False)
+
+
+def _networked(engine: Engine) -> None:
+    engine.create_network("beside")
+    start(engine)
+
+
+def _joined(engine: Engine) -> None:
+    _networked(engine)
+    engine.connect_network("beside", VICTIM)
+
+
+def _has_joined(engine: Engine) -> bool:
+    return "beside" in engine.inspect_container(VICTIM)["NetworkSettings"]["Networks"]
+
+
+def _connected(engine: Engine, told: bool) -> None:
+    assert _has_joined(engine) or not told
+    is_usable(engine, False)
+
+
+def _disconnected(engine: Engine, told: bool) -> None:
+    assert not (_has_joined(engine) and told)
+    is_usable(engine, False)
+
+
+def _removed(engine: Engine) -> None:
+    end(engine)
+    engine.remove(VICTIM)
+
+
+def _undone(engine: Engine, told: bool) -> None:
+    assert known(engine, VICTIM) or not told
+    if not known(engine, VICTIM):
+        engine.undo([VICTIM])
+    is_usable(engine, True)
+
+
 def tidy(engine: Engine) -> None:
     """Takes away what a round made."""
     engine.remove_many([one.id for one in engine.containers()], force=True, volumes=True)
+    engine.prune_networks([network.name for network in engine.unused_networks()])
     for name in ("fresh", "kept"):
         try:
             engine.remove_volume(name, force=True)
@@ -159,6 +209,7 @@ def tidy(engine: Engine) -> None:
         engine.remove_image("made:1", force=True)
     except NotFound:
         pass
+    engine.empty_trash()
 
 
 def layer(place: Path) -> Path:
@@ -190,6 +241,12 @@ def works(place: Path) -> list[Work]:
         Work("pause", ("pause", VICTIM), start, is_usable),
         Work("unpause", ("unpause", VICTIM), pause, is_usable),
         Work("exec", ("exec", VICTIM, "sh", "-c", "echo hello; sleep 0.02"), start, is_usable),
+        Work("update", ("update", "-m", "64m", VICTIM), start, _updated),
+        Work("cp in", ("cp", tar, f"{VICTIM}:/copied"), start, _copied),
+        Work("cp out", ("cp", f"{VICTIM}:/bin/busybox", str(place / "out")), start, is_usable),
+        Work("connect", ("network", "connect", "beside", VICTIM), _networked, _connected),
+        Work("disconnect", ("network", "disconnect", "beside", VICTIM), _joined, _disconnected),
+        Work("undo", ("undo", VICTIM), _removed, _undone),
         Work("rename", ("rename", VICTIM, "renamed"), start, _named("renamed")),
         Work("rm", ("rm", VICTIM), end, has_gone_if_told),
         Work("rm -f", ("rm", "-f", "-v", VICTIM), start, has_gone_if_told),

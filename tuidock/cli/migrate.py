@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tuidock.engine.migrate.planning import Item
+    from tuidock.engine.types import MigrationItem
 
 _KINDS = ("image", "network", "volume", "container")
 
@@ -48,7 +48,7 @@ def migrate(context: Context, values: Values, arguments: list[str]) -> int:
         return failed
 
 
-def _show(items: Sequence[Item]) -> None:
+def _show(items: Sequence[MigrationItem]) -> None:
     rows = [["KIND", "NAME", "ACTION", "SIZE", "NOTES"]]
     for item in items:
         size = human_size(item.size) if item.size else ""
@@ -56,7 +56,7 @@ def _show(items: Sequence[Item]) -> None:
     output.table(rows)
 
 
-def _count(items: Sequence[Item]) -> str:
+def _count(items: Sequence[MigrationItem]) -> str:
     counts = [(kind, sum(item.kind == kind for item in items)) for kind in _KINDS]
     return ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in counts if count)
 

@@ -266,6 +266,22 @@ class Problem(Named):
     repaired: bool = False
 
 
+class MigrationItem(Named):
+    """One thing of another engine that could be taken over.
+
+    action: take, present (it is here already) or skip; subject: what they call it (image id, else the name); size in
+    bytes, 0 = unknown; notes: what will be different; references: the names that an image comes with.
+    """
+
+    kind: str
+    name: str
+    subject: str
+    action: str
+    size: int = 0
+    notes: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+
+
 class CreateRequest(Named):
     """What `run` and `create` ask for: docker's API objects, so that `inspect` can give them back unchanged.
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tuidock.engine.migrate.inventory import Inventory
-    from tuidock.engine.migrate.planning import Item
     from tuidock.engine.migrate.source import Source
+    from tuidock.engine.types import MigrationItem
 
 
 class MovingIn(Looking, Moving, Images, Places, Networks):
@@ -36,7 +36,7 @@ class MovingIn(Looking, Moving, Images, Places, Networks):
 
         return Source(kind, host)
 
-    def migration_plan(self, source: Source) -> tuple[Inventory, list[Item]]:
+    def migration_plan(self, source: Source) -> tuple[Inventory, list[MigrationItem]]:
         """Everything that the other engine has, and what would be done with each. Raises SystemFailure."""
         from tuidock.engine.migrate import inventory, planning
         from tuidock.engine.oci.reference import parse_tagged
@@ -53,7 +53,7 @@ class MovingIn(Looking, Moving, Images, Places, Networks):
         )
         return found, planning.plan(found, here)
 
-    def migrate(self, source: Source, inventory: Inventory, items: Sequence[Item]) -> Iterator[Progress]:
+    def migrate(self, source: Source, inventory: Inventory, items: Sequence[MigrationItem]) -> Iterator[Progress]:
         """Takes the items whose action is `take`; the last progress of each has action `taken` or `failed`.
 
         What was taken when it is stopped stays; the item under way leaves nothing.

@@ -8,6 +8,7 @@ from tuidock.engine.migrate.translating import translate
 from tuidock.engine.named import Named
 from tuidock.engine.oci import Invalid
 from tuidock.engine.oci.reference import parse_tagged
+from tuidock.engine.types import MigrationItem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,23 +33,7 @@ class Here(Named):
     empty: Callable[[str], bool]
 
 
-class Item(Named):
-    """One thing of theirs. action: take, present (it is here already) or skip; notes: what will be different.
-
-    subject: what they call it (image id, volume, network or container name); size in bytes, 0 = unknown;
-    references: the names that an image comes with.
-    """
-
-    kind: str
-    name: str
-    subject: str
-    action: str
-    size: int = 0
-    notes: tuple[str, ...] = ()
-    references: tuple[str, ...] = ()
-
-
-def plan(inventory: Inventory, here: Here) -> list[Item]:
+def plan(inventory: Inventory, here: Here) -> list[MigrationItem]:
     """Every item, in the order in which it would be taken."""
     items = [_image(image, here) for image in inventory.images]
     items += [_network(network, here) for network in inventory.networks]
@@ -57,7 +42,7 @@ def plan(inventory: Inventory, here: Here) -> list[Item]:
     return items
 
 
-def _image(image: TheirImage, here: Here) -> Item:
+def _image(image: TheirImage, here: Here) -> MigrationItem:
     name = image.references[0] if image.references else image.id[:19]
     notes: list[str] = []
     wanted: list[str] = []
@@ -75,15 +60,19 @@ def _image(image: TheirImage, here: Here) -> Item:
         else:
             notes.append(f"{reference} is another image here and stays that")
     notes += [f"also {reference}" for reference in image.references[1:]]
-    return Item("image", name, image.id, "take" if missing else "present", image.size, tuple(notes), tuple(wanted))
+    return MigrationItem(
+        "image", name, image.id, "take" if missing else "present", image.size, tuple(notes), tuple(wanted)
+    )
 
 
-def _network(network: TheirNetwork, here: Here) -> Item:
+def _network(network: TheirNetwork, here: Here) -> MigrationItem:
     if network.name in here.networks:
-        return Item("network", network.name, network.name, "present")
+        return MigrationItem("network", network.name, network.name, "present")
     if network.driver != "bridge":
-        return Item("network", network.name, network.name, "skip", 0, (f"its driver is {network.driver}, not bridge",))
-    return Item("network", network.name, network.name, "take", 0, tuple(_subnets(network)))
+        return MigrationItem(
+            "network", network.name, network.name, "skip", 0, (f"its driver is {network.driver}, not bridge",)
+        )
+    return MigrationItem("network", network.name, network.name, "take", 0, tuple(_subnets(network)))
 
 
 def _subnets(network: TheirNetwork) -> Iterator[str]:
@@ -92,22 +81,22 @@ def _subnets(network: TheirNetwork) -> Iterator[str]:
             yield f"subnet {entry['Subnet']}"
 
 
-def _volume(volume: TheirVolume, here: Here) -> Item:
+def _volume(volume: TheirVolume, here: Here) -> MigrationItem:
     if volume.name in here.volumes and not here.empty(volume.name):
-        return Item("volume", volume.name, volume.name, "present")
+        return MigrationItem("volume", volume.name, volume.name, "present")
     if volume.driver != "local":
         reason = f"its driver is {volume.driver}, not local"
-        return Item("volume", volume.name, volume.name, "skip", 0, (reason,))
+        return MigrationItem("volume", volume.name, volume.name, "skip", 0, (reason,))
     if not volume.options and not os.path.isdir(volume.mountpoint):
         reason = f"its directory {volume.mountpoint or 'is unknown and'} cannot be read here"
-        return Item("volume", volume.name, volume.name, "skip", 0, (reason,))
+        return MigrationItem("volume", volume.name, volume.name, "skip", 0, (reason,))
     notes = []
     if volume.options:
         notes.append("only its options, what it mounts stays where it is")
     elif volume.users:
         notes.append(f"{', '.join(volume.users)} may write to it meanwhile; stop it there for an exact copy")
     size = 0 if volume.options else _size(volume.mountpoint)
-    return Item("volume", volume.name, volume.name, "take", size, tuple(notes))
+    return MigrationItem("volume", volume.name, volume.name, "take", size, tuple(notes))
 
 
 def _size(directory: str) -> int:
@@ -141,12 +130,14 @@ def _ordered(inventory: Inventory) -> list[TheirContainer]:
     return list(done.values())
 
 
-def _container(container: TheirContainer, inventory: Inventory, here: Here) -> Item:
+def _container(container: TheirContainer, inventory: Inventory, here: Here) -> MigrationItem:
     if container.name in here.containers:
-        return Item("container", container.name, container.name, "present")
+        return MigrationItem("container", container.name, container.name, "present")
     if container.auto_remove:
-        return Item("container", container.name, container.name, "skip", 0, ("it goes at its end by itself (--rm)",))
+        return MigrationItem(
+            "container", container.name, container.name, "skip", 0, ("it goes at its end by itself (--rm)",)
+        )
     notes = translate(container, inventory).notes
     if container.status in ("running", "paused", "restarting"):
         notes = ("it runs there; stop it there before you start it here", *notes)
-    return Item("container", container.name, container.name, "take", 0, notes)
+    return MigrationItem("container", container.name, container.name, "take", 0, notes)

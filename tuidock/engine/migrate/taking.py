@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from typing import Any, BinaryIO, Protocol
 
     from tuidock.engine.migrate.inventory import Inventory, TheirNetwork, TheirVolume
-    from tuidock.engine.migrate.planning import Item
     from tuidock.engine.migrate.source import Source
-    from tuidock.engine.types import CreateRequest
+    from tuidock.engine.types import CreateRequest, MigrationItem
 
     class House(Protocol):
         """What is needed of our own engine."""
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
             """A network like that of docker's JSON; a sentence when it could not be quite the same."""
 
 
-def take(house: House, source: Source, inventory: Inventory, items: Sequence[Item]) -> Iterator[Progress]:
+def take(house: House, source: Source, inventory: Inventory, items: Sequence[MigrationItem]) -> Iterator[Progress]:
     """Takes the items whose action is `take`. The last progress of each is `taken` or `failed` with the reason."""
     for item in items:
         if item.action != "take":
@@ -57,7 +56,7 @@ def take(house: House, source: Source, inventory: Inventory, items: Sequence[Ite
             yield Progress(subject, "taken", item.size, item.size, message)
 
 
-def _image(house: House, source: Source, item: Item, subject: str) -> Iterator[Progress]:
+def _image(house: House, source: Source, item: MigrationItem, subject: str) -> Iterator[Progress]:
     with source.archive(item.references or (item.subject,)) as archive:
         steps = house.load(archive)  # type: ignore[arg-type]
         try:
