@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from tuidock.engine import fastjson
+from tuidock.engine.containers import wiring
 from tuidock.engine.containers.moves import move_lock
 from tuidock.engine.containers.names import claim_name
+from tuidock.engine.containers.rows import one_container
 from tuidock.engine.events import append
 from tuidock.engine.files import read_text, write_atomic
 from tuidock.engine.instance import Instance
@@ -21,6 +23,9 @@ def rename(instance: Instance, container: Container, new_name: str) -> None:
         document = fastjson.loads(read_text(path) or "{}")
         document["Name"] = name
         write_atomic(path, fastjson.dumps(document), 0o600)
+        row = one_container(instance, container.id)
+        if row.status in ("running", "paused", "restarting"):
+            wiring.reannounce(instance, row)  # its neighbours ask for the new name at once
     append(
         instance.paths.journal,
         "container",

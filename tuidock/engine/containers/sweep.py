@@ -31,6 +31,9 @@ def clean_kernel(instance: Instance, container_id: str) -> None:
     for link in _links(instance):
         if link.startswith(instance.veth(container_id)[:-1]):
             remove_link(link)
+    from tuidock.engine.network import zones
+
+    zones.leave_all(instance.paths, container_id)
     run = instance.paths.container_run(container_id)
     for name in ("pid", "restarting", "paused", "attach", "out", "err", ".pid.tmp", ".restarting.tmp"):
         try:
@@ -133,6 +136,7 @@ def sweep(instance: Instance) -> list[str]:
     done += hidden.sweep(instance)
     done += _sweep_kernel(instance, living, set(rows))
     done += _sweep_ports(instance)
+    done += _sweep_names(instance, living)
     done += _sweep_disk(instance, rows)
     return done
 
@@ -201,6 +205,16 @@ def _sweep_kernel(instance: Instance, living: set[str], known: set[str]) -> list
             remove_link(link)
             done.append(f"link {link} removed")
     return done
+
+
+def _sweep_names(instance: Instance, living: set[str]) -> list[str]:
+    """Names by which neighbours would find containers that do not run; bridges of networks that have gone."""
+    from tuidock.engine.containers import wiring
+    from tuidock.engine.network import zones
+
+    busy = {name for name in os.listdir(instance.paths.run + "/c") if _is_busy(instance, name)}
+    gone = zones.sweep(instance.paths, living | busy)
+    return [f"names of {name[:12]} removed" for name in gone] + wiring.sweep_bridges(instance)
 
 
 def _sweep_ports(instance: Instance) -> list[str]:

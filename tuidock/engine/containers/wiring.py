@@ -12,7 +12,7 @@ from tuidock.engine.errors import Conflict, InvalidArgument, Unsupported, WrongS
 from tuidock.engine.files import is_locked, locked
 from tuidock.engine.instance import Instance
 from tuidock.engine.named import Named
-from tuidock.engine.network import addresses, bridge, files, linking, networks, nftables, ports, zones
+from tuidock.engine.network import addresses, bridge, files, linking, links, networks, nftables, ports, zones
 from tuidock.engine.network.addresses import Place
 from tuidock.engine.network.ipv4 import mac, number
 from tuidock.engine.runtime.spec import Interface
@@ -87,9 +87,7 @@ def _container(
 def _user_mode(
     instance: Instance, row: Container, config: Mapping[str, Any], host_config: Mapping[str, Any], mode: str
 ) -> Wiring:
-    raise Unsupported(
-        f"network {mode}: without root there are no bridges; use --network host, none or container:NAME"
-    )
+    raise Unsupported(f"network {mode}: without root there are no bridges; use --network host, none or container:NAME")
 
 
 def _networks(
@@ -192,6 +190,13 @@ def announce(
     zones.direct(instance.paths, row.id, servers, aliases)
 
 
+def reannounce(instance: Instance, row: Container) -> None:
+    """The same for a running container that is called something else now."""
+    places = addresses.places(instance.state.read(), row.id)
+    if has_resolver(places):
+        announce(instance, row, *request_of(instance, row.id), places)
+
+
 #: By the first word of NetworkMode; any other word is the name of a bridge network.
 PROVIDERS: dict[str, Provider] = {"host": _host, "none": _none, "container": _container}
 
@@ -256,6 +261,17 @@ def stray_ports(instance: Instance) -> set[str]:
     return present - {key for element in claimed for key in nftables.keys_of(instance.nft_table, element)}
 
 
+def sweep_bridges(instance: Instance) -> list[str]:
+    """Removes bridges of networks that have gone: a removal was killed after its row."""
+    known = {network.bridge for network in networks.all_networks(instance.state.read())}
+    done = []
+    for name in bridge.made_by(instance.id):
+        if name not in known:
+            links.delete_link(name)
+            done.append(f"bridge {name} removed")
+    return done
+
+
 def restore_table(instance: Instance) -> None:
     """Makes the nftables table anew, with the ports of all that run: somebody has flushed it."""
     db = instance.state.read()
@@ -272,7 +288,7 @@ def _join(instance: Instance, reference: str, directory: str) -> str:
         raise WrongState(f"cannot join network of a non running container: {other.name}")
     for name in ("hosts", "hostname", "resolv.conf"):
         files.write(directory, name, files.host_file(f"{instance.paths.container(other.id)}/{name}"))
-    return f"/proc/{record.init[0]}/ns/net"
+    return f"/proc/{record.init[0]}/ns/net@{record.init[1]}"
 
 
 def _links(instance: Instance, row: Container, host_config: Mapping[str, Any], network_id: str) -> list[linking.Target]:

@@ -181,3 +181,9 @@ def remove(network: NetworkRow) -> None:
     """Delete the network's bridge; none is fine, and a link of that name that is no bridge of ours is somebody else's."""
     if network.bridge and _is_ours(network):
         links.delete_link(network.bridge)
+
+
+def made_by(instance: str) -> list[str]:
+    """The bridges with names that an instance gives to networks of people (`creation`)."""
+    prefix = f"tdk{instance[:4]}"
+    return [name for name in os.listdir("/sys/class/net") if name.startswith(prefix) and len(name) == len(prefix) + 8]

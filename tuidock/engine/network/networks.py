@@ -63,7 +63,10 @@ class NetworkRow(Named):
         return default if value is None else value.lower() in ("1", "t", "true")
 
 
-_COLUMNS: Final = "id, name, driver, bridge, subnet, gateway, created, internal, labels, options, ip_range, subnet6, gateway6, configured"
+_COLUMNS: Final = (
+    "id, name, driver, bridge, subnet, gateway, created, internal, labels, options, ip_range, subnet6, gateway6, "
+    "configured"
+)
 
 
 def all_networks(db: sqlite3.Connection) -> list[NetworkRow]:

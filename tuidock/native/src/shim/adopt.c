@@ -130,6 +130,7 @@ static int adopt(struct monitor *monitor)
     pids->shim_start = process_start_time(getpid());
     pid_write(monitor->run_dir, pids);
     relay_serve(monitor);
+    resolver_look(monitor);
     monitor_watch(monitor);
     health_adopt(monitor);
     if (ended)

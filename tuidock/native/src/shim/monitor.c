@@ -192,6 +192,8 @@ static void signals_ready(struct monitor *monitor, struct watch *watch, uint32_t
         return;
     if (info.ssi_signo == SIGCHLD) {
         reap(monitor);
+    } else if (info.ssi_signo == SIGHUP) {
+        resolver_look(monitor);
     } else if (monitor->running) {
         pidfd_signal_(monitor->init_pidfd, monitor->record.stop_signal > 0 ? monitor->record.stop_signal : SIGTERM);
     } else if (!monitor->ended) {
@@ -207,6 +209,7 @@ int monitor_prepare(struct monitor *monitor, const char *container_path, const c
     monitor->container_path = container_path;
     monitor->run_path = run_path;
     monitor->lock = monitor->netns = monitor->init_pidfd = monitor->epoll = -1;
+    monitor->resolver = (struct resolver_watch){.watch = none, .udp = -1, .tcp = -1, .alive = -1};
     monitor->control = monitor->init_watch = monitor->oom = monitor->attach = monitor->input = none;
     monitor->pump = (struct pump){.chunk = {-1, -1}, .view = {-1, -1}, .null = -1, .mark_fd = -1,
                                   .source = {{.watch = none}, {.watch = none}}};
@@ -218,6 +221,7 @@ int monitor_prepare(struct monitor *monitor, const char *container_path, const c
     sigemptyset(&wanted);
     sigaddset(&wanted, SIGCHLD);
     sigaddset(&wanted, SIGTERM);
+    sigaddset(&wanted, SIGHUP);
     monitor->signals = (struct watch){signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK), 0, signals_ready};
     if (monitor->epoll < 0 || monitor->signals.fd < 0)
         return -errno;
@@ -252,6 +256,8 @@ void monitor_release(struct monitor *monitor)
 {
     static const char *const names[] = {"restarting", ".restarting.tmp", "attach", "out", "err", ".pid.tmp"};
     relay_close(monitor);
+    resolver_stop(monitor);
+    resolver_leave(monitor);
     nft_remove_ports(&monitor->record);
     if (!monitor->ended)
         net_detach(&monitor->record);          /* at an end the recorder does it, after all: see below */
@@ -341,6 +347,9 @@ static void timer_fired(struct monitor *monitor, enum timer timer)
         break;
     case TIMER_LINGER:
         attach_close(monitor);
+        break;
+    case TIMER_RESOLVER:
+        resolver_start(monitor);
         break;
     case TIMER_OOM:
         oom_look(monitor);

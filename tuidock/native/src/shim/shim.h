@@ -36,7 +36,7 @@ int fail(struct failure *failure, const char *step, int negative_errno, const ch
 struct list { char **item; size_t count; };   /* NULL-terminated, so that it serves as argv and envp */
 
 struct mount { char *type, *source, *target, *data, *subpath; unsigned long flags, propagation; bool target_is_file;
-               bool readonly_top; struct list cgroup_bind; };
+               bool readonly_top, idmap; struct list cgroup_bind; };
 struct device { char type; unsigned major, minor, mode; uid_t uid; gid_t gid; char *path; };
 struct setting { char *file, *value; bool optional; };
 struct cgroup { char *directory; struct setting *setting; size_t settings; };
@@ -53,7 +53,7 @@ struct record {
     unsigned long generation;
     struct list step;
     char *hostname, *domainname;
-    bool plain, readonly_root, userxattr, in_userns;
+    bool plain, readonly_root, userxattr, in_userns; struct list uid_map, gid_map;
     struct list lower; char *upper, *work, *plain_root;
     struct mount *mount; size_t mounts;
     struct device *device; size_t devices;
@@ -127,6 +127,7 @@ int net_route(const struct interface *interface, int netns, struct failure *fail
 int net_remove(const struct interface *interface, int netns, struct failure *failure);   /* from inside; absent is fine */
 int nft_add_ports(const struct record *record, struct failure *failure);   /* one transaction; -ENOENT: no table */
 int nft_remove_ports(const struct record *record);
+int nft_redirect_names(uint32_t address, uint16_t port);   /* of this namespace; address in host order, port as it is sent */
 int device_program_attach(const struct record *record, int cgroup_fd, struct failure *failure);   /* v2 */
 
 int exec_main(int argc, char **argv);                       /* verb exec */

@@ -147,6 +147,10 @@ int monitor_launch(struct monitor *monitor, struct failure *failure)
         if (error >= 0)
             error = take_launched(monitor, failure);
         if (error >= 0)
+            error = resolver_prepare(monitor, failure);
+        if (error >= 0)
+            resolver_start(monitor);
+        if (error >= 0)
             error = go_on(monitor, failure);
         if (error < 0) {
             close_fd(&monitor->control.fd);    /* the recorder takes back what it made, and ends */

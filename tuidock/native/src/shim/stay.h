@@ -148,6 +148,16 @@ void relay_sweep(struct monitor *monitor);
 void relay_pause(struct monitor *monitor, int error);
 void relay_close(struct monitor *monitor);
 
+/* ---- resolver.c: names on networks that people made ---- */
+
+struct resolver_watch { struct watch watch; pid_t pid; int udp, tcp, alive; uint64_t began; };
+/* Its sockets inside, before the init process can ask; nothing in networks without names. */
+int resolver_prepare(struct monitor *monitor, struct failure *failure);
+void resolver_start(struct monitor *monitor);
+void resolver_look(struct monitor *monitor);                     /* whether it has come into its first network */
+void resolver_stop(struct monitor *monitor);
+void resolver_leave(struct monitor *monitor);                    /* the container is not found any more */
+
 /* ---- status.c: small files ---- */
 
 struct ending { int status, signal; bool oom; uint64_t started, finished; unsigned restarts; char error[256]; };
@@ -230,7 +240,7 @@ _Noreturn void probe_main(const struct record *record, int container, int answer
 
 /* ---- the monitor ---- */
 
-enum timer { TIMER_RESTART, TIMER_TTY, TIMER_RELAY, TIMER_LINGER, TIMER_REST, TIMER_OOM, TIMER_HEALTH, TIMERS };
+enum timer { TIMER_RESTART, TIMER_TTY, TIMER_RELAY, TIMER_LINGER, TIMER_REST, TIMER_OOM, TIMER_HEALTH, TIMER_RESOLVER, TIMERS };
 
 struct monitor {
     struct record record;
@@ -247,6 +257,7 @@ struct monitor {
     struct client *client[CLIENTS];
     struct client *owner;
     struct relay relay;
+    struct resolver_watch resolver;
     struct health health;
     struct record renewed;                     /* what an update has changed since the start; see restart.c */
     uint64_t deadline[TIMERS];                 /* of ticks_ns(); 0: not set */
