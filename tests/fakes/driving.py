@@ -80,7 +80,9 @@ class Driver:
             if condition():
                 return
             await asyncio.sleep(0.005)
-        raise AssertionError(f"never came: {what or condition}; toasts: {self.toasts}, errors: {self.app.errors}")
+        raise AssertionError(
+            f"never came: {what or condition}; toasts: {self.toasts}, errors: {self.app.errors}\n{self.screen_text()}"
+        )
 
     def row(self, name: str) -> Any:
         return next((row for row in self.app.model.containers().values() if row.name == name), None)
