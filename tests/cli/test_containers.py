@@ -89,3 +89,10 @@ def test_update_in_docker_s_words(engine: Engine, tuidock: Call, web: str) -> No
     assert result.code == 1 and "smaller than already set memoryswap limit" in result.err
     assert "No such container: nobody" in result.err
     assert tuidock("update", "web").err == "tuidock: you must provide one or more flags when using this command\n"
+
+
+def test_the_unit_of_boot_names_the_program_and_the_root(engine: Engine, tuidock: Call) -> None:
+    text = tuidock("boot", "--unit").out
+    (command,) = (line for line in text.splitlines() if line.startswith("ExecStart="))
+    assert command.endswith(f"--root {engine.root} boot") and command.startswith("ExecStart=/")
+    assert "KillMode=process" in text and "WantedBy=multi-user.target" in text

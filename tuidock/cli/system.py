@@ -1,4 +1,4 @@
-"""`info`, `version`, `boot` and the `system` family: df, check, rebuild, reset."""
+"""`info`, `version` and the `system` family: df, check, rebuild, reset."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 from tuidock.cli import output
 from tuidock.cli.command import Command, Context
-from tuidock.engine.errors import EngineError, InvalidArgument
+from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.options.flags import Values, switch, text
 from tuidock.engine.types import UsageRow
 from tuidock.engine.units import ago, human_memory, human_size
@@ -161,18 +161,6 @@ def reset(context: Context, values: Values, _: list[str]) -> int:
     return 0
 
 
-def boot(context: Context, _: Values, __: list[str]) -> int:
-    failures: list[str] = []
-
-    def failed(name: str, error: EngineError) -> None:
-        failures.append(name)
-        output.error(f"{name}: {error}")
-
-    for name in context.publisher.boot(failed):
-        output.line(name)
-    return 1 if failures else 0
-
-
 INFO = Command("[OPTIONS]", "Display system-wide information", info, (_FORMAT,), most=0)
 VERSION = Command("[OPTIONS]", "Show the version information", version, (_FORMAT,), most=0)
 DF = Command(
@@ -203,4 +191,3 @@ RESET = Command(
     (switch("force", "f", "Do not ask"),),
     most=0,
 )
-BOOT = Command("", "Start what its restart policy wants after a reboot", boot, most=0)

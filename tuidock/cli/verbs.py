@@ -100,7 +100,7 @@ GROUPS: dict[str, tuple[str, dict[str, str]]] = {
 VERBS: dict[str, str] = {
     **{name: target for name, target in CONTAINER.items() if name not in ("inspect", "ls", "prune")},
     **{name: IMAGE[name] for name in ("history", "import", "load", "pull", "push", "save", "tag")},
-    "boot": "system:BOOT",
+    "boot": "boot:BOOT",
     "build": "build:BUILD",
     "completion": "completion:COMPLETION",
     "demo": "demo:DEMO",

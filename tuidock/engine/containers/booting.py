@@ -8,13 +8,18 @@ from tuidock.engine.instance import Instance
 
 
 def wanted_after_boot(instance: Instance) -> list[str]:
-    """Names, oldest first: `always` at any rate, the other policies when the container ran as the machine went down."""
+    """Names, oldest first: `always` at any rate, `unless-stopped` when nobody stopped it, `on-failure` when it ran as the
+    machine went down."""
     names = []
     for container in reversed(list_containers(instance)):
         if container.status != "exited":
             continue
-        ran = read_intent(instance, container.id) == "run" and container.exit_code == 255
+        wanted = read_intent(instance, container.id) == "run"
         policy = container.restart_policy
-        if policy == "always" or (policy in ("unless-stopped", "on-failure") and ran):
+        if (
+            policy == "always"
+            or (policy == "unless-stopped" and wanted)
+            or (policy == "on-failure" and wanted and container.exit_code == 255)
+        ):
             names.append(container.name)
     return names

@@ -262,7 +262,7 @@ def _namespace(instance: Instance, host_config: Mapping[str, Any], key: str, nam
             )
         record = read_pid(instance.paths, other)
         assert record is not None
-        return f"/proc/{record.init[0]}/ns/{name}"
+        return f"/proc/{record.init[0]}/ns/{name}@{record.init[1]}"
     return "private"
 
 

@@ -13,12 +13,22 @@
 static bool is_private(const char *namespace) { return !strcmp(namespace, "private"); }
 
 /* A namespace given by path, -1 when it is not one. */
+/* Of a path such as /proc/PID/ns/net, or /proc/PID/ns/net@START: then of that very process, looked at once its namespace
+ * is open, since the pid may be another's by now. */
 static int open_namespace(const char *namespace, int *fd, struct failure *failure)
 {
+    char path[4096];
+    const char *start = strrchr(namespace, '@');
+
     if (*namespace != '/')
         return 0;
-    *fd = open_at(AT_FDCWD, namespace, O_RDONLY, 0);
-    return *fd < 0 ? fail(failure, "clone", *fd, "open the namespace %s: %s", namespace, strerror(-*fd)) : 0;
+    snprintf(path, sizeof path, "%.*s", start ? (int)(start - namespace) : (int)strlen(namespace), namespace);
+    *fd = open_at(AT_FDCWD, path, O_RDONLY, 0);
+    if (*fd < 0)
+        return fail(failure, "clone", *fd, "open the namespace %s: %s", path, strerror(-*fd));
+    if (start && process_start_time((pid_t)atoi(path + strlen("/proc/"))) != strtoull(start + 1, NULL, 10))
+        return fail(failure, "clone", -ESRCH, "open the namespace %s: the container that it belongs to has ended", path);
+    return 0;
 }
 
 /* clone3, inside a pid namespace given by path when there is one: only a process's children enter it. */
