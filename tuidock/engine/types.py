@@ -150,6 +150,34 @@ class Network(Named):
     options: Mapping[str, str] = {}
 
 
+class Member(Named):
+    """A container in a network, for a map. Counters are bytes and packets since its start, as the container sees them (rx
+    came to it); running is False for one that keeps its address and has no link. ports are those that lead to this place.
+    """
+
+    container_id: str
+    name: str
+    running: bool
+    interface: str
+    address: str
+    address6: str
+    mac: str
+    aliases: tuple[str, ...] = ()
+    ports: tuple[PortBinding, ...] = ()
+    rx_bytes: int = 0
+    tx_bytes: int = 0
+    rx_packets: int = 0
+    tx_packets: int = 0
+
+
+class NetworkMap(Named):
+    """A network with everybody in it. up: its bridge stands (it is made for the first container that starts in it)."""
+
+    network: Network
+    up: bool
+    members: tuple[Member, ...]
+
+
 class LogLine(Named):
     """One line that a container wrote. stream: stdout or stderr; text without its newline.
 

@@ -16,6 +16,7 @@ from tests.conftest import Run
 from tuidock.engine import Engine
 from tuidock.engine.errors import Conflict, InvalidArgument, NameTaken, NotFound, Unsupported, WrongState
 from tuidock.engine.network import links
+from tuidock.engine.network.ipv4 import number
 from tuidock.engine.types import CreateRequest
 
 #: Subnets of the benchmark range that other tests do not use.
@@ -246,6 +247,44 @@ def test_bridges_stand_while_they_are_needed_and_a_rebuild_knows_the_networks(en
         engine.remove_many(run.made, force=True)
         run.made.clear()
     assert not links.exists(name)
+
+
+def test_a_map_shows_members_ports_and_what_they_have_sent(engine: Engine, run: Run) -> None:
+    with network(engine, "mapped", subnets=[f"{SUBNET}.0/24"]):
+        try:
+            place(engine, run, "talker", "bridge", "mapped", mapped={"Aliases": ["speaker"]})
+            silent = CreateRequest("silent", {"Image": "busybox", "Cmd": SLEEP}, {"NetworkMode": "mapped"}, {})
+            run.made.append(engine.create(silent))
+            assert reaches(engine, "talker", f"{SUBNET}.1")
+            found = {each.network.name: each for each in engine.network_map()}
+            assert found["mapped"].up and not found["none"].members
+            talker, other = found["mapped"].members
+            assert (talker.name, talker.running, talker.interface) == ("talker", True, "eth1")
+            assert talker.aliases == ("speaker",) and talker.tx_packets >= 1 and talker.tx_bytes >= 84
+            assert (other.name, other.running, other.rx_bytes) == ("silent", False, 0)
+            assert [member.name for member in found["bridge"].members] == ["talker"]
+        finally:
+            engine.remove_many(run.made, force=True)
+            run.made.clear()
+
+
+def test_a_link_follows_its_target_to_another_address(engine: Engine, run: Run) -> None:
+    target = run.start(SLEEP, name="target")
+    user = run.start(SLEEP, name="user", Links=["target:db"])
+    hosts = Path(engine.instance.paths.container(user), "hosts")
+    first = address(engine, "target", "bridge")
+    assert f"{first}\tdb {target[:12]} target\n" in hosts.read_text()
+    engine.disconnect_network("bridge", "target")
+    run.start(SLEEP, name="taker")
+    with engine.instance.state.write() as db:  # somebody else has the old address by now
+        db.execute("INSERT INTO addresses(network_id, address, container_id) SELECT id, ?, 'x' FROM networks WHERE "
+                   "name = 'bridge'", (number(first),))  # fmt: skip
+    engine.connect_network("bridge", "target")
+    second = address(engine, "target", "bridge")
+    assert second != first and f"{second}\tdb {target[:12]} target\n" in hosts.read_text()
+    assert first + "\t" not in hosts.read_text()
+    with engine.instance.state.write() as db:
+        db.execute("DELETE FROM addresses WHERE container_id = 'x'")
 
 
 def test_prune_takes_what_no_container_has_a_place_in(engine: Engine, run: Run) -> None:

@@ -246,7 +246,7 @@ def _elements(instance: Instance, starting: str = "") -> list[nftables.PortEleme
     db = instance.state.read()
 
     def address_of(container_id: str) -> tuple[str, str]:
-        found = published_place(addresses.places(db, container_id))
+        found = published_place(addresses.known_places(db, container_id))
         return (found.address, found.address6) if found else ("", "")
 
     return ports.elements(db, _living(instance, starting), address_of)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tuidock.engine.doors.base import LIVING, Door
 from tuidock.engine.errors import EngineError, NotFound
 from tuidock.engine.events import append
-from tuidock.engine.types import Network
+from tuidock.engine.types import Network, NetworkMap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +43,15 @@ class Networks(Door):
             key: value for key, value in document["Containers"].items() if read_status(paths, key).status in LIVING
         }
         return document
+
+    def network_map(self) -> list[NetworkMap]:
+        """Every network with its members, their addresses, published ports and traffic counters, by name.
+
+        Costs a few small files for each member: fit for a look every second.
+        """
+        from tuidock.engine.containers import mapping
+
+        return mapping.network_map(self.instance, self.networks())
 
     def create_network(
         self, name: str, *, driver: str = "bridge", subnets: Sequence[str] = (), gateways: Sequence[str] = (),

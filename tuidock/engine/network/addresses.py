@@ -157,13 +157,23 @@ def address_of(db: sqlite3.Connection, network_id: str, container_id: str) -> st
 
 def places(db: sqlite3.Connection, container_id: str) -> list[Place]:
     """Where the container is, by interface. Raises NotFound for a network that was removed under a stopped container."""
-    rows = db.execute(
-        f"SELECT {_PLACE} FROM addresses WHERE container_id = ? ORDER BY position, network_id", (container_id,)
-    ).fetchall()
-    return [
-        Place(networks.find(db, network_id), dotted(address), position, address6, mac, fastjson.loads(settings))
-        for network_id, address, position, address6, mac, settings in rows
-    ]
+    return [_place(networks.find(db, row[0]), row) for row in _rows(db, container_id)]
+
+
+def known_places(db: sqlite3.Connection, container_id: str) -> list[Place]:
+    """The same without those in networks that have gone."""
+    known = {network.id: network for network in networks.all_networks(db)}
+    return [_place(known[row[0]], row) for row in _rows(db, container_id) if row[0] in known]
+
+
+def _rows(db: sqlite3.Connection, container_id: str) -> list[tuple[Any, ...]]:
+    query = f"SELECT {_PLACE} FROM addresses WHERE container_id = ? ORDER BY position, network_id"
+    return db.execute(query, (container_id,)).fetchall()
+
+
+def _place(network: NetworkRow, row: tuple[Any, ...]) -> Place:
+    _, address, position, address6, mac, settings = row
+    return Place(network, dotted(address), position, address6, mac, fastjson.loads(settings))
 
 
 def settings_of(db: sqlite3.Connection, container_id: str) -> dict[str, dict[str, Any]]:

@@ -126,3 +126,34 @@ def routes(path: str = "/proc/net/route") -> list[tuple[int, int, str]]:
             if prefix:
                 found.append((network, prefix, fields[0]))
     return found
+
+
+def traffic(name: str, *, from_inside: bool) -> tuple[int, int, int, int]:
+    """(rx bytes, tx bytes, rx packets, tx packets) of a link, zeros when it has gone.
+
+    from_inside=False turns them round: they are then those of the other end of a veth pair.
+    """
+    ways = ("rx", "tx") if from_inside else ("tx", "rx")
+    found = []
+    try:
+        for unit in ("bytes", "packets"):
+            for way in ways:
+                with open(f"/sys/class/net/{name}/statistics/{way}_{unit}", "rb") as file:
+                    found.append(int(file.read()))
+    except (OSError, ValueError):
+        return 0, 0, 0, 0
+    return found[0], found[1], found[2], found[3]
+
+
+def traffic_inside(pid: int, name: str) -> tuple[int, int, int, int]:
+    """The same for a link of a process's own network namespace."""
+    try:
+        with open(f"/proc/{pid}/net/dev", encoding="ascii") as lines:
+            for line in lines:
+                link, colon, rest = line.partition(":")
+                if colon and link.strip() == name:
+                    fields = [int(field) for field in rest.split()]
+                    return fields[0], fields[8], fields[1], fields[9]
+    except (OSError, ValueError, IndexError):
+        pass
+    return 0, 0, 0, 0
