@@ -20,7 +20,7 @@ from tuidock.engine.files import Undo, refuse, remove_tree, sync_directory, writ
 from tuidock.engine.instance import Instance
 from tuidock.engine.named import Named
 from tuidock.engine.network import addresses
-from tuidock.engine.runtime import health, spec
+from tuidock.engine.runtime import health, spec, userns
 from tuidock.engine.store import volumes
 from tuidock.engine.types import CreateRequest, MountPoint
 
@@ -66,6 +66,7 @@ def _create(instance: Instance, container_id: str, request: CreateRequest, image
     config["Image"] = request.config.get("Image") or image.reference
     _name_host(instance, config, host_config, request)
     _validate(config, host_config)
+    userns.settle(instance.state.read(), host_config, rootless=instance.rootless)
     paths = instance.paths
     directory = paths.container(container_id)
     try:

@@ -6,6 +6,7 @@ import os
 
 from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.options.networks import is_user_defined
+from tuidock.engine.options.userns import check_together
 from tuidock.engine.options.volumes import check_bind, check_volume_name
 from tuidock.engine.types import CreateRequest
 
@@ -35,6 +36,7 @@ def check_request(request: CreateRequest) -> None:
     _check_network(host)
     _check_names(request)
     _check_isolation(host)
+    check_together(host)
     for key in ("CapAdd", "CapDrop"):
         for name in host.get(key) or ():
             if name.upper().removeprefix("CAP_") not in (*CAPABILITIES, "ALL"):

@@ -11,6 +11,7 @@ import os
 from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.named import Named
 from tuidock.engine.options import flags as grammar
+from tuidock.engine.options import userns
 from tuidock.engine.options.check import check_request
 from tuidock.engine.options.devices import is_cdi_device, merge_ulimits, parse_device
 from tuidock.engine.options.env_file import read_env, read_pairs
@@ -204,6 +205,7 @@ def _host_config(values: Values, binds: list[str], bindings: dict[str, Any]) -> 
     requests: list[dict[str, Any]] = values.items("gpus")
     if cdi:
         requests.append({"Driver": "cdi", "Count": 0, "DeviceIDs": cdi, "Capabilities": None, "Options": None})
+    maps = userns.mappings(values.text("userns"), values.items("uidmap"), values.items("gidmap"))
     security, masked, read_only = _security(values.items("security-opt"))
     config: dict[str, Any] = {
         "Binds": binds or None,
@@ -234,7 +236,7 @@ def _host_config(values: Values, binds: list[str], bindings: dict[str, Any]) -> 
         "ReadonlyRootfs": values.on("read-only"),
         "SecurityOpt": security or None,
         "UTSMode": _mode(values, "uts", "UTS", ("host",)),
-        "UsernsMode": _mode(values, "userns", "USER", ("host",)),
+        "UsernsMode": userns.check_mode(values.text("userns")),
         "ShmSize": values["shm-size"] or 0,
         "Isolation": values["isolation"],
         **_resources(values),
@@ -242,6 +244,7 @@ def _host_config(values: Values, binds: list[str], bindings: dict[str, Any]) -> 
         "DeviceRequests": requests or None,
         "MaskedPaths": masked,
         "ReadonlyPaths": read_only,
+        **({"IDMappings": maps} if maps else {}),
     }
     config.update(_optional(values))
     return config

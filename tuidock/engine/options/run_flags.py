@@ -16,6 +16,7 @@ from tuidock.engine.options.devices import (
 from tuidock.engine.options.flags import Flag, listed, number, switch, text
 from tuidock.engine.options.mounts import parse_mount
 from tuidock.engine.options.networks import parse_network
+from tuidock.engine.options.userns import parse_map
 from tuidock.engine.options.values import (
     check_attach,
     check_env,
@@ -79,6 +80,7 @@ CREATE_FLAGS: tuple[Flag, ...] = (
     listed("env-file", "", "Read environment variables from a file"),
     listed("expose", "", "Expose a port or a range of ports"),
     listed("gpus", "", "GPUs to add ('all' for every one)", kind="gpu-request", parse=parse_gpus),
+    listed("gidmap", "", "Groups of a user namespace (container:host:count)", parse=parse_map),
     listed("group-add", "", "Add supplementary groups"),
     text("health-cmd", "", "Command that checks health"),
     _duration("health-interval", "Time between two checks (ms|s|m|h)"),
@@ -126,7 +128,11 @@ CREATE_FLAGS: tuple[Flag, ...] = (
     text("restart", "", "Restart policy: no, on-failure[:N], always, unless-stopped", default="no"),
     switch("rm", "", "Remove the container and its anonymous volumes when it ends"),
     text("runtime", "", "Accepted for scripts; the engine has its own"),
-    listed("security-opt", "", "Security options (no-new-privileges, seccomp=FILE|unconfined, apparmor=PROFILE|unconfined, systempaths=unconfined)"),
+    listed(
+        "security-opt",
+        "",
+        "Security options (no-new-privileges, seccomp=FILE|unconfined, apparmor=PROFILE)",
+    ),
     _size("shm-size", "", "Size of /dev/shm"),
     text("stop-signal", "", "Signal that stops the container"),
     number("stop-timeout", "", "Seconds to wait before it is killed"),
@@ -137,7 +143,8 @@ CREATE_FLAGS: tuple[Flag, ...] = (
     listed("ulimit", "", "Resource limits (nofile=1024:2048)", kind="ulimit", parse=parse_ulimit),
     switch("use-api-socket", "", "There is no API socket here", hidden=True),
     text("user", "u", "User (name|uid[:group|gid])"),
-    text("userns", "", "User namespace: host"),
+    listed("uidmap", "", "Users of a user namespace (container:host:count)", parse=parse_map),
+    text("userns", "", "User namespace: host, auto[:size=N], remap"),
     text("uts", "", "UTS namespace: host"),
     listed("volume", "v", "Mount a volume or a directory (source:target[:options])"),
     text("volume-driver", "", "Driver for volumes that are made"),

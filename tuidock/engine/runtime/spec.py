@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.named import Named
-from tuidock.engine.runtime import defaults, health
+from tuidock.engine.runtime import defaults, health, userns
 from tuidock.engine.runtime.record import RecordWriter
 from tuidock.engine.types import MountPoint, PortBinding
 
@@ -218,7 +218,11 @@ def _rootfs(writer: RecordWriter, launch: Launch) -> None:
     writer.add("readonly", bool(launch.host_config.get("ReadonlyRootfs")))
     if launch.rootless:
         writer.add("userxattr", True)
+    users, groups = userns.maps(launch.host_config)
+    if launch.rootless or users:
         writer.add("in-userns", True)
+    writer.add_all("uid-map", users)
+    writer.add_all("gid-map", groups)
 
 
 def _add_mount(
@@ -240,7 +244,9 @@ def _mounts(writer: RecordWriter, launch: Launch, privileged: bool) -> None:
     hides_dev = "/dev" in user_targets
     shm_size = int(host.get("ShmSize") or 0) or defaults.SHM_SIZE
     ipc = str(host.get("IpcMode") or "")
-    tty_group = defaults.TTY_GROUP if not launch.rootless or launch.tty_group_mapped else None
+    users, groups = userns.maps(host)
+    mapped = userns.has_group(groups, defaults.TTY_GROUP) if users else launch.tty_group_mapped
+    tty_group = defaults.TTY_GROUP if mapped else None
     for mount in defaults.mounts(
         shm_size=shm_size, privileged=privileged, shm=ipc not in ("none", "host"), tty_group=tty_group
     ):
@@ -255,16 +261,19 @@ def _mounts(writer: RecordWriter, launch: Launch, privileged: bool) -> None:
     ordered = sorted(launch.mounts, key=lambda m: m.destination.rstrip("/").count("/"))
     etc = [point for point in ordered if point.destination.rstrip("/") == "/etc"]
     for point in etc:  # else it would hide the three files
-        _user_mount(writer, point)
+        _user_mount(writer, point, bool(users))
     for name, target in (("resolv.conf", "/etc/resolv.conf"), ("hostname", "/etc/hostname"), ("hosts", "/etc/hosts")):
         if target not in user_targets:
             _add_mount(writer, "bind", f"{launch.directory}/{name}", target, 0, MS_PRIVATE | MS_REC, kind="file")
+            if users:
+                writer.add("idmap", True)
     for point in ordered:
         if point not in etc:
-            _user_mount(writer, point)
+            _user_mount(writer, point, bool(users))
 
 
-def _user_mount(writer: RecordWriter, point: MountPoint) -> None:
+def _user_mount(writer: RecordWriter, point: MountPoint, mapped: bool) -> None:
+    """mapped: a volume's files keep the container's own ids; those of the host stay what they are, nobody's inside."""
     if point.type not in ("bind", "volume"):
         _file_system(writer, point)
         return
@@ -279,6 +288,8 @@ def _user_mount(writer: RecordWriter, point: MountPoint) -> None:
     _add_mount(
         writer, "bind", point.source, point.destination, flags, propagation, kind="file" if "file" in given else "dir"
     )
+    if mapped and point.type == "volume":
+        writer.add("idmap", True)
     if "ro-nonrecursive" in given:
         writer.add("readonly-top", True)
     if subpath:
@@ -322,7 +333,7 @@ def _confinement(writer: RecordWriter, launch: Launch, privileged: bool) -> None
     asked = tuple((str(k), str(v)) for k, v in (host.get("Sysctls") or {}).items())
     for key, value in defaults.sysctls(
         asked, private_network=private_net, private_ipc=launch.ipc_namespace == "private",
-        user_namespace=launch.rootless,
+        user_namespace=launch.rootless or bool(userns.maps(host)[0]),
     ):  # fmt: skip
         writer.add("sysctl", f"{key}={value}")
     mask = defaults.capability_mask(

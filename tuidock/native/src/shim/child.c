@@ -34,7 +34,7 @@ static int enter_namespaces(const struct child *child, struct failure *failure)
         rc = join(child->join.uts, "uts", failure);
     if (rc == 0)
         rc = join(child->join.net, "network", failure);
-    if (rc == 0 && record->in_userns && !strcmp(record->ns_net, "private"))
+    if (rc == 0 && record->in_userns && !child->mapped && !strcmp(record->ns_net, "private"))
         rc = userns_loopback(failure);
     return rc;
 }
@@ -57,8 +57,12 @@ static int dress(const struct child *child, struct process *process, struct mess
     cleanup_close int root = -1, proc = -1, devpts = -1, slave = -1;
     uint64_t started = ticks_ns();
     bool own_dev;
-    int rc = sources_open(record, child->file_systems, &sources, failure);
+    int rc = child->mapped ? 0 : sources_open(record, child->file_systems, -1, &sources, failure);
 
+    if (child->mapped)
+        sources = child->mapped->sources;
+    if (rc == 0 && record->in_userns)
+        rc = userns_sysfs(record, &sources, failure);
     if (rc < 0)
         return rc;
     if (stdio.in >= 0 && is_null(stdio.in))
@@ -69,7 +73,7 @@ static int dress(const struct child *child, struct process *process, struct mess
     proc = file_system_mount("proc", "proc", "", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
     if (proc < 0)
         return fail(failure, "mount", proc, "mount a procfs: %s", strerror(-proc));
-    root = rootfs_mount(record, failure);
+    root = child->mapped ? child->mapped->root : rootfs_mount(record, failure);
     if (root < 0)
         return root;
     rc = rootfs_enter(root, record->container_dir, failure);
@@ -83,6 +87,8 @@ static int dress(const struct child *child, struct process *process, struct mess
         rc = apparmor_confine(record, proc, failure);
     if (rc == 0)
         rc = set_names(record, failure);
+    if (rc == 0 && child->mapped)        /* only now: the way to the root file system was root's of the machine */
+        rc = idmap_become_root(failure);
     if (rc == 0)
         rc = mounts_make(record, root, &sources, proc, &devpts, &own_dev, failure);
     if (rc == 0)
@@ -134,6 +140,8 @@ static int run(const struct child *child, struct message *message)
     signals_reset();
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     setsid();
+    if (child->mapped && read(child->go, &go, 1) != 1)
+        _exit(255);                      /* the launcher died before it wrote the id maps */
     rc = enter_namespaces(child, &message->failure);
     if (rc == 0)
         rc = dress(child, &process, message, &terminal);

@@ -40,8 +40,10 @@ static int enter(const struct entry *entry, struct message *message, int *termin
     if (rc < 0)
         return rc;
     if (checked(syscall(SYS_setns, entry->container, CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET |
-                        CLONE_NEWCGROUP)) < 0)
+                        CLONE_NEWCGROUP | (entry->record->uid_map.count ? CLONE_NEWUSER : 0))) < 0)
         return fail(failure, "clone", -errno, "join the container's namespaces: %s", strerror(errno));
+    if (entry->record->uid_map.count && (rc = idmap_become_root(failure)) < 0)
+        return rc;
     root = open_at(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);      /* joining a mount namespace moves the root there */
     if (root < 0 || fchdir(root) < 0)
         return fail(failure, "pivot", -errno, "enter the container's root: %s", strerror(errno));

@@ -74,7 +74,7 @@ static int attach_network(const struct record *record, const struct prepared *pr
             return fail(failure, "network", launched->netns, "open the network namespace: %s",
                         strerror(-launched->netns));
     }
-    if (launched->netns >= 0 && !record->in_userns && (record->interfaces || is_private(record->ns_net))) {
+    if (launched->netns >= 0 && (!record->in_userns || record->uid_map.count) && (record->interfaces || is_private(record->ns_net))) {
         rc = net_attach(record, launched->pid, launched->netns, launched, failure);
         if (rc < 0)
             return rc;
@@ -130,6 +130,8 @@ int launch(const struct record *record, struct prepared *prepared, const struct 
     cleanup_filter struct filter filter = {NULL, 0};
     cleanup_file_systems struct file_systems systems = {NULL, 0};
     struct clone3_arguments arguments = {.exit_signal = SIGCHLD};
+    struct mapped mapped = {.root = -1};
+    bool is_mapped = record->uid_map.count;
     int pair[2], pipes[2], pidfd = -1, rc;
 
     *launched = (struct launched){.pid = -1, .pidfd = -1, .pty_master = -1, .netns = -1, .go = -1, .status = -1};
@@ -150,6 +152,8 @@ int launch(const struct record *record, struct prepared *prepared, const struct 
         rc = seccomp_read(record->seccomp, &filter, failure);
     if (rc == 0)
         rc = file_systems_open(record, &systems, failure);
+    if (rc == 0 && is_mapped)
+        rc = idmap_prepare(record, systems.made, &mapped, failure);
     if (rc < 0)
         return rc;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -166,7 +170,8 @@ int launch(const struct record *record, struct prepared *prepared, const struct 
 
     arguments.flags = CLONE3_PIDFD | CLONE_NEWNS | (is_private(record->ns_pid) ? CLONE_NEWPID : 0) |
                       (is_private(record->ns_ipc) ? CLONE_NEWIPC : 0) | (is_private(record->ns_uts) ? CLONE_NEWUTS : 0) |
-                      (is_private(record->ns_net) && prepared->netns < 0 ? CLONE_NEWNET : 0);
+                      (is_private(record->ns_net) && prepared->netns < 0 ? CLONE_NEWNET : 0) |
+                      (is_mapped ? CLONE_NEWUSER : 0);
     arguments.pidfd = (uint64_t)(uintptr_t)&pidfd;
     if (record->cgroup_v2 && prepared->cgroup_fd >= 0) {
         arguments.flags |= CLONE3_INTO_CGROUP;
@@ -177,7 +182,8 @@ int launch(const struct record *record, struct prepared *prepared, const struct 
     if (launched->pid == 0) {
         const struct child child = {.record = record, .prepared = prepared, .stdio = stdio, .filter = &filter,
                                     .join = {ipc, uts, prepared->netns >= 0 ? prepared->netns : net},
-                                    .file_systems = systems.made, .status = child_status, .go = child_go};
+                                    .file_systems = systems.made, .mapped = is_mapped ? &mapped : NULL,
+                                    .status = child_status, .go = child_go};
         close(launched->status);
         close(launched->go);             /* a launcher that dies must be seen at the other end */
         child_main(&child);
@@ -190,6 +196,15 @@ int launch(const struct record *record, struct prepared *prepared, const struct 
     }
     close_fd(&child_status);
     child_status = -1;
+    if (is_mapped) {
+        rc = idmap_write(record, launched->pid, failure);
+        if (rc == 0)
+            rc = write_all(launched->go, "m", 1);
+        if (rc < 0) {
+            reap(launched);
+            return rc;
+        }
+    }
     rc = attach_network(record, prepared, launched, failure);
     if (rc == 0 || has_told(launched))   /* a child that failed first is the reason why its network was not there */
         rc = receive_ready(launched, failure);

@@ -52,6 +52,7 @@ int process_become(struct process *process, struct failure *failure);           
 void signals_reset(void);
 
 /* rootfs.c */
+int rootfs_layers(const struct record *record, struct failure *failure);               /* the overlay alone */
 int rootfs_mount(const struct record *record, struct failure *failure);                /* detached mount, or < 0 */
 int rootfs_enter(int root, const char *attach_at, struct failure *failure);            /* attach, pivot, forget the host */
 
@@ -63,7 +64,9 @@ struct file_systems { int *made; size_t count; };
 int file_systems_open(const struct record *record, struct file_systems *systems, struct failure *failure);
 void file_systems_close(struct file_systems *systems);
 #define cleanup_file_systems __attribute__((cleanup(file_systems_close)))
-int sources_open(const struct record *record, const int *made, struct sources *sources, struct failure *failure);
+/* userns: binds that the record says so for are mapped by it; -1 for none. */
+int sources_open(const struct record *record, const int *made, int userns, struct sources *sources,
+                 struct failure *failure);
 /* A read-only clone of the host's /dev/null, to cover files with, and to open as a stream: a chmod of that descriptor
  * inside a container would else be one of the host's node. While the host's /proc is in sight. */
 int null_clone(struct failure *failure);
@@ -79,9 +82,16 @@ int file_system_mount(const char *type, const char *source, const char *data, ui
 
 /* userns.c: inside a user namespace */
 int userns_loopback(struct failure *failure);
-int userns_sysfs(const struct mount *mount);
+int userns_sysfs(const struct record *record, struct sources *sources, struct failure *failure);
 int *userns_devices(const struct record *record, struct failure *failure);       /* detached mounts, NULL on failure */
 int userns_bind(int directory, const char *name, int tree);
+
+/* idmap.c: a user namespace of the container's own */
+struct mapped { struct sources sources; int root; };            /* what is made outside of it */
+int idmap_prepare(const struct record *record, const int *made, struct mapped *mapped, struct failure *failure);
+int idmap_write(const struct record *record, pid_t pid, struct failure *failure);
+int idmap_mount(int tree, int userns, unsigned recursive);
+int idmap_become_root(struct failure *failure);
 
 /* dress.c: devices, sysctls, masks, read-only paths, terminal */
 int sysctls_write(const struct record *record, int proc, struct failure *failure);
@@ -101,6 +111,7 @@ struct child {
     const struct filter *filter;
     struct joined join;
     const int *file_systems;
+    const struct mapped *mapped;     /* NULL: no user namespace of its own */
     int status, go;
 };
 _Noreturn void child_main(const struct child *child);

@@ -169,7 +169,8 @@ void file_systems_close(struct file_systems *systems)
     free(systems->made);
 }
 
-int sources_open(const struct record *record, const int *made, struct sources *sources, struct failure *failure)
+int sources_open(const struct record *record, const int *made, int userns, struct sources *sources,
+                 struct failure *failure)
 {
     size_t cgroup_binds = 0;
 
@@ -191,14 +192,13 @@ int sources_open(const struct record *record, const int *made, struct sources *s
             if (rc < 0)
                 return fail(failure, "mount", rc, "error mounting \"%s\" to rootfs at \"%s\": %s", mount->source,
                             mount->target, rc == -ENOENT ? "no such file or directory" : strerror(-rc));
+            if (mount->idmap && userns >= 0 && (rc = idmap_mount(sources->tree[i], userns, 0)) < 0)
+                return fail(failure, "userns", rc, "map the ids of %s: %s", mount->source,
+                            rc == -EINVAL ? "its file system cannot (ext4, xfs and btrfs can)" : strerror(-rc));
         } else if (is_cgroup(mount)) {
             rc = open_cgroup_binds(mount, sources, failure);
             if (rc < 0)
                 return rc;
-        } else if (record->in_userns && !strcmp(mount->type, "sysfs")) {
-            rc = sources->tree[i] = userns_sysfs(mount);
-            if (rc < 0)
-                return fail(failure, "mount", rc, "mount a sysfs: %s", strerror(-rc));
         } else if (!is_made_inside(mount)) {
             sources->tree[i] = made[i];
         }

@@ -100,6 +100,21 @@ static int overlay_by_mount(const struct record *record)
     return rc;
 }
 
+int rootfs_layers(const struct record *record, struct failure *failure)
+{
+    int root = overlay_by_context(record);
+
+    if (root == -EINVAL || root == -ENOSYS || root == -ENODEV) {
+        int other = overlay_by_mount(record);
+        if (other >= 0)
+            return other;
+        if (other != -EINVAL)
+            root = other;
+    }
+    return root < 0 ? fail(failure, "overlay", root, "mount the overlay of %zu layers: %s", record->lower.count,
+                           strerror(-root)) : root;
+}
+
 int rootfs_mount(const struct record *record, struct failure *failure)
 {
     int root;
@@ -120,16 +135,7 @@ int rootfs_mount(const struct record *record, struct failure *failure)
         return root < 0 ? fail(failure, "mount", root, "bind the root file system %s: %s", record->plain_root,
                                strerror(-root)) : root;
     }
-    root = overlay_by_context(record);
-    if (root == -EINVAL || root == -ENOSYS || root == -ENODEV) {
-        int other = overlay_by_mount(record);
-        if (other >= 0)
-            return other;
-        if (other != -EINVAL)
-            root = other;
-    }
-    return root < 0 ? fail(failure, "overlay", root, "mount the overlay of %zu layers: %s", record->lower.count,
-                           strerror(-root)) : root;
+    return rootfs_layers(record, failure);
 }
 
 int rootfs_enter(int root, const char *attach_at, struct failure *failure)

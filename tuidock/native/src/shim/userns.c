@@ -15,7 +15,7 @@
 #include <sys/sysmacros.h>
 
 /* sysfs shows the network namespace, and only its owner may mount it: with the host's network it is the host's. */
-int userns_sysfs(const struct mount *mount)
+static int mount_sysfs(const struct mount *mount)
 {
     uint64_t attributes = mount_attributes(mount->flags);
     int tree = file_system_mount(mount->type, mount->source, mount->data, attributes), rc;
@@ -29,6 +29,17 @@ int userns_sysfs(const struct mount *mount)
     if (rc < 0)
         close(tree);
     return rc < 0 ? rc : tree;
+}
+
+int userns_sysfs(const struct record *record, struct sources *sources, struct failure *failure)
+{
+    for (size_t i = 0; i < record->mounts; i++)
+        if (!strcmp(record->mount[i].type, "sysfs")) {
+            int rc = sources->tree[i] = mount_sysfs(&record->mount[i]);
+            if (rc < 0)
+                return fail(failure, "mount", rc, "mount a sysfs: %s", strerror(-rc));
+        }
+    return 0;
 }
 
 /* From inside: who is not root of the machine cannot look into the namespace and come back to the host's. */
