@@ -33,8 +33,7 @@ inspect CgroupnsMode on cgroup v1         host                        private
 inspect Timeline, LogDropped              -                           how long each step of the start took, lost output
 image inspect Config                      all keys (before API 1.50)  those that are set (as API 1.50); templates know all
 images --digests of a loaded image        <none>                      the digest of its manifest
-events                                    attach, network             no attach and network events; no labels on kill,
-                                                                      stop and destroy
+events                                    attach, network             no attach and network events
 events --filter of an unknown key         nothing                     1: it would hide a typing error
 /etc/resolv.conf, fe00::                  search first, fe00::0       nameserver first, fe00:: (as docker 28)
 IPv6 inside without an IPv6 network       switched off                link-local and ::1 stay

@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Result, argv, environment
+from tuidock.cli.images import named_rows
 from tuidock.engine import Engine
+from tuidock.engine.types import Image
 
 Call = Callable[..., Result]
 
@@ -196,10 +198,39 @@ def test_events_of_a_life(tuidock: Call) -> None:
     of_container = tuidock(*past, "{{.Action}}", "--filter", "container=life").out.split()
     assert of_container == ["create", "start", "kill", "kill", "die", "stop", "destroy"]
     labelled = tuidock(*past, "{{.Action}}", "--filter", "label=team=red").out.split()
-    assert labelled == ["create", "start", "die"]
+    assert labelled == of_container
+    origins = tuidock(*past, "{{.From}}", "--filter", "container=life").out.split()
+    assert origins == ["busybox"] * len(of_container)
     assert tuidock(*past, "{{.Action}}", "--filter", "volume=kept").out == "create\ndestroy\n"
     anonymous = tuidock(*past, "{{.Actor.ID}} {{.Action}}", "--filter", "type=volume").out
     assert re.search(r"([0-9a-f]{64}) create\n(.*\n)*\1 destroy\n", anonymous)
+
+
+def test_events_of_images(tuidock: Call) -> None:
+    dockerfile = b"FROM busybox\nLABEL kind=seen\n"
+    tuidock("build", "-q", "-t", "seen", "-", stdin=dockerfile)
+    tuidock("tag", "seen", "seen:2")
+    tuidock("pull", "host/base")
+    tuidock("rmi", "seen:2")
+    tuidock("image", "prune", "-f")
+    past = ("events", "--since", "1m", "--until", "0s", "--filter", "type=image", "--format")
+    shown = tuidock(*past, "{{.Action}} {{.Actor.Attributes.name}} {{.Actor.Attributes.kind}}").out.splitlines()
+    of_label = [line for line in shown if line.endswith(" seen")]
+    assert of_label == ["tag seen:latest seen", "build seen:latest seen", "tag seen:2 seen"]
+    identity = tuidock("images", "-q", "--no-trunc", "seen").out.strip()
+    of_one = tuidock(*past, "{{.Action}}", "--filter", f"image={identity}").out.split()
+    assert of_one == ["tag", "build", "tag", "untag"]
+    pulled = tuidock(*past, "{{.ID}} {{.Actor.Attributes.name}}", "--filter", "event=pull").out
+    assert pulled == "host/base:latest host/base\n"
+    assert tuidock(*past, "{{.Actor.Attributes.reclaimed}}", "--filter", "event=prune").out.strip().isdecimal()
+
+
+def test_digests_of_an_image_with_several_names() -> None:
+    digests = ("a@sha256:1", "b@sha256:1", "b@sha256:2")
+    image = Image("sha256:9", ("a:1", "b:1", "c:1"), digests, 0, 0)
+    shown = [(row.repository, row.digest) for row in named_rows(image, True)]
+    assert shown == [("a", "sha256:1"), ("b", "sha256:1"), ("b", "sha256:2"), ("c", "<none>")]
+    assert len(list(named_rows(image, False))) == 3
 
 
 def test_a_log_that_is_not_kept(tuidock: Call) -> None:

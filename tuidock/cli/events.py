@@ -57,7 +57,7 @@ def _one_fits(event: Event, key: str, values: list[str]) -> bool:
         return any(value == event.name or (value and event.id.startswith(value)) for value in values)
     if key == "image":
         image = event.name or event.id if event.type == "image" else event.attributes.get("image", "")
-        return any(value in (image, image.rpartition(":")[0]) for value in values)
+        return any(value in (image, image.rpartition(":")[0], event.type == "image" and event.id) for value in values)
     if key == "label":
         return label_fits(event.attributes, values)
     if key == "name":
@@ -66,17 +66,31 @@ def _one_fits(event: Event, key: str, values: list[str]) -> bool:
 
 
 def attributes_of(event: Event) -> dict[str, str]:
-    return {**event.attributes, **({"name": event.name} if event.name else {})}
+    """docker's: a pull or push tells the repository, all else of an image the name that it is about."""
+    name = event.name
+    if _is_transfer(event):
+        repository, colon, tag = name.partition("@")[0].rpartition(":")
+        name = repository if colon and "/" not in tag else name.partition("@")[0]
+    return {**event.attributes, **({"name": name} if name else {})}
+
+
+def _is_transfer(event: Event) -> bool:
+    return event.type == "image" and event.action in ("pull", "push") and bool(event.name)
+
+
+def _subject(event: Event) -> str:
+    """Actor.ID: what was pulled or pushed has docker's registry name there."""
+    return event.name if _is_transfer(event) else event.id
 
 
 def _document(event: Event) -> dict[str, Any]:
     return {
         "status": event.action,
-        "id": event.id,
+        "id": _subject(event),
         "from": event.attributes.get("image", ""),
         "Type": event.type,
         "Action": event.action,
-        "Actor": {"ID": event.id, "Attributes": attributes_of(event)},
+        "Actor": {"ID": _subject(event), "Attributes": attributes_of(event)},
         "scope": "local",
         "time": event.time // 1_000_000_000,
         "timeNano": event.time,
@@ -110,7 +124,7 @@ def plain(event: Event) -> str:
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S", local) + f".{fraction:09d}{zone}"
     attributes = attributes_of(event)
     shown = ", ".join(f"{key}={attributes[key]}" for key in sorted(attributes))
-    return f"{stamp} {event.type} {event.action} {event.id}" + (f" ({shown})" if shown else "")
+    return f"{stamp} {event.type} {event.action} {_subject(event)}" + (f" ({shown})" if shown else "")
 
 
 EVENTS = Command("[OPTIONS]", "Get real time events", run, FLAGS, most=0)

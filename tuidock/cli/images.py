@@ -48,7 +48,7 @@ def images(context: Context, values: Values, arguments: list[str]) -> int:
     full = values.on("no-trunc")
     template = values["format"]
     wants_digests = values.on("digests") or "Digest" in (template or "")
-    rows = [row for image in found for row in _named(image, wants_digests)]
+    rows = [row for image in found for row in named_rows(image, wants_digests)]
     if values.on("quiet") and not template:
         sys.stdout.write("".join([_id(row.image, full) + "\n" for row in rows]))
         return 0
@@ -64,7 +64,7 @@ def images(context: Context, values: Values, arguments: list[str]) -> int:
     return 0
 
 
-def _named(image: Image, wants_digests: bool) -> Iterator[NamedImage]:
+def named_rows(image: Image, wants_digests: bool) -> Iterator[NamedImage]:
     """A row for each tag, and when digests are wanted for each digest that its repository knows the image by."""
     digests: dict[str, list[str]] = {}
     for named in image.digests:

@@ -83,8 +83,8 @@ def build(
             else:
                 workshop.publish(image.documents(workshop.put), image.insert)
                 stored()
-                for tag in request.tags:
-                    append(instance.paths.journal, "image", "tag", image.id, tag)
+                for tag in tags:
+                    append(instance.paths.journal, "image", "tag", image.id, result.familiar(tag), labels=image.labels)
             if target is not None:
                 from tuidock.engine.build import exporting
 
@@ -97,7 +97,8 @@ def build(
 
             collection.collect(instance.state, instance.paths)
         if named:
-            append(instance.paths.journal, "image", "build", image.id, request.tags[0] if request.tags else "")
+            name = result.familiar(tags[0]) if tags else ""
+            append(instance.paths.journal, "image", "build", image.id, name, labels=image.labels)
     yield BuildEvent("built", state="stored" if named else "", message=image.id)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 from tuidock.engine import fastjson
-from tuidock.engine.build import cache, inline
+from tuidock.engine.build import cache
 from tuidock.engine.build.digests import sha256
 from tuidock.engine.errors import InvalidArgument, NotFound
 from tuidock.engine.store import lookup
@@ -84,6 +84,7 @@ class Image:
         self._instance, self._layers, self._tags = instance, tuple(layers), tuple(tags)
         self.raw = fastjson.dumps(document).encode()
         self.id = "sha256:" + sha256(self.raw).hexdigest()
+        self.labels: Mapping[str, str] = (document.get("config") or {}).get("Labels") or {}
         self._manifest_digest = ""
 
     def is_there(self) -> bool:
@@ -143,9 +144,20 @@ def of_stage(workshop: Workshop, state: StageState, tags: Sequence[str]) -> Imag
         else:
             state.history.append({"created_by": "FROM scratch"})
     document = document_of(state.document, state.history, state.layers, workshop.request.labels)
-    if inline.is_wanted(workshop.build_args):
-        document |= inline.member(state)
+    if workshop.build_args:
+        from tuidock.engine.build import inline
+
+        if inline.is_wanted(workshop.build_args):
+            document |= inline.member(state)
     return Image(workshop.instance, document, state.layers, tags)
+
+
+def familiar(name: str) -> str:
+    """A full name as people write it: without docker.io and its library. As `Reference.familiar`, whose room takes
+    longer to load than all that a build does that finds every step done."""
+    path = name.removeprefix("docker.io/")
+    short = path.removeprefix("library/")
+    return path if path == name or "/" in short else short
 
 
 def full_names(instance: Instance, tags: Sequence[str]) -> list[str]:

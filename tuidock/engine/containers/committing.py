@@ -17,6 +17,7 @@ import time
 from tuidock.engine.containers.inspecting import request_of
 from tuidock.engine.containers.layers import Place, place_of, stubs_of
 from tuidock.engine.containers.standstill import standstill
+from tuidock.engine.containers.telling import tell
 from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.events import append
 from tuidock.engine.files import refuse
@@ -102,18 +103,9 @@ def _commit(
     for note in notes:
         yield Progress(made.id, "warning", message=note)
     name = tags[0].familiar if tags else ""
-    append(
-        paths.journal,
-        "container",
-        "commit",
-        container.id,
-        container.name,
-        comment=message,
-        imageID=made.id,
-        imageRef=name,
-    )
+    tell(instance, "commit", container.id, container.name, comment=message, imageID=made.id, imageRef=name)
     if tags:
-        append(paths.journal, "image", "tag", made.id, name)
+        append(paths.journal, "image", "tag", made.id, name, labels=made.labels)
     yield Progress(made.id, "committed")
 
 

@@ -8,7 +8,7 @@ import threading
 
 from tuidock.engine.clean import clean
 from tuidock.engine.containers.layers import open_root, place_of
-from tuidock.engine.events import append
+from tuidock.engine.containers.telling import tell
 from tuidock.engine.files import refuse
 from tuidock.engine.instance import Instance
 from tuidock.engine.types import Container
@@ -41,7 +41,7 @@ def export(instance: Instance, container: Container, target: BinaryIO) -> None:
         os.close(root)
     if failures:
         raise _sentence(failures[0], container)
-    append(instance.paths.journal, "container", "export", container.id, container.name)
+    tell(instance, "export", container.id, container.name)
 
 
 def _start(writer: TarWriter, root: int, sink: int, failures: list[BaseException]) -> threading.Thread:

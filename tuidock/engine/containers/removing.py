@@ -13,6 +13,7 @@ from tuidock.engine.containers import rows
 from tuidock.engine.containers.living_mounts import has_options, release_idle
 from tuidock.engine.containers.moves import move_lock, send_signal, status_of, wait_for_end, write_intent
 from tuidock.engine.containers.stopping import KILL_TIMEOUT
+from tuidock.engine.containers.telling import attributes_of
 from tuidock.engine.errors import EngineError, SystemFailure, WrongState
 from tuidock.engine.events import append
 from tuidock.engine.files import Undo, remove_tree
@@ -53,9 +54,10 @@ def remove_many(
             f"could not kill container {container_id[:12]}: it is stuck in the kernel; try again later"
         )
     gone = [pair for pair in doomed if pair[0] not in failures]
+    known = {container_id: attributes_of(instance, container_id) for container_id, _ in gone}
     anonymous = _forget(instance, gone, keeping) if gone else []
     for container_id, name in gone:
-        append(instance.paths.journal, "container", "destroy", container_id, name)
+        append(instance.paths.journal, "container", "destroy", container_id, name, **known[container_id])
     if gone and has_options(instance):
         release_idle(instance)
     if volumes and drop_volumes is not None and anonymous:

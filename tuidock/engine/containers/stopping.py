@@ -6,8 +6,8 @@ import os
 import time
 
 from tuidock.engine.containers.moves import move_lock, send_signal, status_of, wait_for_end, write_intent
+from tuidock.engine.containers.telling import tell
 from tuidock.engine.errors import InvalidArgument, SystemFailure, WrongState
-from tuidock.engine.events import append
 from tuidock.engine.instance import Instance
 from tuidock.engine.runtime import spec
 from tuidock.engine.runtime.status import Status, read_pid, read_status
@@ -59,11 +59,11 @@ def stop(
     if wait_for_end(instance, [container_id], _seconds(timeout if sent else min(UNSENT_TIMEOUT, timeout & 0x7FFFFFFF))):
         _note_kill(instance, container_id, name, signal.SIGKILL)
         kill_and_wait(instance, container_id)
-    append(instance.paths.journal, "container", "stop", container_id, name)
+    tell(instance, "stop", container_id, name)
 
 
 def _note_kill(instance: Instance, container_id: str, name: str, number: int) -> None:
-    append(instance.paths.journal, "container", "kill", container_id, name, signal=str(int(number)))
+    tell(instance, "kill", container_id, name, signal=str(int(number)))
 
 
 def _seconds(timeout: int) -> float | None:
@@ -131,7 +131,7 @@ def pause(instance: Instance, container_id: str, name: str) -> None:
             raise WrongState(f"Container {name} is not running")
         detect(instance.id).freeze(container_id)
         os.close(os.open(_mark(instance, container_id), os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-    append(instance.paths.journal, "container", "pause", container_id, name)
+    tell(instance, "pause", container_id, name)
 
 
 def unpause(instance: Instance, container_id: str, name: str) -> None:
@@ -140,7 +140,7 @@ def unpause(instance: Instance, container_id: str, name: str) -> None:
         if status_of(instance, container_id).status != "paused":
             raise WrongState(f"Container {name} is not paused")
         _thaw(instance, container_id)
-    append(instance.paths.journal, "container", "unpause", container_id, name)
+    tell(instance, "unpause", container_id, name)
 
 
 def _mark(instance: Instance, container_id: str) -> str:

@@ -63,6 +63,9 @@ class Builds(Registries):
         """Removes cache entries, the longest unused first; answers their ids and the bytes. What images or builds use
         stays (all: only what builds use). older_than: seconds without use; filters: `type=RUN` and so on, `until=...`."""
         from tuidock.engine.build import pruning
+        from tuidock.engine.events import append
 
         self._change("prune the build cache")
-        return pruning.prune(self.instance, all_=all, keep_bytes=keep_bytes, older_than=older_than, filters=filters)
+        done = pruning.prune(self.instance, all_=all, keep_bytes=keep_bytes, older_than=older_than, filters=filters)
+        append(self.instance.paths.journal, "builder", "prune", "", reclaimed=str(done[1]))
+        return done

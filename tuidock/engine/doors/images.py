@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from tuidock.engine.containers import rows
 from tuidock.engine.doors.base import LIVING, Door
 from tuidock.engine.errors import NotFound
+from tuidock.engine.events import append
 from tuidock.engine.types import Image, Progress, Removed
 
 TYPE_CHECKING = False
@@ -113,6 +113,8 @@ class Images(Door):
         return removed
 
     def _users(self) -> list[tuple[str, str, bool]]:
+        from tuidock.engine.containers import rows
+
         return [(c.name, c.image_id, c.status in LIVING) for c in rows.list_containers(self.instance)]
 
     def prune_images(self, *, all: bool = False, filters: Sequence[str] = ()) -> tuple[list[Removed], int]:
@@ -124,6 +126,7 @@ class Images(Door):
 
         self._change("prune images")
         done = pruning.prune(self.instance.state, self.instance.paths, self._users(), all=all, filters=filters)
+        append(self.instance.paths.journal, "image", "prune", "", reclaimed=str(done[1]))
         self._note()
         return done
 

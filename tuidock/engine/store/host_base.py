@@ -66,7 +66,7 @@ def make(state: State, paths: Paths, reference: Reference) -> Iterator[Progress]
     if not found.busybox:
         missing = "this machine has no static busybox, so the image has no httpd and nc: install busybox-static"
         yield Progress(NAME, "warning", message=missing)
-    append(paths.journal, "image", "pull", config.id, reference.familiar)
+    append(paths.journal, "image", "pull", config.id, reference.familiar, labels=config.labels)
     yield Progress(reference.familiar, "pulled", message=config.id)
 
 

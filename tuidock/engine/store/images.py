@@ -48,6 +48,10 @@ class ImageRecord(Named):
         return self.config.get("config") or {}
 
     @property
+    def labels(self) -> dict[str, str]:
+        return self.container_config.get("Labels") or {}
+
+    @property
     def top_chain_id(self) -> str:
         return self.layers[-1].chain_id if self.layers else ""
 

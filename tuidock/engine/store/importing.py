@@ -77,7 +77,7 @@ def _import(
         assembly.commit(made, tags)
     for warning in assembly.warnings:
         yield Progress(made.id, "warning", message=warning)
-    append(paths.journal, "image", "import", made.id, tags[0].familiar if tags else "")
+    append(paths.journal, "image", "import", made.id, tags[0].familiar if tags else "", labels=made.labels)
     yield Progress(made.id, "imported")
 
 

@@ -156,5 +156,5 @@ def _store(state: State, paths: Paths, plan: ImagePlan, ahead: dict[Ingest, Ahea
     for warning in assembly.warnings:
         yield Progress(plan.config.id, "warning", message=warning)
     for subject in [tag.familiar for tag in plan.tags] or [plan.config.id]:
-        append(paths.journal, "image", "load", plan.config.id, subject)
+        append(paths.journal, "image", "load", plan.config.id, subject, labels=plan.config.labels)
         yield Progress(subject, "loaded")

@@ -65,7 +65,7 @@ def tag(state: State, paths: Paths, source: str, target: str) -> None:
         raise InvalidArgument(f"cannot tag with {target}: a digest cannot be chosen, give name:tag")
     with state.write() as db:
         images.set_reference(db, reference, record.id, images.digest_of(db, source) or record.manifest_digest)
-    append(paths.journal, "image", "tag", record.id, reference.familiar)
+    append(paths.journal, "image", "tag", record.id, reference.familiar, labels=record.labels)
 
 
 def remove(

@@ -85,7 +85,10 @@ def save(state: State, paths: Paths, texts: Sequence[str], target: BinaryIO) -> 
         _write(content, chosen, archive)
         archive.close()
     for entry in chosen:
-        append(paths.journal, "image", "save", entry.record.id, entry.tags[0].familiar if entry.tags else "")
+        append(
+            paths.journal, "image", "save", entry.record.id, entry.tags[0].familiar if entry.tags else "",
+            labels=entry.record.labels,
+        )  # fmt: skip
 
 
 def _write(content: ContentStore, chosen: list[_Chosen], archive: ArchiveWriter) -> None:

@@ -263,7 +263,9 @@ class _Pull:
             layering.committed = True
         for warning in assembly.warnings:
             yield Progress(found.config.id, "warning", message=warning)
-        append(self._paths.journal, "image", "pull", found.config.id, self._asked_for.familiar)
+        append(
+            self._paths.journal, "image", "pull", found.config.id, self._asked_for.familiar, labels=found.config.labels
+        )
 
     def _make_room(self, layers: list[Wanted]) -> None:
         """Before anything is fetched: whether at least the blobs have room. Raises SystemFailure."""

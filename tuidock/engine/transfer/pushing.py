@@ -179,7 +179,7 @@ class _Push:
                 "UPDATE image_references SET digest = ? WHERE reference = ? AND image_id = ?",
                 (digest, str(self._reference), record.id),
             )
-        append(self._paths.journal, "image", "push", record.id, self._reference.familiar)
+        append(self._paths.journal, "image", "push", record.id, self._reference.familiar, labels=record.labels)
         if self._is_list():
             why = "Not all multiplatform-content is present and only the available single-platform image was pushed"
             yield Progress(self._reference.tag, "warning", message=f"{why}: {self._named} -> {digest}")
