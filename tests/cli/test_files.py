@@ -149,6 +149,29 @@ def test_disk_usage_counts_shared_layers_once(tuidock: Call, changed: str) -> No
     ]  # fmt: skip
     one = next(line for line in lines if line.startswith("one "))
     assert one.split()[-2:] == ["0B", "0"]
+    titles = [" ".join(line.split()) for line in lines if line.startswith(("CONTAINER ID", "VOLUME NAME", "CACHE ID"))]
+    assert titles == [
+        "CONTAINER ID IMAGE COMMAND LOCAL VOLUMES SIZE CREATED STATUS NAMES",
+        "VOLUME NAME LINKS SIZE",
+        "CACHE ID CACHE TYPE SIZE CREATED LAST USED SHARED",
+    ]
+
+
+def test_what_only_a_failed_build_keeps_is_counted(tuidock: Call) -> None:
+    """The base of its last good state stays although nobody can name it any more."""
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as tar:
+        entry = tarfile.TarInfo("big")
+        entry.size = 5_000_000
+        tar.addfile(entry, io.BytesIO(bytes(entry.size)))
+    tuidock("import", "-", "base:1", stdin=raw.getvalue())
+    assert tuidock("build", "-q", "-", stdin=b"FROM base:1\nCOPY --from=nosuch.invalid/x a /\n").code == 1
+    before = tuidock("builder", "du").out
+    assert before.endswith("Total:\t\t0B\n") and "false" in before
+    assert tuidock("rmi", "--now", "base:1").code == 0
+    after = tuidock("buildx", "du").out
+    assert after.endswith("Reclaimable:\t5MB\nTotal:\t\t5MB\n"), after
+    assert tuidock("builder", "prune", "-af").out.endswith("Total:\t5MB\n")
 
 
 # --- import from the web

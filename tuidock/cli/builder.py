@@ -1,4 +1,4 @@
-"""`builder prune`: takes away what builds have left for the next ones."""
+"""`builder du` and `builder prune`: what builds have left for the next ones, and how to take it away."""
 
 from __future__ import annotations
 
@@ -10,6 +10,19 @@ from tuidock.engine.units import ago, human_size
 
 _ALL = "all build cache"
 _DANGLING = "all dangling build cache"
+
+
+def du(context: Context, _: Values, __: list[str]) -> int:
+    entries = context.engine.build_cache()
+    rows = [("ID", "RECLAIMABLE", "SIZE", "LAST ACCESSED")]
+    for entry in entries:
+        free = str(not entry.in_use).lower()
+        rows.append((entry.id[:25], free, human_size(entry.size, 4), ago(entry.used) if entry.used else ""))
+    output.table(rows)
+    reclaimable = sum(entry.size for entry in entries if not entry.in_use)
+    output.line(f"Reclaimable:\t{human_size(reclaimable, 4)}")
+    output.line(f"Total:\t\t{human_size(sum(entry.size for entry in entries), 4)}")
+    return 0
 
 
 def prune(context: Context, values: Values, _: list[str]) -> int:
@@ -32,6 +45,7 @@ def prune(context: Context, values: Values, _: list[str]) -> int:
     return 0
 
 
+DU = Command("", "Show what builds have kept, and its size", du, most=0)
 PRUNE = Command(
     "[OPTIONS]",
     "Remove build cache",

@@ -160,9 +160,18 @@ def _no_command(found: verbs.Found) -> int:
         (sys.stdout if found.rest else sys.stderr).write(pages.of_group(found.path))
         return 0
     where = group if group in verbs.GROUPS else ""
-    output.error(f"unknown command: tuidock {found.path}")
+    output.error(f"unknown command: tuidock {found.path}{_meant(found.path, where)}")
     output.note(f"\nRun 'tuidock {where}{' ' if where else ''}--help' for more information")
     return 1
+
+
+def _meant(path: str, group: str) -> str:
+    """What was perhaps mistyped."""
+    from difflib import get_close_matches
+
+    known = verbs.GROUPS[group][1] if group else {**verbs.VERBS, **verbs.GROUPS}
+    near = get_close_matches(path.rpartition(" ")[2], known, 1)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def _run(command: Command, found: verbs.Found, context: Context) -> int:

@@ -8,13 +8,7 @@ from tuidock.cli import output
 from tuidock.cli.command import Command, Context
 from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.options.flags import Values, switch, text
-from tuidock.engine.types import UsageRow
-from tuidock.engine.units import ago, human_memory, human_size
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
+from tuidock.engine.units import human_memory
 
 _FORMAT = text("format", "f", "'json', or a Go template")
 _INFO = (
@@ -75,60 +69,6 @@ def version(context: Context, values: Values, _: list[str]) -> int:
     return 0
 
 
-def _columns() -> dict[str, Callable[[UsageRow], Any]]:
-    return {
-        "Type": lambda row: row.type,
-        "TotalCount": lambda row: str(row.total),
-        "Active": lambda row: str(row.active),
-        "Size": lambda row: human_size(row.size, 4),
-        "Reclaimable": _reclaimable,
-    }
-
-
-def _reclaimable(row: UsageRow) -> str:
-    shown = human_size(row.reclaimable, 4)
-    return f"{shown} ({row.reclaimable * 100 // row.size}%)" if row.size else shown
-
-
-def df(context: Context, values: Values, _: list[str]) -> int:
-    rows, columns = context.engine.disk_usage(), _columns()
-    headers = dict(zip(columns, ("TYPE", "TOTAL", "ACTIVE", "SIZE", "RECLAIMABLE"), strict=True))
-    if values["format"] and values["format"] != "table":
-        from tuidock.cli import formats
-
-        formats.write(values["format"], rows, columns, headers)
-        return 0
-    output.table([list(headers.values()), *([str(column(row)) for column in columns.values()] for row in rows)])
-    if values.on("verbose"):
-        _verbose(context)
-    return 0
-
-
-def _verbose(context: Context) -> None:
-    engine = context.engine
-    output.line("\nImages space usage:\n")
-    titles = ["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE", "SHARED SIZE", "UNIQUE SIZE", "CONTAINERS"]
-    images, sizes = [titles], engine.image_sizes()
-    for image in engine.images():
-        repository, _, tag = image.references[0].rpartition(":") if image.references else ("<none>", "", "<none>")
-        shared, own = sizes.get(image.id, (0, image.size))
-        created = ago(image.created) if image.created else "N/A"
-        numbers = [human_size(image.size), human_size(shared), human_size(own), str(image.containers)]
-        images.append([repository, tag, image.short_id, created, *numbers])
-    output.table(images)
-    output.line("\nContainers space usage:\n")
-    containers = [["CONTAINER ID", "IMAGE", "SIZE", "NAMES"]]
-    for container in engine.containers():
-        size = engine.inspect_container(container.id, size=True).get("SizeRw") or 0
-        containers.append([container.short_id, container.image, human_size(size), container.name])
-    output.table(containers)
-    output.line("\nLocal Volumes space usage:\n")
-    volumes = [["VOLUME NAME", "LINKS", "SIZE"]]
-    for volume in engine.volumes():
-        volumes.append([volume.name, str(len(volume.users)), human_size(engine.volume_size(volume.name))])
-    output.table(volumes)
-
-
 def check(context: Context, values: Values, _: list[str]) -> int:
     left = 0
     for problem in context.engine.check(repair=values.on("repair"), fast=values.on("fast")):
@@ -163,16 +103,6 @@ def reset(context: Context, values: Values, _: list[str]) -> int:
 
 INFO = Command("[OPTIONS]", "Display system-wide information", info, (_FORMAT,), most=0)
 VERSION = Command("[OPTIONS]", "Show the version information", version, (_FORMAT,), most=0)
-DF = Command(
-    "[OPTIONS]",
-    "Show disk usage",
-    df,
-    (
-        text("format", "", "'table', 'json', or a Go template, with 'table ' before it for headers"),
-        switch("verbose", "v", "Show every image, container and volume"),
-    ),
-    most=0,
-)
 CHECK = Command(
     "[OPTIONS]",
     "Look for damage and leftovers",

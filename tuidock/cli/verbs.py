@@ -73,11 +73,11 @@ NETWORK = {
     "prune": "prune:PRUNE_NETWORKS",
     "rm": "networks:RM",
 }
-BUILDER = {"build": "build:BUILD", "prune": "builder:PRUNE"}
-BUILDX = {"build": "build:BUILD", "prune": "builder:PRUNE"}
+BUILDER = {"build": "build:BUILD", "du": "builder:DU", "prune": "builder:PRUNE"}
+BUILDX = BUILDER
 SYSTEM = {
     "check": "system:CHECK",
-    "df": "system:DF",
+    "df": "usage:DF",
     "events": "events:EVENTS",
     "info": "system:INFO",
     "prune": "prune:PRUNE_SYSTEM",

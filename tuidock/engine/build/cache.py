@@ -121,13 +121,25 @@ def entries(state: State, paths: Paths) -> list[CacheEntry]:
     except sqlite3.OperationalError:
         return []  # a data root of an older version, opened only to be looked at
     shared = _layers_of_images(db)
+    parsed = [(_row(row[:7]), int(row[7])) for row in rows]
+    counted = shared | {layer.chain_id for kept, _ in parsed if kept.kind != KEPT for layer in kept.layers}
     found = []
-    for row in rows:
-        kept = _row(row[:7])
+    for kept, used in parsed:
         in_use = bool(kept.layers) and all(layer.chain_id in shared for layer in kept.layers)
-        found.append(CacheEntry(kept.key, kept.kind, kept.text, kept.size, kept.created, int(row[7]), in_use))
+        size = kept.size if kept.kind != KEPT else _size_beside(paths, kept.layers, counted)
+        found.append(CacheEntry(kept.key, kept.kind, kept.text, size, kept.created, used, in_use))
     found += _mounts(paths)
     return sorted(found, key=lambda entry: entry.used, reverse=True)
+
+
+def _size_beside(paths: Paths, layers: Sequence[Layer], counted: set[str]) -> int:
+    """Bytes of the layers that only the last good state of a failed build keeps: those of its base, when the image of that
+    is gone. They are counted once."""
+    from tuidock.engine.store.snapshots import Snapshots
+
+    alone = [layer.chain_id for layer in layers if layer.chain_id not in counted]
+    counted.update(alone)
+    return sum(Snapshots(paths).size(chain_id) for chain_id in alone)
 
 
 def _layers_of_images(db: sqlite3.Connection) -> set[str]:
