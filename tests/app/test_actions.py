@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from tests.fakes.driving import Driver, running
-from tests.fakes.engine import Engine, container
+from tests.fakes.driving import running
+from tests.fakes.engine import Engine
 from tuidock.app.config import Config
-from tuidock.engine.errors import NotFound, SystemFailure
-from tuidock.engine.types import PortBinding
+from tuidock.engine.errors import SystemFailure
 
 
 async def test_stop_asks_then_the_event_changes_the_row() -> None:
@@ -147,43 +144,6 @@ async def test_a_mistake_in_a_handler_does_not_end_the_app() -> None:
         assert ui.main.kind == "volumes"
 
 
-async def test_exec_probes_for_a_shell_and_gives_the_terminal() -> None:
-    async with running() as ui:
-        await ui.go_to("web")
-        await ui.press("e")
-        assert ui.given == [["true"]]
-        name, request = ui.engine.called("exec_argv")[0]
-        assert name == "web" and request.tty and request.interactive
-        assert request.command[:2] == ("sh", "-c") and "bash zsh ash" in request.command[2]
-
-
-async def test_exec_as() -> None:
-    async with running() as ui:
-        await ui.go_to("web")
-        await ui.press("E", "tab")
-        await ui.type("www")
-        await ui.press("tab")
-        await ui.type("/srv")
-        await ui.press("enter")
-        _, request = ui.engine.called("exec_argv")[0]
-        assert (request.command, request.user, request.working_dir) == (("sh",), "www", "/srv")
-
-
-async def test_exec_into_one_that_does_not_run_says_why() -> None:
-    async with running() as ui:
-        await ui.go_to("done")
-        await ui.press("e")
-        assert "done is exited: shell is not possible." in ui.toasts
-        assert ui.given == []
-
-
-async def test_attach() -> None:
-    async with running() as ui:
-        await ui.go_to("web")
-        await ui.press("a")
-        assert ui.given[0][-2:] == ["attach", ui.row("web").id]
-
-
 async def test_copy_menu_and_row() -> None:
     async with running() as ui:
         await ui.go_to("web")
@@ -209,104 +169,6 @@ async def test_open_port_copies_the_address_and_over_ssh_the_tunnel(monkeypatch:
         assert "worker-1 publishes no port." in ui.toasts
 
 
-async def test_pull_tag_and_volume() -> None:
-    async with running() as ui:
-        await ui.press("P")
-        await ui.type("host/base")
-        await ui.press("enter")
-        await ui.until(lambda: ui.app.model.find("images", "host/base") is not None)
-        await ui.until(lambda: "✓ pull host/base" in ui.screen_text())
-        await ui.press("escape", "2")
-        ui.main.pane("images").move_cursor(ui.app.model.find("images", "redis:7").id)
-        await ui.pilot.pause()
-        await ui.press("t")
-        await ui.type("mine:1")
-        await ui.press("enter")
-        await ui.until(lambda: ui.app.model.find("images", "mine:1") is not None)
-        await ui.press("3", "ctrl+n")
-        await ui.type("fresh")
-        await ui.press("enter")
-        await ui.until(lambda: ui.app.model.find("volumes", "fresh") is not None)
-
-
-async def test_a_pull_that_is_refused_is_one_sentence() -> None:
-    async with running() as ui:
-        await ui.command("pull nowhere")
-        await ui.until(lambda: "docker.io does not know it; check the name." in ui.screen_text())
-        assert ui.app.model.jobs == {} and ui.toasts == []
-
-
-async def go_to_image(ui: Driver, name: str) -> None:
-    await ui.press("2")
-    ui.main.pane("images").move_cursor(ui.app.model.find("images", name).id)
-    await ui.pilot.pause()
-
-
-async def test_remove_image_in_use_is_refused_by_the_engine() -> None:
-    async with running() as ui:
-        await go_to_image(ui, "busybox:latest")
-        await ui.press("d")
-        assert "its only name" in ui.screen_text() and "It is in use by containers: done." in ui.screen_text()
-        await ui.press("y")
-        await ui.until(lambda: any("is used by" in text for text in ui.toasts))
-
-
-async def test_an_image_that_something_runs_on_stays_even_by_force() -> None:
-    async with running() as ui:
-        await go_to_image(ui, "nginx:1.27")
-        await ui.press("D", "y")
-        assert "web runs on it" in ui.screen_text()
-        assert ui.engine.called("remove_image") == []
-
-
-async def test_of_several_names_one_goes_or_all_with_the_image() -> None:
-    async with running() as ui:
-        ui.engine.tag("busybox:latest", "toolbox:1")
-        await ui.until(lambda: ui.app.model.find("images", "toolbox:1") is not None)
-        await go_to_image(ui, "busybox:latest")
-        await ui.press("d")
-        assert "only this name; the image stays" in ui.screen_text()
-        await ui.press("2")
-        await ui.until(lambda: ui.app.model.find("images", "toolbox:1") is None)
-        assert ui.app.model.find("images", "busybox:latest") is not None
-        assert ui.engine.called("remove_image") == [("toolbox:1", False)]
-        await ui.command("untag busybox:latest")
-        assert "its only name" in ui.screen_text()
-
-
-async def test_remove_volume_wants_its_name() -> None:
-    async with running() as ui:
-        await ui.press("3")
-        ui.main.pane("volumes").move_cursor("shared")
-        await ui.pilot.pause()
-        await ui.press("d", "enter")
-        assert "Type shared" in ui.screen_text()
-        await ui.type("shared")
-        await ui.press("enter")
-        await ui.until(lambda: ui.app.model.get("volumes", "shared") is None)
-
-
-async def test_all_or_running() -> None:
-    async with running() as ui:
-        await ui.press("A")
-        assert len(ui.main.pane().keys) == 5
-        await ui.press("A")
-        assert len(ui.main.pane().keys) == 7
-
-
-async def test_columns_and_sort() -> None:
-    async with running() as ui:
-        pane = ui.main.pane()
-        await ui.press("o")
-        assert pane.sort == ("name", False)
-        await ui.press("O")
-        assert pane.sort == ("name", True)
-        await ui.command("sort state")
-        assert pane.sort == ("state", False)
-        await ui.press("C", "space", "escape")
-        assert "cpu" not in pane.visible_columns and "state" in pane.visible_columns
-
-
 async def test_quit_leaves_containers_alone() -> None:
     async with running() as ui:
         calls = len(ui.engine.calls)
@@ -330,80 +192,3 @@ async def test_rename_by_command() -> None:
     async with running() as ui:
         await ui.command("rename web front")
         await ui.until(lambda: ui.row("front") is not None)
-
-
-async def test_another_terminals_changes_show_up() -> None:
-    async with running() as ui:
-        ui.engine.put(container(50, "new-one", "nginx:1.27", "running", created=ui.app.model.clock()), "create")
-        await ui.until(lambda: ui.row("new-one") is not None)
-        await ui.until(lambda: ui.main.pane().keys[0] == ui.row("new-one").id)
-        ui.engine.remove("new-one", force=True)
-        await ui.until(lambda: ui.row("new-one") is None)
-
-
-async def test_ports_come_and_go_with_their_container() -> None:
-    async with running() as ui:
-        row = ui.row("worker-1")
-        ui.engine.put(row._replace(ports=(PortBinding(80, "tcp", "", 49000),)))
-        await ui.until(lambda: "49000→80" in ui.screen_text())
-        ui.engine.put(row._replace(ports=()))
-        await ui.until(lambda: "49000→80" not in ui.screen_text())
-
-
-async def test_samples_only_for_running_rows_on_screen_and_none_when_blurred() -> None:
-    async with running() as ui:
-        from textual.events import AppBlur, AppFocus
-
-        await ui.until(lambda: ui.engine.samples > 0)
-        (refs,) = ui.engine.called("stats")[-1]
-        assert {ui.engine._find(ref).name for ref in refs} == {"web", "db", "worker-1"}
-        await ui.until(lambda: "1.3%" in ui.screen_text())
-        ui.app.post_message(AppBlur())
-        await ui.until(lambda: not ui.app.engine_workers._awake)
-        ui.app.post_message(AppFocus())
-        await ui.until(lambda: ui.app.engine_workers._awake)
-
-
-async def test_nothing_runs_nothing_is_sampled() -> None:
-    async with running(Engine(empty=True)) as ui:
-        assert ui.app.engine_workers._wanted == ()
-        assert ui.engine.samples == 0
-        assert "R runs one" in ui.screen_text()
-
-
-async def test_a_container_that_vanished_is_dropped() -> None:
-    async with running() as ui:
-        identity = ui.row("web").id
-        del ui.engine.rows[identity]
-        ui.engine.emit("container", "die", identity, "web")
-        await ui.until(lambda: ui.row("web") is None)
-
-
-async def test_not_found_while_acting() -> None:
-    engine = Engine()
-    engine.fail["start"] = NotFound("container", "done")
-    async with running(engine) as ui:
-        await ui.go_to("done")
-        await ui.press("s")
-        await ui.until(lambda: "No such container: done" in ui.toasts)
-
-
-async def test_an_engine_that_cannot_be_opened_is_one_sentence() -> None:
-    from tuidock.app.app import TuidockApp
-    from tuidock.app.model import ViewModel
-    from tuidock.app.workers import Workers
-
-    def broken() -> Any:
-        raise SystemFailure("Cannot open /var/lib/tuidock: it is not writable; run as root.")
-
-    workers = Workers(broken)
-    workers.open()
-    app = TuidockApp(workers, ViewModel())
-    async with app.run_test(notifications=True) as pilot:
-        for _ in range(200):
-            await pilot.pause(0.01)
-            if app._notifications:
-                break
-        assert any("run as root" in str(note.message) for note in app._notifications)
-        assert app.errors == []
-    workers.stop()
