@@ -2,7 +2,8 @@
 
 Sources of mounts are opened inside their tree and copied or bound by a place that nobody else can change, so a link that
 is exchanged meanwhile leads nowhere (CVE-2024-23651, CVE-2024-1753). Mountpoints that the image lacks lie in a layer of
-the container's own, so they never show in the result.
+the container's own, so they never show in the result. What only a command that runs needs is not loaded for one that is
+found in the cache.
 """
 
 from __future__ import annotations
@@ -10,11 +11,9 @@ from __future__ import annotations
 import errno
 import time
 
-from tuidock.engine.build import merging, mounting
 from tuidock.engine.build.stages import StepError
 from tuidock.engine.dockerfile import history, instructions
 from tuidock.engine.dockerfile.arguments import PROXIES, Argument
-from tuidock.engine.dockerfile.mounts import parse_mounts
 from tuidock.engine.errors import StartFailed
 from tuidock.engine.image_types import BuildEvent
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from tuidock.engine.build.workshop import StageState, Workshop
     from tuidock.engine.containers.hidden import HiddenContainer, Work
     from tuidock.engine.dockerfile.ast import Instruction
+    from tuidock.engine.dockerfile.mounts import RunMount
 
 _STREAMS = {1: "stdout", 2: "stderr"}
 
@@ -36,7 +36,7 @@ class Running:
     def __init__(self, workshop: Workshop, state: StageState, instruction: Instruction, stage: int) -> None:
         self._workshop, self._state, self._instruction, self._stage = workshop, state, instruction, stage
         self._command = instructions.run_command(instruction, instructions.shell_of(state.config))
-        self._mounts = parse_mounts(instruction)
+        self._mounts = _mounts_of(instruction)
         self._network = self._network_mode()
         if instruction.flag("security", "sandbox") not in ("sandbox", ""):
             raise instruction.error("--security=insecure is not possible: steps always run confined", at="--security")
@@ -73,14 +73,20 @@ class Running:
         self.parts = [
             list(self._command.argv), declared, script.text if script else "", self._network,
             list(request.extra_hosts), list(request.security_options),
-            [mounting.part(self._workshop, self._instruction, mount, self._stage) for mount in self._mounts],
+            [self._part(mount) for mount in self._mounts],
         ]  # fmt: skip
         yield from ()
+
+    def _part(self, mount: RunMount) -> object:
+        from tuidock.engine.build import mounting
+
+        return mounting.part(self._workshop, self._instruction, mount, self._stage)
 
     def execute(self, number: int, key: str) -> Iterator[BuildEvent]:
         """Runs it. Raises StepError when the command fails."""
         from contextlib import ExitStack
 
+        from tuidock.engine.build import mounting
         from tuidock.engine.containers import hidden
         from tuidock.engine.containers.hidden import HiddenContainer, Work
 
@@ -120,6 +126,8 @@ class Running:
                     yield _beat(number, began)
         except StartFailed as error:
             if (error.step, error.errno) == ("overlay", errno.EINVAL):
+                from tuidock.engine.build import merging
+
                 raise merging.refused(work.upper) from error
             raise StepError(f"{self._shown()} did not start: {error}", error.exit_code) from error
 
@@ -150,6 +158,14 @@ class Running:
     def _failure(self, container: HiddenContainer) -> str:
         reason = f"{self._shown()} did not complete successfully: exit code: {container.exit_code}"
         return reason + (" (it was killed because memory ran out)" if container.oom_killed else "")
+
+
+def _mounts_of(instruction: Instruction) -> tuple[RunMount, ...]:
+    if "mount" not in instruction.flags:
+        return ()
+    from tuidock.engine.dockerfile.mounts import parse_mounts
+
+    return parse_mounts(instruction)
 
 
 def _beat(number: int, began: float) -> BuildEvent:

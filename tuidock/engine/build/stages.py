@@ -193,20 +193,23 @@ class StageBuild:
         self.state.history.append(entry)
 
     def _with_files(self, step: Step) -> Generator[BuildEvent, None, None]:
-        from tuidock.engine.build import placing, running
-
         state, raw = self.state, step.instruction
         began = time.monotonic()
         instruction = expand_instruction(raw, state.scope.variables())
         work: placing.Copying | placing.WorkingDirectory | running.Running
         if raw.word == "RUN":
+            from tuidock.engine.build import running
+
             work = running.Running(self._workshop, state, instruction, self.plan.stage)
-        elif raw.word == "WORKDIR":
-            config = instructions.apply(state.config, instruction)
-            state.document = {**state.document, "config": config}
-            work = placing.WorkingDirectory(self._workshop, state, instruction)
         else:
-            work = placing.Copying(self._workshop, state, instruction, self.plan.stage)
+            from tuidock.engine.build import placing
+
+            if raw.word == "WORKDIR":
+                config = instructions.apply(state.config, instruction)
+                state.document = {**state.document, "config": config}
+                work = placing.WorkingDirectory(self._workshop, state, instruction)
+            else:
+                work = placing.Copying(self._workshop, state, instruction, self.plan.stage)
         text = shown(raw, state.scope.variables())
         try:
             yield from self._look_up(step, work, began, text if text != raw.text else "")

@@ -11,7 +11,6 @@ import os
 import stat
 
 from tuidock import native
-from tuidock.engine.build import globbing
 from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.named import Named
 
@@ -82,6 +81,8 @@ class Tree:
 
     def matches(self, pattern: str) -> list[str]:
         """The paths that a source names, sorted. Raises InvalidArgument for a malformed pattern."""
+        from tuidock.engine.build import globbing
+
         clean = os.path.normpath("/" + pattern).lstrip("/")
         if not globbing.has_meta(clean):
             return [clean] if self.status(clean) is not None else []
@@ -94,6 +95,8 @@ class Tree:
         return [path for path in found if self.status(path) is not None]
 
     def _in_directory(self, directory: str, part: str) -> list[str]:
+        from tuidock.engine.build import globbing
+
         before = f"{directory}/" if directory else ""
         if not globbing.has_meta(part):
             return [before + part]

@@ -13,7 +13,6 @@ from _thread import allocate_lock
 
 from tuidock.engine.build import cache
 from tuidock.engine.build.cache import Row
-from tuidock.engine.build.hashing import FileHashes
 from tuidock.engine.build.trees import Tree
 from tuidock.engine.errors import BadContent, NotFound
 from tuidock.engine.files import refuse
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tuidock.engine.build.context import Context
+    from tuidock.engine.build.hashing import FileHashes
     from tuidock.engine.build.planner import Plan
     from tuidock.engine.dockerfile.arguments import Scope
     from tuidock.engine.dockerfile.ast import Dockerfile
@@ -132,7 +132,7 @@ class Workshop:
         self.instance, self.request, self.dockerfile, self.plan = instance, request, dockerfile, plan
         self.context, self.build_args, self.pull = context, build_args, pull
         self.platform = plan.arguments["TARGETPLATFORM"]
-        self.files = FileHashes(instance.paths)
+        self._files: FileHashes | None = None
         self.results: dict[int, StageState] = {}
         self.epoch = _epoch(build_args)
         self.hits: list[str] = []
@@ -153,9 +153,20 @@ class Workshop:
             tree.close()
         for made in self._made:
             made.draft.close()
-        self.files.close()
+        if self._files is not None:
+            self._files.close()
         if self._store is not None:
             self._store.close()
+
+    @property
+    def files(self) -> FileHashes:
+        """The memory of what files contain; commands alone need none."""
+        with self._lock:
+            if self._files is None:
+                from tuidock.engine.build.hashing import FileHashes
+
+                self._files = FileHashes(self.instance.paths)
+            return self._files
 
     def now(self) -> int:
         """The time that the image says of its making (ns)."""

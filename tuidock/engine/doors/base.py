@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tuidock.engine.containers import rows
+import os
+
 from tuidock.engine.errors import Conflict, WrongState
 from tuidock.engine.instance import Instance
 from tuidock.engine.types import Container
@@ -24,6 +25,11 @@ class Door:
     def _change(self, what: str) -> None:
         if self.read_only:
             raise Conflict(f"cannot {what}: this session is read-only")
+        disk = os.statvfs(self.instance.paths.root)
+        if disk.f_bavail < disk.f_blocks // 20:  # what was thrown away gives way to what is wanted now
+            from tuidock.engine.store import expiring
+
+            expiring.enforce(self.instance.state, self.instance.paths)
 
     def _keeping(self, now: bool, batch: str) -> Keeping | None:
         """How a removal is kept in the trash; None when it is to be for good, by wish or by configuration."""
@@ -45,10 +51,14 @@ class Door:
             expiring.enforce(self.instance.state, self.instance.paths)
 
     def _id(self, reference: str) -> str:
+        from tuidock.engine.containers import rows
+
         return rows.resolve(self.instance.state.read(), reference)
 
     def container(self, reference: str) -> Container:
         """By name, id or unambiguous prefix. Raises NotFound, AmbiguousId."""
+        from tuidock.engine.containers import rows
+
         return rows.one_container(self.instance, self._id(reference))
 
     def _running(self, reference: str, words: str = "is not running") -> Container:

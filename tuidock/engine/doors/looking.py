@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tuidock.engine.containers import rows
 from tuidock.engine.doors.base import LIVING, Door
 from tuidock.engine.errors import Unsupported
 from tuidock.engine.types import Container, LogLine, PortBinding, ProcessTable, Stats, Step
@@ -25,6 +24,8 @@ class Looking(Door):
 
     def containers(self, all: bool = True) -> list[Container]:
         """Newest first; all=False leaves out those that do not run. A lost shim is replaced on the way."""
+        from tuidock.engine.containers import rows
+
         states: dict[str, Status] = {}
         found = rows.list_containers(self.instance, all_=all, states=states)
         if not self.read_only and self._heal(found, states):
@@ -47,6 +48,8 @@ class Looking(Door):
 
     def container_sizes(self, ids: Sequence[str]) -> dict[str, tuple[int, int]]:
         """(bytes written, bytes with the image) by id; walks through the layers of these containers."""
+        from tuidock.engine.containers import rows
+
         return rows.sizes(self.instance, ids)
 
     def inspect_container(self, reference: str, size: bool = False) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tuidock.engine.containers import rows
 from tuidock.engine.doors.base import Door
 from tuidock.engine.errors import EngineError, WrongPlatform, WrongState
 from tuidock.engine.events import append
@@ -214,6 +213,8 @@ class Moving(Door):
 
     def prune_containers(self) -> tuple[list[str], int]:
         """Removes all that do not run, for good; returns their ids and the bytes that came free."""
+        from tuidock.engine.containers import rows
+
         idle = [
             container
             for container in rows.list_containers(self.instance)
