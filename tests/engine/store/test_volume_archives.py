@@ -145,4 +145,9 @@ def test_wrong_names_are_refused(state: State, paths: Paths) -> None:
 
 def test_what_a_killed_import_left_is_swept(state: State, paths: Paths) -> None:
     os.makedirs(f"{paths.volumes}/.import-dead/_data/deep")
-    assert volume_archives.sweep(paths) == 1 and os.listdir(paths.volumes) == []
+    os.makedirs(f"{paths.volumes}/named/_data/deep")
+    volumes.ensure(state, paths, "there")
+    for name in ("named", "there"):
+        Path(paths.volumes, name, "importing").touch()
+    assert volume_archives.sweep(state, paths) == 2
+    assert os.listdir(paths.volumes) == ["there"] and os.listdir(f"{paths.volumes}/there") == ["_data"]

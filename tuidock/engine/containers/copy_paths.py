@@ -16,16 +16,17 @@ _LINKS_FOLLOWED = 40
 
 
 class Side(Named):
-    """One end: a descriptor of its root, and the container's name, "" for this machine."""
+    """One end: a descriptor of its root, and the container's name, "" for this machine. kind: what bears that name."""
 
     root: int
     container: str
+    kind: str = "container"
 
     def missing(self, path: str) -> EngineError:
         """What is to be read, or to be written into, is not there."""
         if self.container:
             error = NotFound("file", path)
-            error.args = (f"Could not find the file {path} in container {self.container}",)
+            error.args = (f"Could not find the file {path} in {self.kind} {self.container}",)
             return error
         return InvalidArgument(f"lstat {path}: no such file or directory")
 

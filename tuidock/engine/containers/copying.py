@@ -68,9 +68,17 @@ def copy_out(
     follow: a link at the end of the path is followed. archive: the owners stay, else the files become the caller's.
     The last progress is `copied` with all bytes. Raises InvalidArgument, NotFound, Conflict, SystemFailure.
     """
+    with files_of(instance, container) as root:
+        yield from send(Side(root, container.name), path, target, follow=follow, archive=archive)
+    append(instance.paths.journal, "container", "archive-path", container.id, container.name, image=container.image)
+
+
+def send(
+    side: Side, path: str, target: str | BinaryIO, *, follow: bool = False, archive: bool = False
+) -> Generator[Progress]:
+    """copy_out from any root."""
     wanted = copy_paths.parse(path)
     with ExitStack() as held:
-        side = Side(held.enter_context(files_of(instance, container)), container.name)
         source = copy_paths.open_source(side, wanted, follow=follow)
         held.callback(os.close, source)
         if isinstance(target, str):
@@ -84,8 +92,7 @@ def copy_out(
 
             goal, sink = Target(-1, wanted.base), TarTarget(target)
         held.callback(sink.close)
-        yield from _copied(tree_entries(source, goal.name), sink, f"{container.name}:{path}")
-    append(instance.paths.journal, "container", "archive-path", container.id, container.name, image=container.image)
+        yield from _copied(tree_entries(source, goal.name), sink, f"{side.container}:{path}")
 
 
 def copy_in(
@@ -96,9 +103,19 @@ def copy_in(
 
     archive: the files become those of the container's user, else the owners stay. As for copy_out.
     """
+    with files_of(instance, container) as root:
+        user = str(request_of(instance, container.id)[0].get("User") or "") if archive else ""
+        owner = owner_of(root, user) if user else None
+        yield from receive(Side(root, container.name), source, path, follow=follow, owner=owner)
+    append(instance.paths.journal, "container", "extract-to-dir", container.id, container.name, image=container.image)
+
+
+def receive(
+    side: Side, source: str | BinaryIO, path: str, *, follow: bool = False, owner: tuple[int, int] | None = None
+) -> Generator[Progress]:
+    """copy_in to any root; the files become owner's, or stay whose they are."""
     wanted = copy_paths.parse(path)
     with ExitStack() as held:
-        side = Side(held.enter_context(files_of(instance, container)), container.name)
         entries: Iterable[Entry]
         if isinstance(source, str):
             local = _local(source)
@@ -112,14 +129,9 @@ def copy_in(
 
             goal = Target(copy_paths.open_directory(side, wanted), "")
             entries = tar_entries(source)
-        owner = None
-        if archive:
-            user = str(request_of(instance, container.id)[0].get("User") or "")
-            owner = owner_of(side.root, user) if user else None
         sink = TreeTarget(goal.directory, owner=owner, devices=True)
         held.callback(sink.close)
         yield from _copied(entries, sink, source if isinstance(source, str) else "-")
-    append(instance.paths.journal, "container", "extract-to-dir", container.id, container.name, image=container.image)
 
 
 def _this_machine(held: ExitStack) -> Side:

@@ -323,7 +323,7 @@ def _sweep_volumes(instance: Instance) -> list[str]:
                 remove_tree(instance.paths.container_run(container_id))
         except BlockingIOError:
             continue
-    imports = volume_archives.sweep(instance.paths)
+    imports = volume_archives.sweep(instance.state, instance.paths)
     done += [f"{imports} unfinished imports of volumes cleared away"] if imports else []
     return done + volumes.sweep(instance.state, instance.paths)
 

@@ -13,6 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, BinaryIO
 
+    from tuidock.engine.image_types import TreeEntry
+
 
 class Places(Networks):
     """What containers share."""
@@ -138,3 +140,30 @@ class Places(Networks):
             return tree_size(f"/proc/self/fd/{root}/.")
         finally:
             os.close(root)
+
+    def volume_files(self, name: str, path: str = "") -> list[TreeEntry]:
+        """What lies in one directory of a volume, by name; links are not followed. Raises NotFound, SystemFailure."""
+        from tuidock.engine.containers import volume_files
+
+        return volume_files.listed(self.instance, name, path)
+
+    def read_volume_file(self, name: str, path: str, limit: int = 1 << 20) -> bytes:
+        """The beginning of a regular file, at most limit bytes. Raises NotFound, InvalidArgument, SystemFailure."""
+        from tuidock.engine.containers import volume_files
+
+        return volume_files.read(self.instance, name, path, limit)
+
+    def copy_out_of_volume(
+        self, name: str, path: str, target: str | BinaryIO, *, archive: bool = False
+    ) -> Iterator[Progress]:
+        """As copy_out of a container: to a path of this machine or as a tar to a stream; archive: owners stay."""
+        from tuidock.engine.containers import volume_files
+
+        return volume_files.copy_out(self.instance, name, path, target, archive=archive)
+
+    def copy_into_volume(self, name: str, source: str | BinaryIO, path: str) -> Iterator[Progress]:
+        """As copy_in of a container: from a path of this machine or a tar in a stream; owners stay."""
+        from tuidock.engine.containers import volume_files
+
+        self._change("copy into a volume")
+        return volume_files.copy_in(self.instance, name, source, path)

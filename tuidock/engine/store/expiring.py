@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Final
 
-#: A file system with less than this share free has no room for a trash.
-_SCARCE: Final = 0.02
+#: With less than this share of the file system free, what was thrown away makes room.
+SCARCE: Final = 0.05
 
 
-def is_scarce(paths: Paths) -> bool:
-    """Whether the disk is so full that the trash has to give way."""
+def lacking(paths: Paths) -> int:
+    """How many bytes too few are free."""
     try:
         disk = os.statvfs(paths.root)
     except OSError:
-        return False
-    return disk.f_bavail < disk.f_blocks * _SCARCE
+        return 0
+    return max(0, int(disk.f_blocks * SCARCE) - disk.f_bavail) * disk.f_frsize
 
 
 def enforce(state: State, paths: Paths) -> list[RemovedEntry]:
@@ -43,10 +43,15 @@ def enforce(state: State, paths: Paths) -> list[RemovedEntry]:
     oldest = time.time_ns() - int(keep * 1e9)
     gone = [entry for entry in known if entry.time < oldest]
     left = [entry for entry in known if entry.time >= oldest]
-    if is_scarce(paths):
-        gone, left = known, []
-    else:
-        gone += _too_much(measured(state, paths, left), _bytes(paths, size))
+    left = measured(state, paths, left)
+    gone += _too_much(left, _bytes(paths, size))
+    needed = lacking(paths) - sum(max(0, entry.size) for entry in gone)
+    for entry in reversed(left):
+        if needed <= 0:
+            break
+        if entry not in gone:
+            gone.append(entry)
+            needed -= entry.size
     if gone:
         drop(state, paths, gone)
     return gone

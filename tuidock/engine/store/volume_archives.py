@@ -37,6 +37,8 @@ _BEAT: Final = 0.2
 #: Names that a new file system may have of its own.
 _OWN_NAMES: Final = frozenset(("lost+found",))
 _STAGING: Final = ".import-"
+#: In a volume's directory: its row may not be there yet.
+_MARK: Final = "/importing"
 
 
 def export(state: State, paths: Paths, name: str, target: BinaryIO) -> Iterator[Progress]:
@@ -114,6 +116,7 @@ def import_volume(
     try:
         os.mkdir(staging, 0o711)
         lock = lock_fd(staging + "/lock")
+        os.close(os.open(staging + _MARK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
         os.mkdir(staging + "/_data", 0o755)
         root = os.open(staging + "/_data", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -140,6 +143,10 @@ def _take_place(
         volumes.remove(state, paths, name, force=True, keeping=keeping)
     volumes.install(state, paths, name, staging, labels, packed_labels=str(kept[0]) if kept else "")
     sync_directory(paths.volumes)
+    try:
+        os.unlink(f"{paths.volumes}/{name}{_MARK}")
+    except FileNotFoundError:
+        pass  # it was filled in place
 
 
 def _fill(state: State, paths: Paths, name: str, source: BinaryIO) -> Iterator[Progress]:
@@ -221,11 +228,19 @@ def _sentence(error: BaseException, name: str) -> BaseException:
     return error
 
 
-def sweep(paths: Paths) -> int:
+def sweep(state: State, paths: Paths) -> int:
     """Removes what killed imports left; answers how many."""
     done = 0
-    for name in os.listdir(paths.volumes):
-        if name.startswith(_STAGING) and not is_locked(f"{paths.volumes}/{name}/lock"):
-            remove_tree(f"{paths.volumes}/{name}")
+    with state.write() as db:
+        known = {row[0] for row in db.execute("SELECT name FROM volumes")}
+        for name in os.listdir(paths.volumes):
+            directory = f"{paths.volumes}/{name}"
+            half = name.startswith(_STAGING) or os.path.exists(directory + _MARK)
+            if not half or is_locked(directory + "/lock"):
+                continue
+            if name in known:
+                os.unlink(directory + _MARK)
+                continue
+            remove_tree(directory)
             done += 1
     return done
