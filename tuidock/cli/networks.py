@@ -88,6 +88,12 @@ def disconnect(context: Context, values: Values, arguments: list[str]) -> int:
     return 0
 
 
+def rules(context: Context, _: Values, __: list[str]) -> int:
+    """What a shim runs when somebody has flushed our nftables table."""
+    context.engine.restore_network_rules()
+    return 0
+
+
 def _columns(full: bool) -> dict[str, Callable[[Network], Any]]:
     return {
         "ID": lambda n: n.id if full else n.id[:12],
@@ -185,3 +191,4 @@ DISCONNECT = Command(
     least=2,
     most=2,
 )
+RULES = Command("", "Make a flushed nftables table anew", rules, most=0)

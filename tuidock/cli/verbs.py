@@ -118,6 +118,7 @@ VERBS: dict[str, str] = {
     "version": "system:VERSION",
     "_complete": "completion:COMPLETE",
     "_reap": "lifecycle:REAP",
+    "_rules": "networks:RULES",
 }
 
 #: Other names of subcommands.

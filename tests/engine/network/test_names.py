@@ -10,7 +10,6 @@ import socket
 import struct
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ import pytest
 
 from tests.conftest import Run
 from tests.engine.network.test_user_networks import address, network, place
+from tests.engine.network.waiting import eventually
 from tuidock import native
 from tuidock.engine import Engine
 from tuidock.engine.runtime.status import read_pid
@@ -30,13 +30,6 @@ RESOLVER = ("127.0.0.11", 53)
 CLONE_NEWNET = 0x40000000
 #: Loopback addresses that stand for the host's servers.
 FIRST, SECOND = (f"127.{os.getpid() % 250 + 1}.5.{number}" for number in (3, 4))
-
-
-def eventually(condition: Callable[[], object], within: float = 10) -> None:
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, condition
-        time.sleep(0.01)
 
 
 def question(name: str, kind: int = A, identity: int = 7, flags: int = 0x0100) -> bytes:

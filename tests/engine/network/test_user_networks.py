@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Run
+from tests.engine.network.waiting import eventually
 from tuidock.engine import Engine
 from tuidock.engine.errors import Conflict, InvalidArgument, NameTaken, NotFound, Unsupported, WrongState
 from tuidock.engine.network import links
@@ -298,3 +299,23 @@ def test_prune_takes_what_no_container_has_a_place_in(engine: Engine, run: Run) 
     engine.remove_network("used")  # nothing runs in it
     with pytest.raises(NotFound, match="network"):
         engine.start("idle")
+
+
+def test_a_flushed_table_comes_back_by_itself_and_others_are_left_alone(engine: Engine, run: Run) -> None:
+    table, other = engine.instance.nft_table, f"tdktestother{os.getpid() & 0xFFFF:04x}"
+    listing = ["nft", "list", "table", "ip", table]
+    with network(engine, "guarded"):
+        try:
+            place(engine, run, "guard", "guarded")
+            run.start(SLEEP, name="publisher", PortBindings={"80/tcp": [{"HostPort": "0"}]})
+            port = engine.container("publisher").ports[0].host_port
+            before = subprocess.run(listing, capture_output=True, text=True, check=True).stdout
+            assert f"tcp . {port} : {address(engine, 'publisher', 'bridge')} . 80" in before
+            subprocess.run(["nft", "add", "table", "ip", other], check=True)
+            subprocess.run(["nft", "delete", "table", "ip", table], check=True)  # what a flush does to it
+            eventually(lambda: subprocess.run(listing, capture_output=True, text=True).stdout == before)
+            subprocess.run(["nft", "list", "table", "ip", other], check=True, capture_output=True)
+        finally:
+            subprocess.run(["nft", "delete", "table", "ip", other], check=False)
+            engine.remove_many(run.made, force=True)
+            run.made.clear()

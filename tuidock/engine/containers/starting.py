@@ -169,7 +169,7 @@ def plan_launch(
         ),
         rootless=instance.rootless, tty_group_mapped=instance.idmap.gid(defaults.TTY_GROUP) >= 0,
         steps=(("image", 0), ("container", time.monotonic_ns() - began)),
-        reap=_reaper(instance, row.id),
+        reap=_command(instance, "_reap", row.id), restore=_command(instance, "_rules"),
         capabilities_available=available, tty_size=tty_size,
         pid_namespace=_namespace(instance, host_config, "PidMode", "pid"),
         ipc_namespace=_namespace(instance, host_config, "IpcMode", "ipc"),
@@ -182,10 +182,10 @@ def _rootfs(directory: str, lower: tuple[str, ...]) -> spec.Rootfs:
     return spec.Rootfs(lower, directory + "/upper", directory + "/work")
 
 
-def _reaper(instance: Instance, container_id: str) -> tuple[str, ...]:
-    """The command that removes a --rm container; it runs with an empty environment, so it names where we were found."""
+def _command(instance: Instance, *words: str) -> tuple[str, ...]:
+    """A command for the shim, which runs it with an empty environment, so it names where we were found."""
     program = f"import sys; sys.path.insert(0, {_PACKAGE_PARENT!r}); from tuidock.__main__ import main; main()"
-    return (sys.executable, "-c", program, "--root", instance.paths.root, "_reap", container_id)
+    return (sys.executable, "-c", program, "--root", instance.paths.root, *words)
 
 
 def _device_nodes(host_config: Mapping[str, Any], privileged: bool) -> list[str]:

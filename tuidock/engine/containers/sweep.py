@@ -135,8 +135,8 @@ def sweep(instance: Instance) -> list[str]:
     done += [f"volume {name[:12]}: unmounted, as nothing uses it" for name in living_mounts.release_idle(instance)]
     done += hidden.sweep(instance)
     done += _sweep_kernel(instance, living, set(rows))
-    done += _sweep_ports(instance)
     done += _sweep_names(instance, living)
+    done += _sweep_ports(instance)
     done += _sweep_disk(instance, rows)
     return done
 
@@ -214,7 +214,8 @@ def _sweep_names(instance: Instance, living: set[str]) -> list[str]:
 
     busy = {name for name in os.listdir(instance.paths.run + "/c") if _is_busy(instance, name)}
     gone = zones.sweep(instance.paths, living | busy)
-    return [f"names of {name[:12]} removed" for name in gone] + wiring.sweep_bridges(instance)
+    done = ["the nftables table was made anew: somebody had flushed it"] if wiring.heal_table(instance) else []
+    return done + [f"names of {name[:12]} removed" for name in gone] + wiring.sweep_bridges(instance)
 
 
 def _sweep_ports(instance: Instance) -> list[str]:

@@ -273,11 +273,21 @@ def sweep_bridges(instance: Instance) -> list[str]:
 
 
 def restore_table(instance: Instance) -> None:
-    """Makes the nftables table anew, with the ports of all that run: somebody has flushed it."""
-    db = instance.state.read()
+    """Makes the nftables tables anew, with the ports of all that run: somebody has flushed them."""
+    known = networks.all_networks(instance.state.read())
     with locked(instance.paths.run + "/network.lock"):
-        if not nftables.exists(instance.nft_table):  # else somebody was faster, and shims may have added elements
-            nftables.create(instance.nft_table, networks.all_networks(db), _elements(instance))
+        # else somebody was faster, and shims may have added elements
+        if not all(nftables.is_complete(instance.nft_table, network) for network in known):
+            nftables.create(instance.nft_table, known, _elements(instance))
+
+
+def heal_table(instance: Instance) -> bool:
+    """The same when a bridge stands, so that there is something to guard; True when the tables were made."""
+    known = [n for n in networks.all_networks(instance.state.read()) if n.bridge and links.exists(n.bridge)]
+    if not known or all(nftables.is_complete(instance.nft_table, network) for network in known):
+        return False
+    restore_table(instance)
+    return True
 
 
 def _join(instance: Instance, reference: str, directory: str) -> str:

@@ -53,6 +53,19 @@ class Networks(Door):
 
         return mapping.network_map(self.instance, self.networks())
 
+    def network_neighbours(self) -> list[tuple[str, str, bool]]:
+        """Other firewalls and engines on this machine: (name, a sentence, whether it cuts containers off)."""
+        from tuidock.engine.network.neighbours import neighbours
+
+        return [(each.name, each.sentence, each.blocks) for each in neighbours()]
+
+    def restore_network_rules(self) -> bool:
+        """Makes the nftables tables anew when somebody has flushed them while containers run; whether it did."""
+        from tuidock.engine.containers import wiring
+
+        self._change("restore the network rules")
+        return wiring.heal_table(self.instance)
+
     def create_network(
         self, name: str, *, driver: str = "bridge", subnets: Sequence[str] = (), gateways: Sequence[str] = (),
         ranges: Sequence[str] = (), internal: bool = False, ipv6: bool = False, labels: Mapping[str, str] | None = None,

@@ -105,6 +105,7 @@ class Launch(Named):
     tty_size: tuple[int, int] = (0, 0)
     pid_namespace: str = "private"
     ipc_namespace: str = "private"
+    restore: Sequence[str] = ()  # the command that makes a flushed nftables table anew
     published: tuple[str, str] = ("", "")  # the addresses that ports lead to, IPv4 and IPv6
     tty_group_mapped: bool = True
     bound: bool = False  # to the process that started it: it does not outlive it
@@ -376,8 +377,9 @@ def _network(writer: RecordWriter, launch: Launch) -> None:
         if interface.isolated:
             writer.add("isolated", interface.isolated)
     address, address6 = launch.published
-    if launch.ports:
+    if launch.interfaces:
         writer.add("nft-table", launch.nft_table)
+        writer.add_all("restore", launch.restore)
     for port in launch.ports:
         writer.add("port", port.protocol)
         writer.add("host-ip", port.host_ip)

@@ -210,7 +210,7 @@ int monitor_prepare(struct monitor *monitor, const char *container_path, const c
     monitor->run_path = run_path;
     monitor->lock = monitor->netns = monitor->init_pidfd = monitor->epoll = -1;
     monitor->resolver = (struct resolver_watch){.watch = none, .udp = -1, .tcp = -1, .alive = -1};
-    monitor->control = monitor->init_watch = monitor->oom = monitor->attach = monitor->input = none;
+    monitor->control = monitor->init_watch = monitor->oom = monitor->attach = monitor->input = monitor->rules = none;
     monitor->pump = (struct pump){.chunk = {-1, -1}, .view = {-1, -1}, .null = -1, .mark_fd = -1,
                                   .source = {{.watch = none}, {.watch = none}}};
     monitor->log = (struct log){.directory = -1, .segment = -1, .dropped_file = -1};
@@ -246,6 +246,7 @@ int monitor_watch(struct monitor *monitor)
         watch_set(monitor, &monitor->oom, events);
     }
     watch_set(monitor, &monitor->control, EPOLLIN);
+    rules_watch(monitor);
     watch_set(monitor, &monitor->attach, EPOLLIN);
     monitor->deadline[TIMER_REST] = ticks_ns() + REST_NS;
     pump_arm(monitor);
@@ -256,6 +257,7 @@ void monitor_release(struct monitor *monitor)
 {
     static const char *const names[] = {"restarting", ".restarting.tmp", "attach", "out", "err", ".pid.tmp"};
     relay_close(monitor);
+    watch_close(monitor, &monitor->rules);
     resolver_stop(monitor);
     resolver_leave(monitor);
     nft_remove_ports(&monitor->record);
@@ -350,6 +352,9 @@ static void timer_fired(struct monitor *monitor, enum timer timer)
         break;
     case TIMER_RESOLVER:
         resolver_start(monitor);
+        break;
+    case TIMER_RULES:
+        rules_look(monitor);
         break;
     case TIMER_OOM:
         oom_look(monitor);

@@ -194,6 +194,20 @@ static int change_ports(const struct record *record, bool add, const char **culp
     return rc;
 }
 
+bool nft_table_exists(const char *table)
+{
+    _Alignas(8) uint8_t answer[4096];
+    struct nfgenmsg header = {.nfgen_family = AF_INET, .version = NFNETLINK_V0};
+    cleanup_free struct batch *batch = calloc(1, sizeof *batch);
+    cleanup_close int socket = netlink_open(NETLINK_NETFILTER);
+
+    if (!batch || socket < 0)
+        return true;                     /* nobody can tell: nothing is done about it */
+    batch_begin(batch, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE, 0, &header, sizeof header);
+    batch_text(batch, NFTA_TABLE_NAME, table);
+    return batch_ask(socket, batch, answer, sizeof answer) != -ENOENT;
+}
+
 int nft_add_ports(const struct record *record, struct failure *failure)
 {
     const char *culprit = NULL;

@@ -70,7 +70,7 @@ static const struct key KEYS[] = {
     R("log-driver", LOG_DRIVER, log_none), R("log-max-size", SIGNED_LONG_LONG, log_max_size),
     R("log-max-file", NATURAL, log_max_file), R("stop-signal", SIGNED, stop_signal),
     R("restart-policy", TEXT, restart_policy), R("restart-max", NATURAL, restart_max),
-    R("auto-remove", BOOLEAN, auto_remove), R("reap", LIST, reap), R("bound", BOOLEAN, bound),
+    R("auto-remove", BOOLEAN, auto_remove), R("reap", LIST, reap), R("restore", LIST, restore), R("bound", BOOLEAN, bound),
     R("health", LIST, health), R("health-interval", LONG, health_interval), R("health-timeout", LONG, health_timeout),
     R("health-start-period", LONG, health_start_period), R("health-start-interval", LONG, health_start_interval),
     R("health-retries", NATURAL, health_retries),

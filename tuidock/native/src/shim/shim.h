@@ -69,7 +69,7 @@ struct record {
     struct limit *limit; size_t limits; int oom_score_adj; bool init;
     bool log_none; long long log_max_size; unsigned log_max_file;
     int stop_signal; char *restart_policy; unsigned restart_max;
-    bool auto_remove; struct list reap; bool bound;
+    bool auto_remove; struct list reap, restore; bool bound;
     struct list health; unsigned health_retries;            /* the command of a health check; none: not checked */
     unsigned long health_interval, health_timeout, health_start_period, health_start_interval;      /* ns */
 };
@@ -127,6 +127,7 @@ int net_route(const struct interface *interface, int netns, struct failure *fail
 int net_remove(const struct interface *interface, int netns, struct failure *failure);   /* from inside; absent is fine */
 int nft_add_ports(const struct record *record, struct failure *failure);   /* one transaction; -ENOENT: no table */
 int nft_remove_ports(const struct record *record);
+bool nft_table_exists(const char *table);
 int nft_redirect_names(uint32_t address, uint16_t port);   /* of this namespace; address in host order, port as it is sent */
 int device_program_attach(const struct record *record, int cgroup_fd, struct failure *failure);   /* v2 */
 

@@ -90,6 +90,7 @@ struct pump {
     struct mark *mark;
     char *bytes;
     size_t limit;
+    uint64_t told_segment;         /* of the last position that was told to all clients */
     bool large;
 };
 int pump_prepare(struct monitor *monitor);
@@ -102,7 +103,7 @@ void pump_rest(struct monitor *monitor);
 /* ---- attach.c: clients ---- */
 
 enum { FRAME_HELLO, FRAME_STDIN, FRAME_STDIN_EOF, FRAME_RESIZE, FRAME_SIGNAL,
-       FRAME_OUT = 16, FRAME_EXIT, FRAME_LOST, FRAME_STATE };
+       FRAME_OUT = 16, FRAME_EXIT, FRAME_LOST, FRAME_STATE, FRAME_POSITION };
 enum { WANT_STDIN = 1, WANT_STDOUT = 2, WANT_STDERR = 4, IS_OWNER = 8 };
 
 struct client {
@@ -119,6 +120,7 @@ struct client {
 int attach_listen(struct monitor *monitor, struct failure *failure);
 int attach_owner(struct monitor *monitor, int fd);
 void attach_output(struct monitor *monitor, unsigned stream, const char *bytes, size_t count);
+void attach_position(struct monitor *monitor);  /* tells where in the log the clients are now */
 void attach_ended(struct monitor *monitor, int status);
 void attach_stdin_opened(struct monitor *monitor);
 bool attach_flushed(const struct monitor *monitor);
@@ -147,6 +149,11 @@ void relay_sweep(struct monitor *monitor);
 /* After a failed accept: without a free descriptor or memory nobody is let in for a moment, or the loop would spin. */
 void relay_pause(struct monitor *monitor, int error);
 void relay_close(struct monitor *monitor);
+
+/* ---- nft_watch.c ---- */
+
+void rules_watch(struct monitor *monitor);                       /* our table going is noticed */
+void rules_look(struct monitor *monitor);
 
 /* ---- resolver.c: names on networks that people made ---- */
 
@@ -240,7 +247,8 @@ _Noreturn void probe_main(const struct record *record, int container, int answer
 
 /* ---- the monitor ---- */
 
-enum timer { TIMER_RESTART, TIMER_TTY, TIMER_RELAY, TIMER_LINGER, TIMER_REST, TIMER_OOM, TIMER_HEALTH, TIMER_RESOLVER, TIMERS };
+enum timer { TIMER_RESTART, TIMER_TTY, TIMER_RELAY, TIMER_LINGER, TIMER_REST, TIMER_OOM, TIMER_HEALTH,
+             TIMER_RESOLVER, TIMER_RULES, TIMERS };
 
 struct monitor {
     struct record record;
@@ -248,7 +256,7 @@ struct monitor {
     int container_dir, run_dir, lock;
     int answer, move_lock;                     /* while starting */
     int epoll;
-    struct watch signals, control, init_watch, oom, attach, input;
+    struct watch signals, control, init_watch, oom, attach, input, rules;
     struct pids pids;
     int init_pidfd, netns;
     long oom_kills;
