@@ -62,19 +62,13 @@ def save(context: Context, values: Values, arguments: list[str]) -> int:
         with os.fdopen(os.dup(1), "wb") as target:
             context.engine.save(arguments, target)
         return 0
-    # written beside and renamed, so that a failed save leaves no half archive under the asked name
-    regular = not os.path.exists(path) or os.path.isfile(path)
-    part = f"{path}.{os.getpid()}.part" if regular else path
+    from tuidock.cli.whole_file import whole_file
+
     try:
-        with open(part, "wb") as target:
+        with whole_file(path) as target:
             context.engine.save(arguments, target)
-        if regular:
-            os.replace(part, path)
     except OSError as error:
         raise InvalidArgument(f"failed to save image to {path}: {(error.strerror or str(error)).lower()}") from None
-    finally:
-        if regular and os.path.exists(part):
-            os.unlink(part)
     return 0
 
 
@@ -105,9 +99,9 @@ def pull(context: Context, values: Values, arguments: list[str]) -> int:
 
     reference, every, quiet = arguments[0], values.on("all-tags"), values.on("quiet")
     named = reference if every or ":" in reference.rpartition("/")[2] or "@" in reference else reference + ":latest"
+    steps = context.engine.pull(reference, platform=values["platform"], all_tags=every)
     if not quiet and named != reference:
         output.line("Using default tag: latest")
-    steps = context.engine.pull(reference, platform=values["platform"], all_tags=every)
     told = follow_pull(steps, quiet=quiet)
     names = [step.subject for step in told if step.action == "digest"]
     states = [step for step in told if step.action == "pulled-image"]

@@ -110,7 +110,7 @@ def _layer_columns(full: bool) -> dict[str, Callable[[LayerInfo], Any]]:
         return line if full else output.ellipsis(line, 60)
 
     return {
-        "Index": lambda layer: layer.index,
+        "Index": lambda layer: layer.index + 1,
         "ID": lambda layer: identity(layer.diff_id),
         "ChainID": lambda layer: identity(layer.chain_id),
         "Digest": lambda layer: identity(layer.digest),
@@ -125,9 +125,9 @@ def _layer_columns(full: bool) -> dict[str, Callable[[LayerInfo], Any]]:
 
 
 def _tree(context: Context, values: Values, image: str, index: str) -> int:
-    if not (index.isascii() and index.isdecimal()):
-        raise InvalidArgument(f"invalid layer {index!r:.40}: it is a number, counted from 0")
-    entries = context.engine.layer_tree(image, int(index))
+    if not (index.isascii() and index.isdecimal() and int(index)):
+        raise InvalidArgument(f"invalid layer {index!r:.40}: it is a number, counted from 1")
+    entries = context.engine.layer_tree(image, int(index) - 1)
     if values["format"] and values["format"] != "table":
         from tuidock.cli import formats
 

@@ -190,7 +190,7 @@ def _history_columns(full: bool, human: bool) -> dict[str, Callable[[dict[str, A
     return {
         "ID": identity,
         "CreatedSince": lambda step: units.ago(_moment(step)) if _moment(step) > 0 else "N/A",
-        "CreatedAt": lambda step: units.rfc3339(_moment(step)),
+        "CreatedAt": lambda step: units.rfc3339_local(_moment(step)),
         "CreatedBy": lambda step: _created_by(step, full),
         "Size": lambda step: units.human_size(step.get("Size") or 0) if human else str(step.get("Size") or 0),
         "Comment": lambda step: str(step.get("Comment") or ""),

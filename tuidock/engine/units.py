@@ -127,6 +127,13 @@ def rfc3339(moment: int) -> str:
     return f"{text}.{fraction:09d}Z"
 
 
+def rfc3339_local(moment: int) -> str:
+    """A moment in local time to the second, as `history --human=false` shows it: 2026-11-24T09:00:00+01:00."""
+    local = time.localtime(moment // _SECOND)
+    zone = time.strftime("%z", local)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", local) + ("Z" if zone in ("", "+0000") else f"{zone[:3]}:{zone[3:]}")
+
+
 def local_time(moment: int) -> str:
     """A moment in local time as `ps --format {{.CreatedAt}}` shows it: 2026-11-24 08:00:00 +0000 UTC."""
     return time.strftime("%Y-%m-%d %H:%M:%S %z %Z", time.localtime(moment // _SECOND))

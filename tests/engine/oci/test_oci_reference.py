@@ -47,3 +47,17 @@ def test_an_image_id_is_no_reference() -> None:
 def test_a_newline_does_not_end_a_reference() -> None:
     with pytest.raises(Invalid):
         reference.parse("busybox:latest\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a:" + "x" * 129, "the tag is longer than 128"),
+        ("host:5000/a:" + "x" * 200, "the tag is longer than 128"),
+        ("a/" * 130 + "b", "longer than 255"),
+        ("a:b:c", "invalid reference format: 'a:b:c'"),
+    ],
+)
+def test_what_is_wrong_with_a_reference(text: str, words: str) -> None:
+    with pytest.raises(Invalid, match=words):
+        reference.parse(text)

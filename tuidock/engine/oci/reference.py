@@ -14,6 +14,7 @@ from tuidock.engine.oci.digest import is_digest
 DEFAULT_DOMAIN = "docker.io"
 DEFAULT_TAG = "latest"
 NAME_LIMIT = 255
+TAG_LIMIT = 128
 
 _COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _DOMAIN_PART = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
@@ -86,6 +87,9 @@ def parse(text: str) -> Reference:
         raise Invalid(f"invalid reference format: repository name ({name.removeprefix('library/')}) must be lowercase")
     match = _REFERENCE.fullmatch(f"{domain}/{remainder}")
     if not match or not match["domain"]:
+        tag = remainder.partition("@")[0].rpartition("/")[2].partition(":")[2]
+        if len(tag) > TAG_LIMIT and is_tag(tag[:TAG_LIMIT]):
+            raise Invalid(f"invalid reference format: the tag is longer than {TAG_LIMIT} characters")
         raise Invalid(f"invalid reference format: {text!r:.300}")
     if len(match["path"]) > NAME_LIMIT:
         raise Invalid(f"invalid reference format: the repository name is longer than {NAME_LIMIT} characters")

@@ -125,6 +125,7 @@ def _write(blob: Ingest, found: HostFiles, mtime: int) -> Iterator[Progress]:
             tar.addfile(_entry(name, mtime, tarfile.REGTYPE, 0o644, size=len(raw)), io.BytesIO(raw))
         for name, target in sorted(links.items()):
             tar.addfile(_entry(name, mtime, tarfile.SYMTYPE, 0o777, link=target))
+        total, done = sum(os.stat(path).st_size for path in set(found.files.values())), 0
         for number, (name, path) in enumerate(sorted(found.files.items())):
             if path in written:
                 tar.addfile(_entry(name, mtime, tarfile.LNKTYPE, 0o755, link=written[path]))
@@ -135,6 +136,7 @@ def _write(blob: Ingest, found: HostFiles, mtime: int) -> Iterator[Progress]:
                 mode = 0o755 if stat.S_IMODE(status.st_mode) & 0o111 or ".so" in name else 0o644
                 tar.addfile(_entry(name, mtime, tarfile.REGTYPE, mode, size=status.st_size), file)
             written[path] = name
+            done += status.st_size
             if number % 16 == 0:
-                yield Progress(NAME, "collecting", number, len(found.files))
+                yield Progress(NAME, "collecting", done, total)
     blob.finish()

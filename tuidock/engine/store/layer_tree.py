@@ -163,7 +163,7 @@ def tree(record: ImageRecord, index: int) -> list[TreeEntry]:
 def _directory_of(record: ImageRecord, index: int) -> tuple[str, ...]:
     """The layer's directory and those below it."""
     if not 0 <= index < len(record.layers):
-        raise InvalidArgument(f"the image has {len(record.layers)} layers, counted from 0; there is no layer {index}")
+        raise InvalidArgument(f"the image has {len(record.layers)} layers; there is no layer {index + 1}")
     return record.lower[len(record.layers) - 1 - index :]
 
 
