@@ -222,3 +222,23 @@ def test_what_was_filled_up_can_always_be_listed(small: Engine, disk: Disk) -> N
     assert all(os.path.exists(small.instance.paths.container(c.id) + "/create.json") for c in small.containers())
     disk.free()
     settled(small)
+
+
+def test_on_a_disk_that_gets_full_the_trash_gives_way_first(small: Engine, disk: Disk) -> None:
+    for name in ("older", "newer"):
+        fat = small.create(request(["dd", "if=/dev/zero", "of=/fat", "bs=1M", "count=1"], name=name))
+        small.start(fat)
+        assert small.wait(fat) == 0
+        small.remove(fat)
+    small.create(request(["true"], name="kept"))
+    assert [entry.name for entry in small.trash(sizes=True)] == ["newer", "older"]
+    ballast = Path(disk.mounted, "ballast")
+    ballast.write_bytes(b"x" * (disk.available() - (1 << 20)))
+    disk.available()
+    assert cli(small.root, "rm", "kept").returncode == 0
+    assert "older" not in [entry.name for entry in small.trash()]
+    disk.fill()
+    assert cli(small.root, "trash", "empty", "-f").returncode == 0
+    assert small.trash() == [] and os.listdir(small.instance.paths.removed) == []
+    disk.free()
+    settled(small)

@@ -92,21 +92,30 @@ def volumes(context: Context, values: Values, _: list[str]) -> int:
     selection = Selection(values.items("filter"))
     every = values.on("all") or selection.everything
     kind = "all local volumes" if every else "all anonymous local volumes"
+    found = _unused(context, selection, every)
+    if found and not values.on("force"):
+        rows = [(volume.name, human_size(size)) for volume, size in found]
+        output.table([("VOLUME NAME", "SIZE"), *rows])
     if not _agreed(values, [f"{kind} not used by at least one container"]):
         return 0
-    return _total(_volumes(context, selection, every))
+    return _total(_volumes(context, found))
 
 
-def _volumes(context: Context, selection: Selection, every: bool) -> tuple[int, int]:
-    engine = context.engine
+def _unused(context: Context, selection: Selection, every: bool) -> list[tuple[Volume, int]]:
+    """What would go, with its bytes. A container in the trash does not use its volumes."""
+    return [
+        (volume, max(0, context.engine.volume_size(volume.name)))
+        for volume in context.engine.volumes()
+        if not volume.users and (every or volume.anonymous) and volume in selection
+    ]
+
+
+def _volumes(context: Context, found: Sequence[tuple[Volume, int]]) -> tuple[int, int]:
     names: list[str] = []
     size = failed = 0
-    for volume in engine.volumes():
-        if volume.users or not (every or volume.anonymous) or volume not in selection:
-            continue
+    for volume, held in found:
         try:
-            held = engine.volume_size(volume.name)
-            engine.remove_volume(volume.name, now=True)
+            context.engine.remove_volume(volume.name, now=True)
         except EngineError as error:
             output.error(str(error))
             failed = 1
@@ -153,7 +162,7 @@ def system(context: Context, values: Values, _: list[str]) -> int:
         return 0
     results = [_containers(context, selection), (0, _networks(context, selection))]
     if values.on("volumes"):
-        results.append(_volumes(context, selection, False))
+        results.append(_volumes(context, _unused(context, selection, False)))
     results.append(_images(context, values.items("filter"), every))
     results.append(_builds(context, values.items("filter"), every))
     if trash:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 
+from tuidock.engine.errors import SystemFailure
 from tuidock.engine.files import every_file
 from tuidock.engine.options.settings import trash_limits
 from tuidock.engine.paths import Paths
@@ -84,9 +85,12 @@ def measured(state: State, paths: Paths, known: Sequence[RemovedEntry]) -> list[
     found = [entry if entry.size >= 0 else entry._replace(size=_size(state, paths, entry)) for entry in known]
     new = [entry for entry, old in zip(found, known, strict=True) if old.size < 0]
     if new and not state.read_only:
-        with state.write(durable=False) as db:
-            for entry in new:
-                db.execute("UPDATE removed SET size = ? WHERE id = ?", (entry.size, entry.id))
+        try:
+            with state.write(durable=False) as db:
+                for entry in new:
+                    db.execute("UPDATE removed SET size = ? WHERE id = ?", (entry.size, entry.id))
+        except SystemFailure:
+            pass  # a full disk has no room for sizes; they are measured again
     return found
 
 

@@ -19,6 +19,7 @@ from tuidock.engine.paths import Paths
 from tuidock.engine.state import State
 from tuidock.engine.store import trash
 from tuidock.engine.types import RemovedEntry
+from tuidock.native import syncfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -147,25 +148,29 @@ def drop(state: State, paths: Paths, gone: Iterable[RemovedEntry]) -> int:
     On a full disk the database has no room for saying so: then the content goes first.
     """
     chosen = list(gone)
+    graves: list[str] = []
     try:
-        graves = _drop(state, paths, chosen)
+        _drop(state, paths, chosen, graves)
     except SystemFailure:
-        graves = [trash.discard(paths, _directory(paths, entry)) for entry in chosen if entry.kind != IMAGE]
         for grave in graves:
             trash.empty(grave)
-        graves = _drop(state, paths, chosen)
+        root = os.open(paths.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            syncfs(root)  # the file system may give blocks free with its next commit only
+        finally:
+            os.close(root)
+        _drop(state, paths, chosen, graves)
     for grave in graves:
         trash.empty(grave)
     return len(chosen)
 
 
-def _drop(state: State, paths: Paths, chosen: Sequence[RemovedEntry]) -> list[str]:
-    graves = []
+def _drop(state: State, paths: Paths, chosen: Sequence[RemovedEntry], graves: list[str]) -> None:
+    """Directories first: where a transaction has no room, they make it."""
+    graves += [trash.discard(paths, _directory(paths, entry)) for entry in chosen if entry.kind != IMAGE]
     with state.write(durable=False) as db:
         for entry in chosen:
-            if db.execute("DELETE FROM removed WHERE id = ?", (entry.id,)).rowcount and entry.kind != IMAGE:
-                graves.append(trash.discard(paths, _directory(paths, entry)))
-    return graves
+            forget(db, entry.id)
 
 
 def _directory(paths: Paths, entry: RemovedEntry) -> str:
