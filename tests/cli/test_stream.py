@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tuidock.cli.stream import Detacher, Outcome, Session
+from tuidock.cli.detaching import Detacher
+from tuidock.cli.stream import Outcome, Session
 from tuidock.engine import stream as protocol
 
 

@@ -23,7 +23,7 @@ from tests.native.record import Box
 from tests.programs import compiled, musl
 
 SOURCES = Path(__file__).parents[2] / "tuidock/native/src/shim"
-HELLO, STDIN, STDIN_EOF, RESIZE, SIGNAL, OUT, EXIT, LOST, STATE = 0, 1, 2, 3, 4, 16, 17, 18, 19
+HELLO, STDIN, STDIN_EOF, RESIZE, SIGNAL, OUT, EXIT, LOST, STATE, POSITION = 0, 1, 2, 3, 4, 16, 17, 18, 19, 20
 WANT_STDIN, WANT_STDOUT, WANT_STDERR, OWNER = 1, 2, 4, 8
 
 needs_root = pytest.mark.skipif(
@@ -65,6 +65,7 @@ class Client:
         self.status: int | None = None
         self.lost: int | None = None
         self.state: tuple[int, int] | None = None
+        self.position: tuple[int, int, bytes, int, int] | None = None
         if flags is not None:
             self.send(HELLO, bytes([1, flags]))
 
@@ -95,6 +96,9 @@ class Client:
             (self.status,) = struct.unpack("<i", payload)
         elif kind == LOST:
             (self.lost,) = struct.unpack("<Q", payload)
+        elif kind == POSITION:
+            segment, offset, *pending = struct.unpack_from("<QQII", payload)
+            self.position = (segment, offset, payload[24:], *pending)
         else:
             assert kind == STATE, kind
             self.state = (payload[0], payload[1])

@@ -33,6 +33,8 @@ def run(context: Context, values: Values, arguments: list[str]) -> int:
         detach_keys=parse_detach_keys(values["detach-keys"]),
         proxy=proxy,
         keys_at_once=True,
+        resumer=context.engine.resumer(container.id),
+        reattach=lambda: context.engine.reattach(container.id, owner=False),
     )
     outcome = session.run()
     if outcome.detached:

@@ -134,6 +134,8 @@ def _foreground(context: Context, command: RunCommand) -> int:
         detach_keys=parse_detach_keys(command.detach_keys),
         proxy=command.sig_proxy,
         signals=signals,
+        resumer=context.engine.resumer(container_id),
+        reattach=lambda: context.engine.reattach(container_id, owner=True),
     )
     outcome = session.run()
     if outcome.detached:

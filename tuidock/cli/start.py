@@ -55,6 +55,8 @@ def _attached(context: Context, values: Values, reference: str) -> int:
         tty=container.tty,
         detach_keys=parse_detach_keys(values["detach-keys"]),
         signals=signals,
+        resumer=engine.resumer(container.id),
+        reattach=lambda: engine.reattach(container.id, owner=owner),
     )
     outcome = session.run()
     if outcome.detached:

@@ -12,6 +12,7 @@ import os
 import select
 from struct import unpack, unpack_from
 
+from tuidock.cli.detaching import Detacher
 from tuidock.cli.terminals import LineTerminal, RawTerminal, hung_up, in_foreground
 from tuidock.engine import stream as protocol
 from tuidock.engine.named import Named
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
     from typing import Any
+
+    from tuidock.engine.stream import Resumer
 else:
     import _signal as signal  # the module around it turns numbers into enums, which takes longer than the whole session
 
@@ -42,30 +45,6 @@ class Outcome(Named):
     exit_code: int | None
     detached: bool = False
     lost: int = 0
-
-
-class Detacher:
-    """Finds the detach keys in what is typed. A beginning of them is held back until it is clear what it becomes."""
-
-    def __init__(self, keys: bytes) -> None:
-        self._keys, self._matched = keys, 0
-
-    def feed(self, typed: bytes) -> tuple[bytes, bool]:
-        """What to send on, and whether the keys are complete."""
-        sent = bytearray()
-        for code in typed:
-            if self._keys and code == self._keys[self._matched]:
-                self._matched += 1
-                if self._matched == len(self._keys):
-                    return bytes(sent), True
-                continue
-            sent += self._keys[: self._matched]
-            self._matched = 0
-            if self._keys and code == self._keys[0]:
-                self._matched = 1
-            else:
-                sent.append(code)
-        return bytes(sent), False
 
 
 def window_size(*descriptors: int) -> tuple[int, int]:
@@ -127,6 +106,7 @@ def _leave(number: int, _: object) -> None:
 class Session:
     """One attachment. stdin -1 = nothing is sent; stdout and stderr -1 = that stream is dropped.
 
+    resumer and reattach: what to do when the shim is killed, see tuidock.engine.runtime.resuming.
     keys_at_once: look for the detach keys even when nothing is sent. Otherwise only after an interrupt that has not
     ended the container: until then what is typed is for the program that comes after us."""
 
@@ -142,6 +122,8 @@ class Session:
         proxy: bool = True,
         signals: Signals | None = None,
         keys_at_once: bool = False,
+        resumer: Resumer | None = None,
+        reattach: Callable[[], socket.socket | None] | None = None,
     ) -> None:
         self._socket = connection
         self._stdin, self._targets = stdin, {1: stdout, 2: stderr}
@@ -158,6 +140,7 @@ class Session:
         self._regular: dict[int, bool] = {}
         self._outcome: Outcome | None = None
         self._size = (0, 0)
+        self._resumer, self._reattach, self._resuming = resumer, reattach, False
 
     def run(self) -> Outcome:
         """Until the container ends, the keys detach, or the connection breaks. The terminal is restored on any way out."""
@@ -179,6 +162,8 @@ class Session:
                 self._terminal.restore()
             self._signals.close()
             self._socket.close()
+            if self._resumer is not None:
+                self._resumer.close()
             if self._owner >= 0:
                 os.close(self._owner)
 
@@ -249,17 +234,50 @@ class Session:
             except OSError:
                 received = b""
             if not received:
-                self._outcome = self._outcome or Outcome(None)
+                if self._outcome is None:
+                    self._lost_shim()
                 return
             self._incoming += received
             self._frames()
 
+    def _lost_shim(self) -> None:
+        """It was killed. Its successor goes on with the container, and we with that one, from the byte that came last."""
+        connection = self._reattach() if self._reattach is not None else None
+        self._incoming.clear()  # half a frame, the rest of which is in the log
+        if connection is None:
+            self._outcome = Outcome(None)
+            if self._resumer is not None:
+                self._show_missing()
+            return
+        self._socket.close()
+        self._socket = connection
+        self._socket.setblocking(False)
+        self._outgoing.clear()
+        self._resuming = self._resumer is not None
+        self._size = (0, 0)
+        self._resize()
+
+    def _show_missing(self, position: bytes = b"") -> None:
+        assert self._resumer is not None
+        for stream, data in self._resumer.missing(position):
+            self._show(stream, data)
+
+    def _show(self, stream: int, data: bytes) -> None:
+        target = self._targets.get(stream, -1)
+        if target >= 0 and data:
+            self._output.append((target, memoryview(data)))
+
     def _frames(self) -> None:
         for kind, stream, payload in protocol.split(self._incoming):
             if kind == protocol.OUT:
-                target = self._targets.get(stream, -1)
-                if target >= 0 and payload:
-                    self._output.append((target, memoryview(payload)))
+                if self._resumer is not None:
+                    self._resumer.came(stream, len(payload))
+                self._show(stream, payload)
+            elif kind == protocol.POSITION and self._resumer is not None:
+                if self._resuming:
+                    self._resuming = False
+                    self._show_missing(payload)
+                self._resumer.at(payload)
             elif kind == protocol.EXIT:
                 self._outcome = Outcome(unpack_from("<i", payload)[0])
             elif kind == protocol.LOST:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tuidock.engine.store.removed import Keeping
+    from tuidock.engine.stream import Resumer
 
 
 class Moving(Door):
@@ -232,6 +233,18 @@ class Moving(Door):
         if container.status == "paused":
             raise WrongState("You cannot attach to a paused container, unpause it first")
         return connect(self.instance.paths.container_run(container.id))
+
+    def resumer(self, reference: str) -> Resumer:
+        """What finds the output that a client lacks when its shim is killed; ask before that happens."""
+        from tuidock.engine.runtime.resuming import Resumer
+
+        return Resumer(self.instance.paths.container(self._id(reference)) + "/logs")
+
+    def reattach(self, container_id: str, *, owner: bool) -> socket.socket | None:
+        """A stream to the shim that took over from a killed one, None when the container has ended meanwhile."""
+        from tuidock.engine.containers.reattaching import reattach
+
+        return reattach(self.instance, container_id, owner=owner)
 
     def exec_argv(self, reference: str, request: ExecRequest) -> list[str]:
         """The argv of `tuidock-shim exec`, to be executed or spawned by the client. Raises WrongState."""

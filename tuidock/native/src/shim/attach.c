@@ -66,6 +66,39 @@ bool attach_flushed(const struct monitor *monitor)
     return true;
 }
 
+/* Where the log ends, and what of it is still an unfinished line: a client that loses its shim finds in the log what it has
+ * not got, and goes on with the next shim's output without a gap. */
+static void send_position(struct monitor *monitor, struct client *client)
+{
+    struct { uint64_t segment, offset; uint32_t pending[2]; char text[2 * LINE_LIMIT]; } *position;
+    const struct mark *mark = monitor->pump.mark;
+    size_t used = 0;
+
+    if (monitor->record.log_none || !(position = malloc(sizeof *position)))
+        return;
+    position->segment = monitor->log.end.segment;
+    position->offset = monitor->log.end.offset;
+    for (unsigned i = 0; i < 2; i++) {
+        position->pending[i] = mark->pending[i][mark->slot[i]];
+        memcpy(position->text + used, mark->line[i][mark->slot[i]], position->pending[i]);
+        used += position->pending[i];
+    }
+    if (!client_frame(client, FRAME_POSITION, 0, position, offsetof(typeof(*position), text) + used, client == monitor->owner))
+        client->lost++;
+    free(position);
+}
+
+void attach_position(struct monitor *monitor)
+{
+    for (size_t i = 0; i < CLIENTS; i++) {
+        struct client *client = monitor->client[i];
+        if (greeted(client) && !client->lost && (client->flags & (WANT_STDOUT | WANT_STDERR))) {
+            send_position(monitor, client);
+            client_watch(monitor, client);
+        }
+    }
+}
+
 static bool hello(struct monitor *monitor, struct client *client)
 {
     if (client->small[0] != PROTOCOL || client->greeted)       /* each hello is answered, and must be: no endless ones */
@@ -76,6 +109,7 @@ static bool hello(struct monitor *monitor, struct client *client)
         monitor->owner = client;
     const unsigned char state[2] = {monitor->record.tty, monitor->record.stdin_open && monitor->input.fd >= 0};
     client_frame(client, FRAME_STATE, 0, state, sizeof state, true);
+    send_position(monitor, client);
     return true;
 }
 

@@ -125,6 +125,15 @@ static ssize_t chunk_view(struct pump *pump, size_t count)
     return teed < 0 ? -errno : (ssize_t)got;
 }
 
+/* A new segment: positions within the old ones may be rotated away, so clients get one that stays. */
+static void tell_position(struct monitor *monitor)
+{
+    if (monitor->record.log_none || monitor->log.end.segment == monitor->pump.told_segment)
+        return;
+    monitor->pump.told_segment = monitor->log.end.segment;
+    attach_position(monitor);
+}
+
 /* As read(2): bytes taken, 0 at the end, -errno. */
 static ssize_t pump_spliced(struct monitor *monitor, struct source *source)
 {
@@ -140,6 +149,7 @@ static ssize_t pump_spliced(struct monitor *monitor, struct source *source)
     if (seen == count)
         hand_out(monitor, source->stream, 0, (size_t)count);
     chunk_done(pump);
+    tell_position(monitor);
     if (count == SMALL_PIPE && pump->limit == SMALL_PIPE)
         pump_grow(pump, source->watch.fd);
     return seen < 0 ? seen : count;
@@ -154,6 +164,7 @@ static ssize_t pump_read(struct monitor *monitor, struct source *source)
     hand_out(monitor, source->stream, 0, (size_t)count);
     if (!monitor->record.log_none)
         pump->mark->slot[source->stream] = pump->mark->next;
+    tell_position(monitor);
     return count;
 }
 

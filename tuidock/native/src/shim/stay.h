@@ -121,6 +121,7 @@ int attach_listen(struct monitor *monitor, struct failure *failure);
 int attach_owner(struct monitor *monitor, int fd);
 void attach_output(struct monitor *monitor, unsigned stream, const char *bytes, size_t count);
 void attach_position(struct monitor *monitor);  /* tells where in the log the clients are now */
+void attach_position(struct monitor *monitor);  /* tells where in the log the clients are now */
 void attach_ended(struct monitor *monitor, int status);
 void attach_stdin_opened(struct monitor *monitor);
 bool attach_flushed(const struct monitor *monitor);
