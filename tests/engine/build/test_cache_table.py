@@ -52,6 +52,22 @@ def test_a_root_of_version_1_goes_on(archive: bytes, tmp_path: Path) -> None:
     assert len(engine.build_cache()) == 1
 
 
+def test_the_last_use_is_written_down_when_it_is_news(engine: Engine, tmp_path: Path) -> None:
+    def build() -> int:
+        build_text(engine, tmp_path / "context", "FROM scratch\nWORKDIR /news\n")
+        (found,) = [one.used for one in engine.build_cache() if one.text == "WORKDIR /news"]
+        return found
+
+    made = build()
+    assert build() == made
+    with engine.instance.state.write() as db:
+        db.execute("UPDATE build_cache SET used = used - ?", (cache.SETTLED,))
+    assert build() > made
+    with engine.instance.state.write() as db:  # the clock was put back since
+        db.execute("UPDATE build_cache SET used = used + ?", (2 * cache.SETTLED,))
+    assert made < build() < made + cache.SETTLED
+
+
 def entry(name: str, size: int, used: int, *, in_use: bool = False, kind: str = "RUN") -> CacheEntry:
     return CacheEntry(name, kind, "", size, used, used, in_use)
 

@@ -30,12 +30,15 @@ else:
 _VERSION = "1"
 KEPT = "kept"
 MOUNT = "cache-mount"
+#: How exactly it is known when an entry was last of use (ns): a build that finds everything need not write that each time.
+SETTLED = 600_000_000_000
 #: So many last good states of failed builds are kept.
 _KEPT_LIMIT = 8
 
 
 class Row(Named):
-    """layers: the step's own; of a kept state all, lowest first, with its configuration."""
+    """layers: the step's own; of a kept state all, lowest first, with its configuration. used: when it was last of use
+    (ns), 0 = nobody knows."""
 
     key: str
     kind: str
@@ -44,6 +47,7 @@ class Row(Named):
     size: int
     created: int
     config: str = ""
+    used: int = 0
 
 
 def canonical(document: object) -> str:
@@ -68,14 +72,14 @@ def state_of(chain_id: str, document: dict[str, Any]) -> str:
 def find(state: State, key: str) -> Row | None:
     """The row of a key."""
     row = state.read().execute(
-        "SELECT key, kind, text, layers, size, created, config FROM build_cache WHERE key = ?", (key,)
+        "SELECT key, kind, text, layers, size, created, config, used FROM build_cache WHERE key = ?", (key,)
     ).fetchone()  # fmt: skip
     return _row(row) if row else None
 
 
 def _row(row: Sequence[Any]) -> Row:
     layers = tuple(Layer(**layer) for layer in fastjson.loads(row[3]))
-    return Row(row[0], row[1], row[2], layers, row[4], row[5], row[6])
+    return Row(row[0], row[1], row[2], layers, row[4], row[5], row[6], int(row[7]))
 
 
 def insert(db: sqlite3.Connection, rows: Iterable[Row]) -> bool:
@@ -121,13 +125,13 @@ def entries(state: State, paths: Paths) -> list[CacheEntry]:
     except sqlite3.OperationalError:
         return []  # a data root of an older version, opened only to be looked at
     shared = _layers_of_images(db)
-    parsed = [(_row(row[:7]), int(row[7])) for row in rows]
-    counted = shared | {layer.chain_id for kept, _ in parsed if kept.kind != KEPT for layer in kept.layers}
+    parsed = [_row(row) for row in rows]
+    counted = shared | {layer.chain_id for kept in parsed if kept.kind != KEPT for layer in kept.layers}
     found = []
-    for kept, used in parsed:
+    for kept in parsed:
         in_use = bool(kept.layers) and all(layer.chain_id in shared for layer in kept.layers)
         size = kept.size if kept.kind != KEPT else _size_beside(paths, kept.layers, counted)
-        found.append(CacheEntry(kept.key, kept.kind, kept.text, size, kept.created, used, in_use))
+        found.append(CacheEntry(kept.key, kept.kind, kept.text, size, kept.created, kept.used, in_use))
     found += _mounts(paths)
     return sorted(found, key=lambda entry: entry.used, reverse=True)
 

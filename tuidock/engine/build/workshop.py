@@ -187,8 +187,9 @@ class Workshop:
             return None
         if not self.use(row.layers):
             return None
-        with self._lock:
-            self.hits.append(key)
+        if not 0 <= time.time_ns() - row.used < cache.SETTLED:
+            with self._lock:
+                self.hits.append(key)
         return row
 
     def carry(self, rows: Sequence[Row]) -> None:
