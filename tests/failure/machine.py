@@ -156,7 +156,12 @@ def left_over(engine: Engine) -> list[str]:
             rest = set(os.listdir(f"{engine.instance.paths.run}/c/{name}")) - {"lock", "shim.lock"}
             found += [f"run directory {name}: {entry}" for entry in rest]
     alive = processes(engine.root)
-    found += [f"process {p}" for p in alive if p.split()[1] not in ("tuidock-shim", "tuidock-record")]
+    helpers = [p for p in alive if p.endswith(" tuidock-dns")]
+    served = {e.network for c in living for e in c.networks} - {"bridge", "host", "none"}
+    if len(helpers) > len(served):
+        found.append(f"{helpers} for the names of the networks {sorted(served)}")
+    own = ("tuidock-shim", "tuidock-record", "tuidock-dns")
+    found += [f"process {p}" for p in alive if p.split()[1] not in own]
     for kind in ("tuidock-shim", "tuidock-record"):
         count = sum(p.endswith(kind) for p in alive)
         if count > len(living):
