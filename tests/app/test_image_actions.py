@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.fakes.driving import Driver, running
+from tests.fakes.engine import Engine
 
 
 async def test_pull_tag_and_volume() -> None:
@@ -80,3 +81,11 @@ async def test_remove_volume_wants_its_name() -> None:
         await ui.type("shared")
         await ui.press("enter")
         await ui.until(lambda: ui.app.model.get("volumes", "shared") is None)
+
+
+async def test_what_images_share_counts_once_in_the_header() -> None:
+    engine = Engine()
+    engine.images_size = lambda: 345_000_000  # type: ignore[method-assign]
+    async with running(engine) as ui:
+        await ui.press("2")
+        await ui.until(lambda: "2 Images 6 · 345M" in ui.screen_text())

@@ -40,7 +40,9 @@ def settled(
 
     async def before(pilot: Any) -> None:
         app = pilot.app
-        await until_still(pilot, lambda: app.model.host_name and details_are_there(app.main.detail))
+        await until_still(
+            pilot, lambda: app.model.host_name and app.model.images_size >= 0 and details_are_there(app.main.detail)
+        )
         running = [row.id for row in app.model.containers().values() if row.status == "running"]
         if running:
             app.post_message(StatsRead(app.engine_workers._engine.stats(running), app.model.host))

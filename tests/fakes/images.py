@@ -88,6 +88,10 @@ class ImageDoors:
         self._enter("images")
         return list(self.image_rows)
 
+    def images_size(self) -> int:
+        self._enter("images_size")
+        return sum(row.size for row in self.image_rows)
+
     def image(self, ref: str) -> Image:
         for row in self.image_rows:
             if ref in (row.id, row.short_id, *row.references):

@@ -58,6 +58,7 @@ class ViewModel:
         self.loaded: set[str] = set()
         self.history: dict[str, deque[Stats]] = {}
         self.volume_sizes: dict[str, int] = {}
+        self.images_size = -1  # of all layers once, which the sizes of the rows do not tell
         self.jobs: dict[int, Job] = {}
         self.past_jobs: list[Job] = []
         self.host = HostLoad()

@@ -132,12 +132,10 @@ def title(kind: str, model: ViewModel, visible: int) -> str:
     rows = model.rows[kind]
     count = str(len(rows)) if visible == len(rows) else f"{visible} of {len(rows)}"
     text = f"{DIGITS[kind]} {TITLES[kind]} {count}"
-    if kind in (IMAGES, VOLUMES):
-        sizes = [
-            size
-            for row in rows.values()
-            if (size := model.volume_size(row) if isinstance(row, Volume) else getattr(row, "size", -1)) >= 0
-        ]
+    if kind == IMAGES and rows and model.images_size >= 0:
+        text += f" · {shown.size(model.images_size)}"
+    elif kind == VOLUMES:
+        sizes = [size for row in rows.values() if isinstance(row, Volume) and (size := model.volume_size(row)) >= 0]
         if sizes:
             text += f" · {shown.size(sum(sizes))}"
     return text

@@ -19,7 +19,7 @@ from tuidock.app import panes
 from tuidock.app.actions import Actions
 from tuidock.app.bindings import ACTIONS, BY_ID, Situation, keys_of, list_items, show_keys
 from tuidock.app.layout import SHARE, SHARES, WIDE, pane_heights
-from tuidock.app.model import CONTAINERS, KINDS, VOLUMES, Row
+from tuidock.app.model import CONTAINERS, IMAGES, KINDS, VOLUMES, Row
 from tuidock.app.screens.detail import Detail
 from tuidock.app.screens.header import Header
 from tuidock.app.screens.lines import Item, KeyLine, PressableLine, TabLine
@@ -92,6 +92,7 @@ class MainScreen(LogKeys):
 
     def on_mount(self) -> None:
         self.detail.follow(CONTAINERS, self.pane(CONTAINERS).cursor_key)
+        self._measure_images()
 
     def pane(self, kind: str = "") -> Pane:
         return self._panes[kind or self.kind]
@@ -140,6 +141,8 @@ class MainScreen(LogKeys):
             pane.show_rows()
         if kind == self.detail.kind:
             self.detail.row_changed()
+        if kind == IMAGES:
+            self._measure_images()
         self.header.show()
         self._draw_pane_tabs()
         if kind != self.kind:
@@ -258,6 +261,19 @@ class MainScreen(LogKeys):
                 measured,
                 lambda text: app.say(text, "error"),
             )
+
+    def _measure_images(self) -> None:
+        """What all images take together is less than the sum of their sizes, because they share layers."""
+        app = self.tuidock
+
+        def measured(size: int) -> None:
+            if size != app.model.images_size:
+                app.model.images_size = size
+                self.pane(IMAGES).show_title()
+
+        app.engine_workers.ask(
+            "size of images", lambda engine: engine.images_size(), measured, lambda text: app.say(text, "error")
+        )
 
     def show_page(self, page: str) -> None:
         """To the list or to the details; on a narrow screen the other one leaves."""

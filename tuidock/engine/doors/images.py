@@ -42,6 +42,12 @@ class Images(Door):
 
         return sharing.sizes(self.instance.state, self.instance.paths).by_image
 
+    def images_size(self) -> int:
+        """Bytes of all layers of images; what several images have counts once, as in `system df`."""
+        from tuidock.engine.store import sharing
+
+        return sharing.sizes(self.instance.state, self.instance.paths).total
+
     def inspect_image(self, reference: str) -> dict[str, Any]:
         """docker's JSON."""
         from tuidock.engine.store import images
