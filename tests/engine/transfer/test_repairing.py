@@ -14,9 +14,10 @@ from tests.engine.transfer.pulls import BASE, TOP, connect, files, pull
 from tests.registry import images as made
 from tests.registry.misbehaving import Misbehaving, status
 from tuidock.engine.oci.digest import chain_ids
-from tuidock.engine.store import verify
+from tuidock.engine.registry.client import Registry
+from tuidock.engine.store import images, verify
 from tuidock.engine.store.content import ContentStore
-from tuidock.engine.transfer import repairing
+from tuidock.engine.transfer import operations, repairing
 from tuidock.engine.types import Problem
 
 DEMO = made.image([BASE, TOP])
@@ -103,4 +104,21 @@ def test_an_image_that_was_loaded_makes_its_manifest_again(store: Store) -> None
     manifest = images.resolve(store.state, store.paths, "loaded").manifest_digest
     path(store, manifest).unlink()
     assert [one.repaired for one in repair(store)] == [True]
+    assert store.problems() == []
+
+
+def test_host_base_is_made_again_and_its_names_are_told(store: Store) -> None:
+    """It has a name of docker.io, which nobody must be asked for it."""
+    for _ in operations.pull(store.state, store.paths, "host/base"):
+        pass
+    layer = images.resolve(store.state, store.paths, "host/base").layers[0]
+    damage(store, layer.digest)
+
+    def nobody(host: str) -> Registry:
+        raise AssertionError(host)
+
+    faults = list(verify.faults(store.state, store.paths))
+    assert ["the blob of host/base:latest is damaged" in fault.problem.message for fault in faults] == [True]
+    (problem,) = repairing.repair(store.state, store.paths, faults, nobody)
+    assert problem.repaired and problem.message.endswith("made of this machine's programs again")
     assert store.problems() == []

@@ -52,10 +52,9 @@ def make(state: State, paths: Paths, reference: Reference) -> Iterator[Progress]
     """Makes the image and names it; the last progress is `pulled` with the reference. Raises OSError, BadContent."""
     collection.sweep(paths)
     yield Progress(NAME, "collecting")
-    found = gather()
+    found, newest = _gathered()
     with ContentStore(paths).ingests() as ingests, Assembly(state, paths) as assembly:
         blob = ingests.new()
-        newest = max((int(os.stat(path).st_mtime) for path in found.files.values()), default=0)
         yield from _write(blob, found, newest)
         yield from assembly.add(blob)
         config = single_layer_config(
@@ -68,6 +67,18 @@ def make(state: State, paths: Paths, reference: Reference) -> Iterator[Progress]
         yield Progress(NAME, "warning", message=missing)
     append(paths.journal, "image", "pull", config.id, reference.familiar, labels=config.labels)
     yield Progress(reference.familiar, "pulled", message=config.id)
+
+
+def write_layer(blob: Ingest) -> None:
+    """Its layer as it would be made now; the same bytes as before when the machine's programs are the same."""
+    for _ in _write(blob, *_gathered()):
+        pass
+
+
+def _gathered() -> tuple[HostFiles, int]:
+    """The programs, and the time of the newest."""
+    found = gather()
+    return found, max((int(os.stat(path).st_mtime) for path in found.files.values()), default=0)
 
 
 def _config(found: HostFiles) -> dict[str, Any]:

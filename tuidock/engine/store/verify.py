@@ -20,6 +20,7 @@ from tuidock.engine.types import Problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator
 
 _AGAIN = "load or pull the image again"
@@ -56,10 +57,22 @@ def faults(state: State, paths: Paths, *, hashes: bool = True) -> Iterator[Fault
     if hashes:
         for digest in content.digests():
             if digest not in told and _hash(content.path(digest)) not in (digest, ""):
-                problem = Problem("content", digest[:19], f"the blob is damaged; remove its image and {_AGAIN}")
-                yield Fault(problem, digest)
+                users = _users(db, digest)
+                of = f" of {', '.join(users)}" if users else ""
+                yield Fault(Problem("content", digest[:19], f"the blob{of} is damaged; --repair, or {_AGAIN}"), digest)
     for problem in _leftovers(state, paths):
         yield Fault(problem)
+
+
+def _users(db: sqlite3.Connection, digest: str) -> list[str]:
+    """Names of images that have a blob, those without one by their ids; three at most."""
+    rows = db.execute(
+        "SELECT COALESCE(r.reference, substr(i.id, 8, 12)) FROM images i LEFT JOIN image_references r ON r.image_id = i.id"
+        " WHERE i.loaded > 0 AND (instr(i.layers, :name) OR i.manifest_digest = :name OR i.id = :name) ORDER BY 1",
+        {"name": digest},
+    )
+    names = [str(row[0]).removeprefix("docker.io/").removeprefix("library/") for row in rows]
+    return names if len(names) < 4 else [*names[:3], f"{len(names) - 3} more"]
 
 
 def _image(
@@ -122,11 +135,13 @@ def _leftovers(state: State, paths: Paths) -> Iterator[Problem]:
         yield Problem("content", digest[:19], "a download that nobody went on with for a day; the next load sweeps it")
     for name in _unlocked(paths.ingest):
         if len(name) < 64:  # the others are those of `partial`
-            yield Problem("content", name, "left by a load or pull that was cut off; the next load sweeps it")
+            yield Problem(
+                "content", name, "left by a load, pull, push or build that was cut off; the next one sweeps it"
+            )
     for name in os.listdir(paths.trash) if os.path.isdir(paths.trash) else ():
         yield Problem("content", name, "left by a removal that was cut off; the next load sweeps it")
     for name in _unlocked(paths.snapshots, "."):
-        yield Problem("layer", name, "left by a load or pull that was cut off; the next load sweeps it")
+        yield Problem("layer", name, "left by a load, pull or build that was cut off; the next one sweeps it")
 
 
 def _unlocked(directory: str, start: str = "") -> list[str]:

@@ -92,15 +92,16 @@ class _Mending:
             if made is not None:
                 self._store(made)
                 return "written again from the database"
-        failure: EngineError | None = None
+        failures: list[str] = []
         for record in users:
             for reference in self._origins(record):
                 try:
-                    self._fetch(record, reference, digest)
-                    return f"fetched again from {reference.name}"
+                    return self._fetch(record, reference, digest)
                 except EngineError as error:
-                    failure = failure or error
-        raise failure or RegistryRefused("the image has no name that says where it came from")
+                    failures.append(str(error))
+        raise RegistryRefused(
+            "; ".join(dict.fromkeys(failures)) or "the image has no name that says where it came from"
+        )
 
     def _made_here(self, record: images.ImageRecord, digest: str) -> bytes | None:
         """A document that needs no registry."""
@@ -125,12 +126,30 @@ class _Mending:
         with self._content.ingests() as ingests:
             self._content.publish(ingests.put(raw), replace=True)
 
-    def _fetch(self, record: images.ImageRecord, reference: Reference, digest: str) -> None:
+    def _collect(self, digest: str) -> str:
+        """host/base comes from no registry: it is made of this machine's programs again."""
+        from tuidock.engine.store import host_base
+
+        with self._content.ingests() as ingests:
+            blob = ingests.new()
+            host_base.write_layer(blob)
+            if blob.digest != digest:
+                raise RegistryRefused(
+                    f"this machine's programs have changed; `tuidock pull {host_base.NAME}` makes it anew"
+                )
+            self._content.publish(blob, replace=True)
+        return "made of this machine's programs again"
+
+    def _fetch(self, record: images.ImageRecord, reference: Reference, digest: str) -> str:
+        from tuidock.engine.store.host_base import NAME
+
+        if reference.familiar_name == NAME:
+            return self._collect(digest)
         layer = next((one for one in record.layers if one.digest == digest), None)
         with self._connect(reference.domain) as registry:
             if layer is None:
                 self._store(registry.manifest(reference.path, digest).raw)
-                return
+                return f"fetched again from {reference.name}"
             source = Source(
                 lambda one, offset, retrying: registry.blob(reference.path, one, offset, retrying=retrying),
                 registry.host,
@@ -142,6 +161,7 @@ class _Mending:
                 fetch.publish(replace=True)
             finally:
                 fetch.close()
+        return f"fetched again from {reference.name}"
 
     # --- layers
 
