@@ -56,7 +56,7 @@ def test_nothing_is_lost_or_doubled(engine: Engine, hold: Path, options: tuple[s
     got: dict[str, bytes] = {}
     assert process.stdout is not None and process.stderr is not None
     readers = [
-        threading.Thread(target=lambda name=name, pipe=pipe: got.update({name: pipe.read()}))  # type: ignore[misc]
+        threading.Thread(target=lambda name=name, pipe=pipe: got.update({name: pipe.read()}))
         for name, pipe in (("out", process.stdout), ("err", process.stderr))
     ]
     for reader in readers:

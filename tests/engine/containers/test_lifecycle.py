@@ -306,3 +306,17 @@ def test_signals_reach_the_init_process(run: Run) -> None:
     eventually(lambda: "ready" in run.text(container), "ready")
     run.engine.kill(container, str(int(signal.SIGHUP)))
     eventually(lambda: "got-hup" in run.text(container), "the signal")
+
+
+def test_the_end_of_a_removed_container_is_told_once(engine: Engine, run: Run) -> None:
+    """rm -f of a --rm container: its shim asks for the removal at the same moment."""
+    made = [run.start(["sleep", "1000"], AutoRemove=True) for _ in range(4)]
+    for container_id in made:
+        try:
+            engine.remove(container_id, force=True)
+        except NotFound:
+            pass  # the shim's own removal was faster
+    eventually(lambda: not engine.containers(), "all are gone")
+    told = [event for batch in engine.events(since=1, follow=False) for event in batch]
+    for container_id in made:
+        assert [event.action for event in told if event.id == container_id].count("destroy") == 1

@@ -55,9 +55,10 @@ def remove_many(
         )
     gone = [pair for pair in doomed if pair[0] not in failures]
     known = {container_id: attributes_of(instance, container_id) for container_id, _ in gone}
-    anonymous = _forget(instance, gone, keeping) if gone else []
+    anonymous, removed = _forget(instance, gone, keeping) if gone else ([], set())
     for container_id, name in gone:
-        append(instance.paths.journal, "container", "destroy", container_id, name, **known[container_id])
+        if container_id in removed:  # else the shim of a --rm container, or another client, was faster and has told it
+            append(instance.paths.journal, "container", "destroy", container_id, name, **known[container_id])
     if gone and has_options(instance):
         release_idle(instance)
     if volumes and drop_volumes is not None and anonymous:
@@ -98,8 +99,8 @@ def _clean_after_loss(instance: Instance, container_id: str) -> None:
     clean_kernel(instance, container_id)
 
 
-def _forget(instance: Instance, gone: Sequence[tuple[str, str]], keeping: Keeping | None) -> list[str]:
-    """The transaction; returns the anonymous volumes that nobody else uses.
+def _forget(instance: Instance, gone: Sequence[tuple[str, str]], keeping: Keeping | None) -> tuple[list[str], set[str]]:
+    """The transaction; returns the anonymous volumes that nobody else uses, and the ids whose rows it took away.
 
     On a full disk the database has no room for saying that something has gone: then the oldest of the trash goes, and if
     that is not enough, these containers for good.
@@ -107,7 +108,7 @@ def _forget(instance: Instance, gone: Sequence[tuple[str, str]], keeping: Keepin
     for container_id, _ in gone:
         remove_tree(instance.paths.container_run(container_id))
     try:
-        anonymous, graves = _move(instance, gone, keeping)
+        anonymous, graves, found = _move(instance, gone, keeping)
     except SystemFailure:
         from tuidock.engine.store import removed
 
@@ -117,15 +118,17 @@ def _forget(instance: Instance, gone: Sequence[tuple[str, str]], keeping: Keepin
         ]
         for path in graves:
             remove_tree(path)
-        anonymous, graves = _move(instance, gone, None)
+        anonymous, graves, found = _move(instance, gone, None)
     for path in graves:
         remove_tree(path)
-    return anonymous
+    return anonymous, found
 
 
-def _move(instance: Instance, gone: Sequence[tuple[str, str]], keeping: Keeping | None) -> tuple[list[str], list[str]]:
-    """Renames the directories and takes the rows away; returns anonymous volumes without a user, and what is to be
-    unlinked. When the transaction fails, all is as before."""
+def _move(
+    instance: Instance, gone: Sequence[tuple[str, str]], keeping: Keeping | None
+) -> tuple[list[str], list[str], set[str]]:
+    """Renames the directories and takes the rows away; returns anonymous volumes without a user, what is to be unlinked,
+    and the ids that had a row. When the transaction fails, all is as before."""
     paths, graves = instance.paths, []
     ids = [container_id for container_id, _ in gone]
     marks = ",".join("?" * len(ids))
@@ -136,6 +139,7 @@ def _move(instance: Instance, gone: Sequence[tuple[str, str]], keeping: Keeping 
                 f"AND u.container_id IN ({marks})"
             )
             names = [row[0] for row in db.execute(query, ids)]
+            found = {row[0] for row in db.execute(f"SELECT id FROM containers WHERE id IN ({marks})", ids)}
             for container_id, name in gone:
                 place = paths.container(container_id)
                 grave = _grave(instance, container_id)
@@ -148,7 +152,7 @@ def _move(instance: Instance, gone: Sequence[tuple[str, str]], keeping: Keeping 
             rows.delete(db, ids)
             unused = [n for n in names if not db.execute("SELECT 1 FROM volume_uses WHERE volume = ?", (n,)).fetchone()]
         undo.keep()
-    return unused, graves
+    return unused, graves, found
 
 
 def _keep(instance: Instance, db: sqlite3.Connection, container_id: str, name: str, keeping: Keeping) -> bool:
