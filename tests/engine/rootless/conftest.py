@@ -10,6 +10,7 @@ import os
 import shlex
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -104,6 +105,9 @@ def _mounts(directory: Path, uid: int, *, has_ranges: bool) -> str:
     for source, target in (("passwd", "/etc/passwd"), ("ids", "/etc/subuid"), ("ids", "/etc/subgid")):
         if os.path.exists(target):
             lines.append(f"mount --bind {directory}/{source} {target}")
+    os.mknod(directory / "tun", 0o666 | stat.S_IFCHR, os.makedev(10, 200))  # everybody's, as on most machines
+    (directory / "tun").chmod(0o666)
+    lines.append(f"mount --bind {directory}/tun /dev/net/tun")
     stages: dict[Path, Path] = {}
     for needed in dict.fromkeys((Path(sys.base_prefix), Path(sys.prefix), REPOSITORY)):
         closed = next((path for path in reversed(needed.parents) if not path.stat().st_mode & 0o001), None)

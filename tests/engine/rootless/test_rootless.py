@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import signal
+import socket
 import tarfile
+from pathlib import Path
 
 import pytest
 
+from tests.conftest import missing
 from tests.engine.rootless.conftest import FIRST, UID, User
 from tests.native.monitored import eventually
+from tests.native.test_monitor_relay import echo_server
 
 SERVE = ("sh", "-c", "trap 'exit 3' TERM; echo up; while :; do sleep 1000 & wait; done")
 
@@ -61,8 +66,81 @@ def test_a_life(user: User) -> None:
 
 
 def test_the_hosts_network(user: User) -> None:
-    inside = user.output("run", "--rm", "--network", "host", "busybox", "ls", "/sys/class/net").split()
-    assert sorted(inside) == sorted(os.listdir("/sys/class/net"))
+    inside = user.output("run", "--rm", "--network", "host", "busybox", "readlink", "/proc/self/ns/net").strip()
+    assert inside == os.readlink("/proc/self/ns/net")
+
+
+def test_a_network_of_its_own_and_published_ports(user: User) -> None:
+    if shutil.which("slirp4netns") is None:
+        missing("slirp4netns is not installed")
+    program = echo_server(user.home.parent)
+    serve = "echo pong > /page; /echo udp 81 & exec httpd -f -p 80"
+    user.output(
+        "run",
+        "-d",
+        "--name",
+        "web",
+        "-p",
+        "127.0.0.1::80",
+        "-p",
+        "127.0.0.1::81/udp",
+        "-v",
+        f"{program}:/echo:ro",
+        "busybox",
+        "sh",
+        "-c",
+        serve,
+    )
+    assert "inet 10.0.2.100/24" in user.output("exec", "web", "ip", "addr", "show", "tap0")
+    assert user.output("exec", "web", "ping", "-c", "1", "-W", "5", "10.0.2.2")  # the way out
+    for start in range(2):  # the relay and the network come again with each start
+        tcp, udp = (int(line.rpartition(":")[2]) for line in user.output("port", "web").splitlines())
+        eventually(lambda tcp=tcp: page(tcp) == b"pong\n", "the page")
+        eventually(lambda udp=udp: echoed(udp), "the echo")
+        if start == 0:
+            user.output("restart", "-t", "0", "web")
+    # nothing of the host's loopback can be reached from inside
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = str(listening.getsockname()[1])
+        assert user.run("exec", "web", "nc", "-w", "2", "10.0.2.2", port).returncode != 0
+    user.output("rm", "-f", "web")
+    eventually(
+        lambda: not [pid for pid in user.processes() if name_of(pid) in ("slirp4netns", "tuidock-net")], "its end"
+    )
+    with pytest.raises(OSError):
+        page(tcp)
+
+
+def echoed(port: int) -> bool:
+    """Whether a datagram comes back; the first ones are lost when nobody listens yet."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.settimeout(0.2)
+        try:
+            peer.sendto(b"echo", ("127.0.0.1", port))
+            return peer.recv(16) == b"echo"
+        except OSError:
+            return False
+
+
+def page(port: int) -> bytes:
+    answer = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        try:
+            connection.sendall(b"GET /page HTTP/1.0\r\n\r\n")
+            while part := connection.recv(4096):
+                answer += part
+        except ConnectionResetError:
+            pass  # nobody listens in the container yet
+    return answer.rpartition(b"\r\n\r\n")[2]
+
+
+def name_of(pid: int) -> str:
+    """What runs; a zombie runs no more."""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return ""
+    return "" if "State:\tZ" in text else text.split()[1]
 
 
 def test_images_are_made_and_kept(user: User) -> None:
@@ -105,6 +183,8 @@ def test_volumes(user: User) -> None:
             ("run", "--rm", "--network", "none", "-m", "64m", "busybox", "true"),
             "without root there is no control group",
         ),
+        (("run", "--rm", "--network", "shared", "busybox", "true"), "no bridges"),
+        (("run", "--rm", "--userns", "auto", "busybox", "true"), "this user's namespace already"),
         (("run", "--rm", "--network", "none", "--pids-limit", "9", "busybox"), "--pids-limit"),
     ],
 )

@@ -162,12 +162,14 @@ def plan_launch(
         rootfs=_rootfs(directory, lower),
         mounts=living_mounts.living(instance, row.mounts), interfaces=place.interfaces, network_namespace=place.namespace,
         published=(place.address, place.address6),
-        ports=place.ports, nft_table=instance.nft_table, cgroup=cgroup_plan(instance, row.id, host_config),
+        ports=place.ports, nft_table="" if instance.rootless else instance.nft_table,
+        cgroup=cgroup_plan(instance, row.id, host_config),
         seccomp=_seccomp(instance, host_config, mask, privileged),
         apparmor=apparmor.profile(
             host_config.get("SecurityOpt") or (), privileged=privileged, notices=instance.notices
         ),
-        rootless=instance.rootless, tty_group_mapped=instance.idmap.gid(defaults.TTY_GROUP) >= 0,
+        user_network=place.user_network, rootless=instance.rootless,
+        tty_group_mapped=instance.idmap.gid(defaults.TTY_GROUP) >= 0,
         steps=(("image", 0), ("container", time.monotonic_ns() - began)),
         reap=_command(instance, "_reap", row.id), restore=_command(instance, "_rules"),
         capabilities_available=available, tty_size=tty_size,

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from tuidock.engine.containers.inspecting import request_of
 from tuidock.engine.containers.rows import one_container, resolve
-from tuidock.engine.errors import Conflict, InvalidArgument, Unsupported, WrongState
+from tuidock.engine.errors import Conflict, InvalidArgument, WrongState
 from tuidock.engine.files import is_locked, locked
 from tuidock.engine.instance import Instance
 from tuidock.engine.named import Named
-from tuidock.engine.network import addresses, bridge, files, linking, links, networks, nftables, ports, zones
+from tuidock.engine.network import addresses, bridge, files, linking, links, networks, nftables, ports, usermode, zones
 from tuidock.engine.network.addresses import Place
 from tuidock.engine.network.ipv4 import mac, number
 from tuidock.engine.runtime.spec import Interface
@@ -43,6 +43,7 @@ class Wiring(Named):
     warning: str = ""
     address: str = ""
     address6: str = ""
+    user_network: tuple[str, ...] = ()
 
 
 class Provider(Protocol):
@@ -87,7 +88,21 @@ def _container(
 def _user_mode(
     instance: Instance, row: Container, config: Mapping[str, Any], host_config: Mapping[str, Any], mode: str
 ) -> Wiring:
-    raise Unsupported(f"network {mode}: without root there are no bridges; use --network host, none or container:NAME")
+    """Without root: the container alone with a program that carries its packets to this user's sockets."""
+    program = usermode.command(mode, host_config)
+    wanted = ports.wishes(host_config, row.exposed)
+    bindings: list[PortBinding] = []
+    if wanted:
+        with instance.state.write(durable=False) as db:
+            bindings = ports.claim(
+                db, row.id, wanted, _living(instance, row.id), cursor=instance.paths.run + "/port.cursor",
+                automatic=instance.port_range,
+            )  # fmt: skip
+    asked = {**host_config, "Dns": host_config.get("Dns") or [usermode.RESOLVER]}
+    _write_files(
+        instance.paths.container(row.id), config, asked, addresses=[usermode.ADDRESS], gateway=usermode.GATEWAY
+    )
+    return Wiring("private", (), tuple(bindings), address=usermode.ADDRESS, user_network=program)
 
 
 def _networks(

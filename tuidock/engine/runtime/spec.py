@@ -108,6 +108,7 @@ class Launch(Named):
     restore: Sequence[str] = ()  # the command that makes a flushed nftables table anew
     published: tuple[str, str] = ("", "")  # the addresses that ports lead to, IPv4 and IPv6
     tty_group_mapped: bool = True
+    user_network: tuple[str, ...] = ()  # the program that carries the packets where there are no bridges
     bound: bool = False  # to the process that started it: it does not outlive it
 
 
@@ -363,6 +364,7 @@ def _network(writer: RecordWriter, launch: Launch) -> None:
     writer.add("ns-pid", launch.pid_namespace)
     writer.add("ns-ipc", launch.ipc_namespace)
     writer.add("ns-net", launch.network_namespace)
+    writer.add_all("user-network", launch.user_network)
     for interface in launch.interfaces:
         writer.add("interface", interface.name)
         writer.add("bridge", interface.bridge)

@@ -65,8 +65,8 @@ static int attach_network(const struct record *record, const struct prepared *pr
         launched->netns = fcntl(prepared->netns, F_DUPFD_CLOEXEC, 3);
         if (launched->netns < 0)
             return fail(failure, "network", -errno, "keep the network namespace: %s", strerror(errno));
-        if (!prepared->netns_is_new)
-            return 0;                    /* over a restart: links, addresses and ports are there */
+        if (!prepared->netns_is_new)     /* over a restart: links, addresses and ports are there */
+            return usermode_start(record, launched->netns, launched->pidfd, failure);
     } else if (is_private(record->ns_net)) {
         snprintf(path, sizeof path, "/proc/%d/ns/net", launched->pid);
         launched->netns = open_at(AT_FDCWD, path, O_RDONLY, 0);
@@ -79,7 +79,8 @@ static int attach_network(const struct record *record, const struct prepared *pr
         if (rc < 0)
             return rc;
     }
-    return nft_add_ports(record, failure);
+    rc = usermode_start(record, launched->netns, launched->pidfd, failure);
+    return rc < 0 ? rc : nft_add_ports(record, failure);
 }
 
 static int receive_ready(struct launched *launched, struct failure *failure)

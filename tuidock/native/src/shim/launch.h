@@ -93,6 +93,9 @@ int idmap_write(const struct record *record, pid_t pid, struct failure *failure)
 int idmap_mount(int tree, int userns, unsigned recursive);
 int idmap_become_root(struct failure *failure);
 
+/* usermode.c: starts the program that carries a network for who is not root; 0 when the record wants none */
+int usermode_start(const struct record *record, int netns, int init, struct failure *failure);
+
 /* dress.c: devices, sysctls, masks, read-only paths, terminal */
 int sysctls_write(const struct record *record, int proc, struct failure *failure);
 int devices_make(const struct record *record, int root, const struct sources *sources, bool own_dev,

@@ -61,6 +61,7 @@ static const struct key KEYS[] = {
     R("cgroup-mode", CGROUP_MODE, cgroup_v2), R("cgroup-memory", TEXT, cgroup_memory),
     R("ns-pid", TEXT, ns_pid), R("ns-ipc", TEXT, ns_ipc), R("ns-uts", TEXT, ns_uts),
     R("ns-cgroup", TEXT, ns_cgroup), R("ns-net", TEXT, ns_net),
+    R("user-network", LIST, user_network),
     R("interface", INTERFACE, interface), R("port", PORT, port), R("nft-table", TEXT, nft_table),
     R("user", TEXT, user), R("group-add", LIST, group_add), R("cwd", TEXT, cwd), R("umask", OCTAL, umask),
     R("tty", BOOLEAN, tty), R("rows", SHORT, rows), R("cols", SHORT, cols), R("stdin", BOOLEAN, stdin_open),

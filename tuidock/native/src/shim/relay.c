@@ -341,6 +341,8 @@ static void let_in(struct monitor *monitor)
 int relay_serve(struct monitor *monitor)
 {
     struct relay *relay = &monitor->relay;
+    if (monitor->record.user_network.count)
+        return usermode_relay(monitor);
     let_in(monitor);
     if (relay->listeners && getrlimit(RLIMIT_NOFILE, &relay->descriptors) == 0) {
         struct rlimit raised = {relay->descriptors.rlim_max, relay->descriptors.rlim_max};
@@ -361,6 +363,7 @@ void relay_sweep(struct monitor *monitor)
 
 void relay_close(struct monitor *monitor)
 {
+    usermode_relay_end(monitor);
     while (monitor->relay.first)
         connection_close(monitor, monitor->relay.first, true);
     for (size_t i = 0; i < monitor->relay.listeners; i++) {

@@ -59,7 +59,7 @@ struct record {
     struct device *device; size_t devices;
     struct list masked, readonly_path, sysctl, device_rule;
     struct cgroup *cgroup; size_t cgroups; bool cgroup_v2; char *cgroup_memory;
-    char *ns_pid, *ns_ipc, *ns_uts, *ns_cgroup, *ns_net;
+    char *ns_pid, *ns_ipc, *ns_uts, *ns_cgroup, *ns_net; struct list user_network;
     struct interface *interface; size_t interfaces;
     struct port *port; size_t ports; char *nft_table;
     char *user; struct list group_add;

@@ -121,7 +121,6 @@ int attach_listen(struct monitor *monitor, struct failure *failure);
 int attach_owner(struct monitor *monitor, int fd);
 void attach_output(struct monitor *monitor, unsigned stream, const char *bytes, size_t count);
 void attach_position(struct monitor *monitor);  /* tells where in the log the clients are now */
-void attach_position(struct monitor *monitor);  /* tells where in the log the clients are now */
 void attach_ended(struct monitor *monitor, int status);
 void attach_stdin_opened(struct monitor *monitor);
 bool attach_flushed(const struct monitor *monitor);
@@ -136,8 +135,12 @@ struct relay {
     size_t listeners;
     struct connection *first;
     unsigned connections;
+    pid_t inside;                  /* usermode.c: the process that relays instead; 0: none */
     struct rlimit descriptors;     /* as it was before it was raised; rlim_max 0: it was not */
 };
+/* usermode.c */
+int usermode_relay(struct monitor *monitor);
+void usermode_relay_end(struct monitor *monitor);
 /* relay_udp.c */
 void relay_udp_ready(struct monitor *monitor, struct watch *watch, uint32_t events);
 void relay_udp_close(struct monitor *monitor, struct listener *listener);
