@@ -1,9 +1,9 @@
 """network connect and disconnect: a container's place in another network, also while it runs.
 
 A running one gets a veth pair (or a macvlan, ipvlan) into its network namespace by `tuidock-shim network`, as a start would
-have made it. The move lock is held throughout, so neither a restart nor an end comes in between. Row and create.json say
-what the next start does; the kernel is changed first when something is given and last when it is taken, so that a kill in
-between leaves a container that can be reached, and a second try puts it right.
+have made it. The move lock is held throughout, so no restart comes in between. Row and create.json say what the next start
+does; the kernel is changed before the row goes and after it has come, so that a kill in between leaves a container of
+which the same command, given again, knows what is left to do.
 """
 
 from __future__ import annotations
@@ -45,11 +45,13 @@ def connect(instance: Instance, network: NetworkRow, container_id: str, settings
         config, host_config = request_of(instance, container_id)
         _check(row, network, str(host_config.get("NetworkMode") or "default"))
         before = addresses.places(instance.state.read(), container_id)
-        if any(place.network.id == network.id for place in before):
+        there = next((place for place in before if place.network.id == network.id), None)
+        if there is not None and not _is_cut_short(instance, row, there):
             raise Conflict(f"endpoint with name {row.name} already exists in network {network.name}")
-        with instance.state.write() as db:
-            wiring.place(instance, db, container_id, network, settings)
-        undo.add(_forget, instance, container_id, network.id)
+        if there is None:
+            with instance.state.write() as db:
+                wiring.place(instance, db, container_id, network, settings)
+            undo.add(_forget, instance, container_id, network.id)
         places = addresses.places(instance.state.read(), container_id)
         place = next(each for each in places if each.network.id == network.id)
         if row.status in _RUNNING:
@@ -90,6 +92,12 @@ def disconnect(instance: Instance, network: NetworkRow, container_id: str, *, fo
         instance.paths.journal, "network", "disconnect", network.id, network.name, container=container_id,
         type=network.driver,
     )  # fmt: skip
+
+
+def _is_cut_short(instance: Instance, row: Container, place: Place) -> bool:
+    """A connect that was killed between its row and its link."""
+    veth = instance.veth(row.id, place.position)
+    return row.status in _RUNNING and place.network.driver == "bridge" and not links.exists(veth)
 
 
 def _check(row: Container, network: NetworkRow, mode: str) -> None:

@@ -276,14 +276,18 @@ def stray_ports(instance: Instance) -> set[str]:
     return present - {key for element in claimed for key in nftables.keys_of(instance.nft_table, element)}
 
 
-def sweep_bridges(instance: Instance) -> list[str]:
-    """Removes bridges of networks that have gone: a removal was killed after its row."""
+def stray_bridges(instance: Instance) -> list[str]:
+    """Bridges of networks that have gone: a start came in between, or the database is another."""
     known = {network.bridge for network in networks.all_networks(instance.state.read())}
+    return [name for name in bridge.made_by(instance.id) if name not in known]
+
+
+def sweep_bridges(instance: Instance) -> list[str]:
+    """Removes them; a sentence for each."""
     done = []
-    for name in bridge.made_by(instance.id):
-        if name not in known:
-            links.delete_link(name)
-            done.append(f"bridge {name} removed")
+    for name in stray_bridges(instance):
+        links.delete_link(name)
+        done.append(f"bridge {name} removed")
     return done
 
 

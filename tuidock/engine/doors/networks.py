@@ -98,13 +98,14 @@ class Networks(Door):
             self.networks()  # these rows are made when they are first needed
         with instance.state.write() as db:
             row = networks.find(db, reference)
-            creation.remove(db, row, self._active(row))
-        with locked(instance.paths.run + "/network.lock"):
-            bridge.remove(row)
-            if row.bridge:
-                nftables.expel(instance.nft_table, row)
-        zones.forget_zone(instance.paths, row.id)
-        creation.forget(instance, row.id)
+            creation.check_removal(row, self._active(row))
+            # the row goes last: killed before, the next start in the network makes anew what it needs
+            with locked(instance.paths.run + "/network.lock"):
+                bridge.remove(row)
+                if row.bridge:
+                    nftables.expel(instance.nft_table, row)
+            zones.forget_zone(instance.paths, row.id)
+            creation.remove(db, instance, row)
         append(instance.paths.journal, "network", "destroy", row.id, row.name, type=row.driver)
         return row.name
 

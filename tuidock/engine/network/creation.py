@@ -220,8 +220,8 @@ def _check_free(wanted: tuple[int, int], others: Sequence[NetworkRow], driver: s
             )
 
 
-def remove(db: sqlite3.Connection, network: NetworkRow, active: Sequence[tuple[str, str]]) -> None:
-    """Deletes the row; active are (name, id) of those that run in it.
+def check_removal(network: NetworkRow, active: Sequence[tuple[str, str]]) -> None:
+    """active are (name, id) of those that run in it.
 
     Raises WrongState for a predefined network, Conflict while somebody runs in it.
     """
@@ -232,7 +232,17 @@ def remove(db: sqlite3.Connection, network: NetworkRow, active: Sequence[tuple[s
         raise Conflict(
             f"error while removing network: network {network.name} has active endpoints ({names}); stop or disconnect them"
         )
+
+
+def remove(db: sqlite3.Connection, instance: Instance, network: NetworkRow) -> None:
+    """Deletes the row, inside the caller's write transaction, and the definition."""
     db.execute("DELETE FROM networks WHERE id = ?", (network.id,))
+    try:
+        os.unlink(f"{instance.paths.networks}/{network.id}")
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise refuse(error, f"delete the definition of network {network.name}") from error
 
 
 def _define(instance: Instance, network: NetworkRow) -> None:
@@ -242,16 +252,6 @@ def _define(instance: Instance, network: NetworkRow) -> None:
         write_atomic(f"{instance.paths.networks}/{network.id}", fastjson.dumps(document), 0o600)
     except OSError as error:
         raise refuse(error, f"write the definition of network {network.name}") from error
-
-
-def forget(instance: Instance, network_id: str) -> None:
-    """Deletes a network's definition."""
-    try:
-        os.unlink(f"{instance.paths.networks}/{network_id}")
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise refuse(error, f"delete the definition of network {network_id[:12]}") from error
 
 
 def take_in(db: sqlite3.Connection, instance: Instance) -> list[str]:

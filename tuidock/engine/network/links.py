@@ -35,8 +35,11 @@ def exists(name: str) -> bool:
 
 
 def can_make(kind: str) -> bool:
-    """Whether the kernel knows a kind of link: a request without a parent fails in another way when it does."""
-    name, info = b"tdkprobe\0", kind.encode() + b"\0"
+    """Whether the kernel knows a kind of link that hangs on another one (macvlan, ipvlan).
+
+    It is asked for one without a parent, which fails in another way when it does. Not for kinds that need none.
+    """
+    name, info = f"tdk{os.getpid()}".encode() + b"\0", kind.encode() + b"\0"
     inner = struct.pack("=HH", 4 + len(info), 1) + info + b"\0" * (-len(info) % 4)  # IFLA_INFO_KIND
     body = struct.pack("=BxHiII", socket.AF_UNSPEC, 0, 0, 0, 0)
     body += struct.pack("=HH", 4 + len(name), 3) + name + b"\0" * (-len(name) % 4)  # IFLA_IFNAME

@@ -132,8 +132,10 @@ def _kernel(instance: Instance, known: set[str]) -> Iterator[Problem]:
             target = line.split(" ")[1]
             if target.startswith((instance.paths.root + "/", instance.paths.run + "/")) and target not in in_use:
                 yield Problem("mount", target, "a mount on the host that no running container needs")
-    from tuidock.engine.containers.wiring import stray_ports
+    from tuidock.engine.containers.wiring import stray_bridges, stray_ports
 
+    for name in stray_bridges(instance):
+        yield Problem("link", name, "the bridge of a network that does not exist")
     for key in sorted(stray_ports(instance)):
         yield Problem("port", key, "published for a container that does not run")
 
