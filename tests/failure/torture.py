@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -210,19 +211,20 @@ def main(words: Sequence[str] = ()) -> int:
     hits: Counter[tuple[str, str]] = Counter()
     failures = 0
     try:
-        for number in range(options.rounds):
-            work = chosen[number % len(chosen)]
-            victim = victims[number // len(chosen) % len(victims)]
-            rounds[work.name, victim] += 1
-            try:
-                hits[work.name, victim] += torture.round(Round(work, victim, first + number))
-            except Exception as problem:
-                failures += 1
-                print(
-                    f"{work.name} against {victim}, seed {first + number}: {type(problem).__name__}: {problem}",
-                    flush=True,
-                )
-                torture.rest()
+        with suppress(KeyboardInterrupt):  # enough
+            for number in range(options.rounds):
+                work = chosen[number % len(chosen)]
+                victim = victims[number // len(chosen) % len(victims)]
+                rounds[work.name, victim] += 1
+                try:
+                    hits[work.name, victim] += torture.round(Round(work, victim, first + number))
+                except Exception as problem:
+                    failures += 1
+                    print(
+                        f"{work.name} against {victim}, seed {first + number}: {type(problem).__name__}: {problem}",
+                        flush=True,
+                    )
+                    torture.rest()
         print(_summary(rounds, hits, [work.name for work in chosen]))
         print(
             f"{sum(rounds.values())} rounds, {sum(hits.values())} deaths and faults, {failures} failures, seed {first}"
