@@ -16,9 +16,9 @@ import pytest
 
 from tests.conftest import Run, missing
 from tuidock.engine import Engine
-from tuidock.engine.errors import EngineError, Unsupported, WrongState
+from tuidock.engine.errors import EngineError, InvalidArgument, Unsupported, WrongState
 from tuidock.engine.options.run import parse_run
-from tuidock.engine.runtime.cgroup import detect
+from tuidock.engine.runtime.cgroup import cgroups_of, detect
 
 CG = "/sys/fs/cgroup"
 
@@ -168,6 +168,35 @@ def test_namespaces_of_another_container(engine: Engine, run: Run) -> None:
     private = started(engine, *["--name", "closed", "busybox", "sleep", "1000"])
     with pytest.raises(WrongState, match="it is private"):
         started(engine, "--ipc", f"container:{private}", "busybox", "true")
+
+
+def test_a_group_of_somebody_else_s_to_lie_in(engine: Engine) -> None:
+    """Limits of the outer group count, everything else works as ever, and the group stays when the container has gone."""
+    above = f"tuidock-test-{os.getpid()}"
+    container_id = started(engine, "--cgroup-parent", f"/{above}/inner", "-m", "50m", "busybox", "sleep", "1000")
+    pid = engine.container(container_id).pid
+    lies = Path(f"/proc/{pid}/cgroup").read_text()
+    assert f"/{above}/inner/tuidock-{engine.instance.id}/{container_id}" in lies
+    groups = cgroups_of(engine.instance)
+    assert groups.pids(container_id) == [pid]
+    (sample,) = engine.stats([container_id])
+    assert sample.memory_limit == 50 << 20
+    engine.update(container_id, {"Memory": 60 << 20})
+    assert groups.sample(container_id).memory_limit == 60 << 20  # type: ignore[union-attr]
+    engine.pause(container_id)
+    assert groups.frozen(container_id)
+    engine.unpause(container_id)
+    assert groups.containers() == {container_id}
+    engine.kill(container_id)
+    engine.start(container_id)
+    engine.remove(container_id, force=True)
+    places = [Path(mount) for mount in {*groups._hierarchies.values()}]
+    assert not any((place / above / "inner" / groups.parent).exists() for place in places)
+    for place in places:
+        (place / above / "inner").rmdir()
+        (place / above).rmdir()
+    with pytest.raises(InvalidArgument, match="invalid --cgroup-parent"):
+        started(engine, "--cgroup-parent", "../x", "busybox", "true")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import sys
 from tuidock.engine.errors import InvalidArgument, SystemFailure
 from tuidock.engine.instance import Instance
 from tuidock.engine.runtime import shim
-from tuidock.engine.runtime.cgroup import detect
+from tuidock.engine.runtime.cgroup import cgroups_of
 from tuidock.engine.runtime.cgroup_files import read
 from tuidock.engine.runtime.stats import Sampler
 from tuidock.engine.types import Container, ExecRequest, ProcessTable, Stats
@@ -27,7 +27,7 @@ def top(instance: Instance, container: Container, ps_args: Sequence[str]) -> Pro
 
     Raises InvalidArgument when the ps options give no PID column.
     """
-    pids = set(detect(instance.id).pids(container.id)) or set(_by_namespace(container.pid))
+    pids = set(cgroups_of(instance).pids(container.id)) or set(_by_namespace(container.pid))
     try:
         done = subprocess.run(
             ["ps", *(ps_args or _DEFAULT_PS)], capture_output=True, text=True, errors="replace", check=False,

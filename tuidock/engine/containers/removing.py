@@ -83,9 +83,9 @@ def _doom(instance: Instance, container_id: str, name: str, force: bool) -> None
                 else:
                     send_signal(record, signal.SIGKILL)
             if state.status == "paused":
-                from tuidock.engine.runtime.cgroup import detect
+                from tuidock.engine.runtime.cgroup import cgroups_of
 
-                detect(instance.id).thaw(container_id)
+                cgroups_of(instance).thaw(container_id)
         else:
             write_intent(instance, container_id, "remove 0")
         if state.orphaned:
@@ -99,6 +99,16 @@ def _clean_after_loss(instance: Instance, container_id: str) -> None:
     clean_kernel(instance, container_id)
 
 
+def _forget_parents(instance: Instance, gone: Sequence[tuple[str, str]]) -> None:
+    """Those that were given a control group of somebody else's to lie in."""
+    if os.path.isdir(instance.paths.run + "/cgroup-parents"):
+        from tuidock.engine.runtime.cgroup import cgroups_of
+
+        groups = cgroups_of(instance)
+        for container_id, _ in gone:
+            groups.forget(container_id)
+
+
 def _forget(instance: Instance, gone: Sequence[tuple[str, str]], keeping: Keeping | None) -> tuple[list[str], set[str]]:
     """The transaction; returns the anonymous volumes that nobody else uses, and the ids whose rows it took away.
 
@@ -107,6 +117,7 @@ def _forget(instance: Instance, gone: Sequence[tuple[str, str]], keeping: Keepin
     """
     for container_id, _ in gone:
         remove_tree(instance.paths.container_run(container_id))
+    _forget_parents(instance, gone)
     try:
         anonymous, graves, found = _move(instance, gone, keeping)
     except SystemFailure:

@@ -12,7 +12,7 @@ from tuidock.engine.containers.moves import move_lock, status_of
 from tuidock.engine.errors import Conflict, SystemFailure
 from tuidock.engine.files import is_alive, process_start_time, read_text, write_atomic
 from tuidock.engine.instance import Instance
-from tuidock.engine.runtime.cgroup import detect
+from tuidock.engine.runtime.cgroup import cgroups_of
 from tuidock.engine.runtime.status import read_pid
 from tuidock.engine.types import Container
 
@@ -66,7 +66,7 @@ def _freeze(instance: Instance, container_id: str) -> str:
     own = os.getpid()
     mark = f"reading {own} {process_start_time(own)} {os.urandom(4).hex()}\n"
     write_atomic(_path(instance, container_id), mark, 0o600, durable=False)
-    cgroups = detect(instance.id)
+    cgroups = cgroups_of(instance)
     try:
         cgroups.freeze(container_id)
         if cgroups.pids(container_id):
@@ -100,7 +100,7 @@ def _go_on(instance: Instance, container_id: str, mark: str) -> None:
         return
     with move_lock(instance, container_id, gone=True):
         if read_text(_path(instance, container_id)) == mark:
-            detect(instance.id).thaw(container_id)
+            cgroups_of(instance).thaw(container_id)
             _forget_mark(instance, container_id)
 
 

@@ -16,7 +16,7 @@ from tuidock.engine.errors import EngineError, StartFailed, WrongState
 from tuidock.engine.files import Undo, is_locked, refuse, write_atomic
 from tuidock.engine.instance import Instance
 from tuidock.engine.runtime import apparmor, defaults, seccomp, shim, spec
-from tuidock.engine.runtime.cgroup import as_record, detect
+from tuidock.engine.runtime.cgroup import as_record, cgroups_of
 from tuidock.engine.runtime.status import Status, read_pid, read_status
 from tuidock.engine.types import Container
 
@@ -205,9 +205,14 @@ def _device_nodes(host_config: Mapping[str, Any], privileged: bool) -> list[str]
 
 def cgroup_plan(instance: Instance, container_id: str, host_config: Mapping[str, Any]) -> spec.CgroupPlan:
     """Where a container is accounted, with which limits. Raises InvalidArgument for what this machine has not got."""
-    cgroups = detect(instance.id)
+    parent = str(host_config.get("CgroupParent") or "")
+    if parent:
+        os.makedirs(instance.paths.run + "/cgroup-parents", mode=0o700, exist_ok=True)
+    cgroups = cgroups_of(instance)
     cgroups.verify(host_config)
     cgroups.prepare()
+    if parent:
+        cgroups.lie_below(container_id, parent)
     privileged = bool(host_config.get("Privileged"))
     extra = [defaults.parse_device_rule(text) for text in host_config.get("DeviceCgroupRules") or ()]
     if host_config.get("Devices"):

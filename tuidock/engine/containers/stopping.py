@@ -121,7 +121,7 @@ def _signal(name: str) -> int:
 
 def pause(instance: Instance, container_id: str, name: str) -> None:
     """Freezes every process. Raises WrongState when it does not run or is paused already."""
-    from tuidock.engine.runtime.cgroup import detect
+    from tuidock.engine.runtime.cgroup import cgroups_of
 
     with move_lock(instance, container_id):
         state = status_of(instance, container_id)
@@ -129,7 +129,7 @@ def pause(instance: Instance, container_id: str, name: str) -> None:
             raise WrongState(f"Container {name} is already paused")
         if state.status != "running":
             raise WrongState(f"Container {name} is not running")
-        detect(instance.id).freeze(container_id)
+        cgroups_of(instance).freeze(container_id)
         os.close(os.open(_mark(instance, container_id), os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     tell(instance, "pause", container_id, name)
 
@@ -148,9 +148,9 @@ def _mark(instance: Instance, container_id: str) -> str:
 
 
 def _thaw(instance: Instance, container_id: str) -> None:
-    from tuidock.engine.runtime.cgroup import detect
+    from tuidock.engine.runtime.cgroup import cgroups_of
 
-    detect(instance.id).thaw(container_id)
+    cgroups_of(instance).thaw(container_id)
     try:
         os.unlink(_mark(instance, container_id))
     except FileNotFoundError:

@@ -23,9 +23,9 @@ _LIVING = ("running", "paused", "restarting")
 
 def clean_kernel(instance: Instance, container_id: str) -> None:
     """Kills what is left of a container and removes its control groups, links and names. Lock held."""
-    from tuidock.engine.runtime.cgroup import detect
+    from tuidock.engine.runtime.cgroup import cgroups_of
 
-    cgroups = detect(instance.id)
+    cgroups = cgroups_of(instance)
     cgroups.kill_all(container_id)
     cgroups.remove(container_id)
     for link in _links(instance):
@@ -185,10 +185,10 @@ def is_link_used(instance: Instance, link: str) -> bool:
 
 def _sweep_kernel(instance: Instance, living: set[str], known: set[str]) -> list[str]:
     """Control groups and links whose container does not live and is not being started or ended by somebody."""
-    from tuidock.engine.runtime.cgroup import detect
+    from tuidock.engine.runtime.cgroup import cgroups_of
 
     done = []
-    cgroups = detect(instance.id)
+    cgroups = cgroups_of(instance)
     for container_id in cgroups.containers() - living:
         if _is_busy(instance, container_id):
             continue

@@ -129,10 +129,10 @@ class Looking(Door):
         from tuidock.engine.runtime.status import read_pid
 
         if self._sampler is None:
-            from tuidock.engine.runtime.cgroup import detect
+            from tuidock.engine.runtime.cgroup import cgroups_of
             from tuidock.engine.runtime.stats import Sampler
 
-            self._sampler = Sampler(detect(self.instance.id))
+            self._sampler = Sampler(cgroups_of(self.instance))
         found = []
         for reference in references:
             # whoever watches many asks by id, once a second: then the database and the locks are not asked again

@@ -206,6 +206,9 @@ def _check_isolation(host: dict[str, Any]) -> None:
     runtime = host.get("Runtime") or ""
     if runtime not in ("", "runc", "crun", "io.containerd.runc.v2"):
         raise InvalidArgument(f"unknown runtime {runtime}: the engine has its own, for which runc is accepted")
+    parent = str(host.get("CgroupParent") or "")
+    if parent and (not parent.strip("/") or ".." in parent.split("/") or any(char < " " for char in parent)):
+        raise InvalidArgument(f"invalid --cgroup-parent: {parent!r} is no path of a control group")
     if host.get("DeviceRequests"):
         raise InvalidArgument("could not select a device driver: GPUs and CDI devices are not supported; use --device")
     for option in host.get("StorageOpt") or {}:

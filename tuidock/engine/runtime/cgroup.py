@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any, Final
 
-__all__ = ["Cgroups", "Setting", "Usage", "as_record", "detect"]
+    from tuidock.engine.instance import Instance
+
+__all__ = ["Cgroups", "Setting", "Usage", "as_record", "cgroups_of", "detect"]
 
 ROOT: Final = "/sys/fs/cgroup"
 _SIGKILL: Final = 9
@@ -77,35 +79,102 @@ def detect(instance: str, root: str = ROOT, mounts: str = "/proc/self/mounts") -
     return Cgroups(instance, hierarchies)
 
 
-class Cgroups:
-    """The control groups of one instance. `hierarchies` maps v1 controllers to mount points, or "" to that of v2."""
+def cgroups_of(instance: Instance) -> Cgroups:
+    """Those of an instance, with the parents that --cgroup-parent has given to some containers."""
+    found = detect(instance.id)
+    parents = instance.paths.run + "/cgroup-parents"
+    return found.with_parents(parents) if os.path.isdir(parents) else found
 
-    __slots__ = ("_hierarchies", "_usable", "parent", "version")
+
+class Cgroups:
+    """The control groups of one instance. `hierarchies` maps v1 controllers to mount points, or "" to that of v2.
+
+    A container may have been given a group of somebody else's to lie in: then ours is below that one. Which one says a
+    file with the container's id in a directory of the instance, "" when no container has.
+    """
+
+    __slots__ = ("_hierarchies", "_parents", "_usable", "parent", "version")
 
     def __init__(self, instance: str, hierarchies: Mapping[str, str]) -> None:
         self.parent = f"tuidock-{instance}"
         self.version = 2 if "" in hierarchies else 1
         self._hierarchies = dict(hierarchies)
+        self._parents = ""
         self._usable: frozenset[str] | None = None
 
     # --- where
 
+    def with_parents(self, directory: str) -> Cgroups:
+        self._parents = directory
+        return self
+
+    def _place(self, container_id: str) -> str:
+        """The container's directory within a hierarchy."""
+        above = files.read(f"{self._parents}/{container_id}") if self._parents else ""
+        return f"{above}{self.parent}/{container_id}"
+
+    def lie_below(self, container_id: str, parent: str) -> None:
+        """Puts a container that is about to start below another group (--cgroup-parent), which is made when missing.
+
+        Raises SystemFailure. Call it before everything else that is about this start.
+        """
+        above = parent.strip("/") + "/"
+        place = f"{self._parents}/{container_id}"
+        if files.read(place) != above:
+            with open(place, "w") as file:
+                file.write(above)
+        levels = (above + self.parent).split("/")
+        for mount in set(self._hierarchies.values()):
+            for count in range(1, len(levels) + 1):
+                self._pass_on(f"{mount}/{'/'.join(levels[: count - 1])}".rstrip("/"), levels[count - 1])
+
+    def _pass_on(self, upper: str, name: str) -> None:
+        """One level of the way: what has to be handed down before a container can live below it."""
+        directory = f"{upper}/{name}"
+        try:
+            os.makedirs(directory, exist_ok=True)
+            if os.path.exists(f"{directory}/cpuset.mems") and self.version == 1:
+                files.write(f"{directory}/cgroup.clone_children", "1")
+                for file in ("cpuset.cpus", "cpuset.mems"):
+                    if not files.read(f"{directory}/{file}").strip():
+                        files.write(f"{directory}/{file}", files.read(f"{upper}/{file}").strip())
+        except OSError as error:
+            raise SystemFailure(f"cannot prepare the control group {directory}: {error.strerror}") from error
+        if self.version == 2:
+            for controller in set(files.read(f"{upper}/cgroup.controllers").split()) & set(_V2_CONTROLLERS):
+                files.try_write(f"{upper}/cgroup.subtree_control", f"+{controller}")
+                files.try_write(f"{directory}/cgroup.subtree_control", f"+{controller}")
+
+    def forget(self, container_id: str) -> None:
+        """A container has gone for good: where it lay is said no more, and our group there goes when it was the last."""
+        above = files.read(f"{self._parents}/{container_id}") if self._parents else ""
+        if not above:
+            return
+        for mount in set(self._hierarchies.values()):
+            try:
+                os.rmdir(f"{mount}/{above}{self.parent}")
+            except OSError:
+                pass  # others of ours lie there, or somebody has taken it away
+        os.unlink(f"{self._parents}/{container_id}")
+
     def directories(self, container_id: str) -> tuple[str, ...]:
         """Every directory of a container, each once (hierarchies may hold several controllers)."""
-        return tuple(dict.fromkeys(f"{mount}/{self.parent}/{container_id}" for mount in self._hierarchies.values()))
+        place = self._place(container_id)
+        return tuple(dict.fromkeys(f"{mount}/{place}" for mount in self._hierarchies.values()))
 
     def directory(self, controller: str, container_id: str) -> str:
         """The container's directory with the files of a controller, named as in v1; "" when there is none."""
         mount = self._hierarchies.get("" if self.version == 2 else controller, "")
-        return mount and f"{mount}/{self.parent}/{container_id}"
+        return mount and f"{mount}/{self._place(container_id)}"
 
     def binds(self, container_id: str) -> list[tuple[str, str]]:
         """v1: (name below /sys/fs/cgroup, directory of the host) of what a container may look at."""
         if self.version == 2:
             return []
         binds: dict[str, str] = {}
+        place = self._place(container_id)
         for controller, mount in self._hierarchies.items():
-            here = f"{mount}/{self.parent}/{container_id}"
+            here = f"{mount}/{place}"
             binds.setdefault(os.path.basename(mount), here)
             binds.setdefault(controller.removeprefix("name="), here)
         return list(binds.items())
@@ -257,7 +326,7 @@ class Cgroups:
         return self._sample_v2(container_id) if self.version == 2 else self._sample_v1(container_id)
 
     def _sample_v1(self, container_id: str) -> Usage | None:
-        end = f"/{self.parent}/{container_id}/"
+        end = f"/{self._place(container_id)}/"
         memory, cpuacct, cpu, pids, blkio = (
             self._hierarchies.get(name, "") + end for name in ("memory", "cpuacct", "cpu", "pids", "blkio")
         )
@@ -303,6 +372,9 @@ class Cgroups:
         found: set[str] = set()
         for mount in set(self._hierarchies.values()):
             found.update(name for name in files.children(f"{mount}/{self.parent}") if len(name) == 64)
+        if self._parents:
+            given = (name for name in os.listdir(self._parents) if len(name) == 64)
+            found.update(name for name in given if any(os.path.isdir(path) for path in self.directories(name)))
         return found
 
     def remove(self, container_id: str, timeout: float = 5.0) -> None:
@@ -318,6 +390,8 @@ class Cgroups:
 
     def remove_parent(self) -> None:
         """Remove the instance's parent when nothing is in it any more."""
+        for container_id in os.listdir(self._parents) if self._parents else ():
+            self.forget(container_id)
         for mount in set(self._hierarchies.values()):
             for directory in reversed(self._tree(f"{mount}/{self.parent}")):
                 files.remove_directory(directory, time.monotonic() + 1)

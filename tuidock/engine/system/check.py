@@ -109,10 +109,10 @@ def _record(directory: str, name: str) -> Iterator[Problem]:
 
 
 def _kernel(instance: Instance, known: set[str]) -> Iterator[Problem]:
-    from tuidock.engine.runtime.cgroup import detect
+    from tuidock.engine.runtime.cgroup import cgroups_of
 
     living = {container_id for container_id in known if read_status(instance.paths, container_id).status in _LIVING}
-    for container_id in sorted(detect(instance.id).containers() - living):
+    for container_id in sorted(cgroups_of(instance).containers() - living):
         if not is_locked(instance.paths.container_run(container_id) + "/shim.lock"):
             yield Problem("cgroup", container_id[:12], "control groups of a container that does not run")
     prefixes = {instance.veth(container_id)[:-1] for container_id in living}

@@ -35,14 +35,14 @@ def reset(instance: Instance) -> None:
     if failed:
         raise SystemFailure(f"cannot reset {instance.paths.root}: {failed[0]}")
     from tuidock.engine.containers import hidden
-    from tuidock.engine.runtime.cgroup import detect
+    from tuidock.engine.runtime.cgroup import cgroups_of
 
     hidden.sweep(instance)
     for network in networks.all_networks(instance.state.read()):
         bridge.remove(network)
     if nftables.exists(instance.nft_table):
         nftables.remove(instance.nft_table)
-    detect(instance.id).remove_parent()
+    cgroups_of(instance).remove_parent()
     instance.state.close()
     for directory in (instance.paths.run, instance.paths.root):
         remove_tree(directory)
