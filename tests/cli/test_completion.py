@@ -25,7 +25,7 @@ def test_verbs_groups_and_flags(engine: Engine) -> None:
     assert words(engine, "st") == ["start", "stats", "stop"]
     assert "system" in words(engine, "") and "_reap" not in words(engine, "")
     assert words(engine, "--r") == ["--root", "--read-only"]
-    assert words(engine, "volume", "") == ["create", "inspect", "ls", "prune", "rm"]
+    assert words(engine, "volume", "") == ["create", "export", "import", "inspect", "ls", "prune", "rm"]
     assert words(engine, "run", "--net") == ["--network", "--network-alias"]
     assert words(engine, "--root", engine.root, "rm", "--f") == ["--force"]
     assert words(engine, "nosuch", "") == []

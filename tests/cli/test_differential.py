@@ -16,7 +16,7 @@ run --runtime NAME                        what is configured          only runc,
 run --device /dev/nosuch, --cidfile no/x  127, by its words           125: not the command is missing
 run -v x:/data (one letter)               an odd anonymous volume     refused: names have two characters
 --label-file with a line without =        the line is dropped         a label with an empty value, as -l gives
---storage-opt, --gpus, volume -o          as the machine allows       refused: they would be ignored
+--storage-opt, --gpus                     as the machine allows       refused: they would be ignored
 cap-add ALL, --privileged                 fails where root lacks      gives what there is
                                           a capability
 exec of what cannot run                   126 and stdout (20.10)      126 or 127 and stderr, as later versions have it
@@ -120,6 +120,22 @@ CASES = {
         d run --rm --volumes-from src:ro busybox touch /data/b; d run --volumes-from src:bogus busybox
         d volume ls -q --filter name=v; d volume rm vv; q rm -v src; d volume ls -q
         d volume inspect -f '{{.Name}} {{.Labels}}' vv
+        """,
+    "volume options": """
+        d volume create -o type=tmpfs -o device=tmpfs -o o=size=1m,uid=7,mode=1770 mem; d volume create -o kind=x bad
+        d volume create -o type=ext4 bad; d volume create -o o=ro bad
+        d volume inspect -f '{{json .Options}}' mem
+        q run -d --name a -v mem:/m busybox sh -c 'echo x > /m/f; exec sleep 100'
+        d run --rm -v mem:/m:ro busybox sh -c 'for i in 1 2 3 4 5 6 7 8 9; do [ -e /m/f ] && break; sleep 0.1; done
+            cat /m/f; stat -c "%u %a" /m; touch /m/g'
+        q rm -f a; d run --rm -v mem:/m busybox ls /m
+        mkdir h; echo x > h/f; d volume create -o type=none -o o=bind -o device=$PWD/h place
+        d run --rm -v place:/m busybox cat /m/f; d volume create -o type=none -o o=bind -o device=/nope/x gone
+        q run --rm -v gone:/m busybox true || echo refused
+        d run --rm --mount 'type=volume,dst=/m,volume-opt=type=tmpfs,volume-opt=device=tmpfs,"volume-opt=o=size=64k"' \
+            busybox df -k /m
+        d run --rm --tmpfs /m:bogus=1 busybox true; d run --rm --mount type=tmpfs,dst=/m,tmpfs-size=64k,tmpfs-mode=1700 \
+            busybox stat -c %a /m
         """,
     "namespaces": """
         d run --rm --net host -p 80:80 busybox sh -c '[ $(hostname) = '$(hostname)' ] && echo same'

@@ -209,6 +209,7 @@ def _positional(context: Context, command: Command, path: str, current: str) -> 
     for word, kind in (
         ("CONTAINER", "container"), ("IMAGE", "image"), ("VOLUME", "volume"), ("NETWORK", "network"),
         ("NAME|ID", "object"), ("REPOSITORY", "image"), ("NAME[:TAG", "image"), ("SERVER", "server"),
+        ("ID|NAME", "removal"),
     ):  # fmt: skip
         if word in usage:
             found = _names(context, kind, running=path in _RUNNING)
@@ -230,6 +231,8 @@ def _names(context: Context, kind: str, *, running: bool = False) -> Candidates:
         }
         if kind == "object":
             return [pair for look in looks.values() for pair in look()]
+        if kind == "removal":
+            return [(entry.name, entry.kind) for entry in engine.trash()]
         if kind == "server":
             return [(login.server, login.username) for login in engine.logins()]
         return looks[kind]()

@@ -44,7 +44,7 @@ def test_containers_share_a_tmpfs_for_as_long_as_one_uses_it(engine: Engine, run
 
 
 def test_a_device_is_mounted_in_the_container_only_and_gets_the_images_content(
-    engine: Engine, run: Run, disk: str
+    engine: Engine, run: Run, disk: str, tmp_path: Path
 ) -> None:
     engine.create_volume("disk", options={"type": "ext4", "device": disk, "o": "noatime"})
     root = run.start(["sh", "-c", "rmdir /m/lost+found; echo kept > /m/f; sync; exec sleep 100"], Binds=["disk:/m"])
@@ -55,6 +55,12 @@ def test_a_device_is_mounted_in_the_container_only_and_gets_the_images_content(
     assert mounts_below(engine.root) == []
     engine.stop(root, timeout=0)
     assert run.output(["cat", "/m/f"], Binds=["disk:/m:ro"]) == "kept\n"
+    # whoever looks from outside sees the same, and leaves no mount
+    (entry,) = engine.volume_files("disk")
+    assert (entry.path, engine.read_volume_file("disk", "f")) == ("f", b"kept\n")
+    list(engine.copy_out(root, "/m/f", str(tmp_path / "got")))
+    assert (tmp_path / "got").read_text() == "kept\n" and engine.volume_size("disk") == 5
+    assert mounts_below(engine.root) == []
 
 
 def test_a_volume_may_be_a_directory_of_the_host(engine: Engine, run: Run, tmp_path: Path) -> None:

@@ -126,6 +126,7 @@ def test_driver_options_are_kept_and_shown(state: State, paths: Paths) -> None:
 def test_a_size_for_a_directory_needs_a_quota(state: State, paths: Paths) -> None:
     with pytest.raises(Unsupported, match="cannot be limited"):
         volumes.ensure(state, paths, "data", options={"size": "10m"})
+    assert os.listdir(paths.volumes) == [] and volumes.list_volumes(state, paths) == []
 
 
 def test_removal_names_the_users_and_takes_the_content_along(state: State, paths: Paths) -> None:

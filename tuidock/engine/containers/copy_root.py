@@ -21,8 +21,9 @@ from tuidock.engine.containers.standstill import standstill
 from tuidock.engine.errors import Conflict
 from tuidock.engine.files import is_alive, refuse
 from tuidock.engine.instance import Instance
+from tuidock.engine.options import volume_driver
 from tuidock.engine.runtime.status import read_pid
-from tuidock.engine.store import merged
+from tuidock.engine.store import merged, volume_mounts
 from tuidock.engine.types import Container, MountPoint
 
 TYPE_CHECKING = False
@@ -95,12 +96,16 @@ def _points(instance: Instance, container: Container) -> list[MountPoint]:
     ]
     taken = {point.destination.rstrip("/") for point in container.mounts}
     points = [point for point in points if point.destination not in taken and "/etc" not in taken]
-    points += [point for point in living(instance, container.mounts) if point.type in ("bind", "volume")]
+    points += [point for point in living(instance, container.mounts) if point.type != "tmpfs"]
     return sorted(points, key=lambda point: point.destination.rstrip("/").count("/"))
 
 
 def _source(point: MountPoint) -> int:
     """A detached mount of it, -1 when it has gone."""
+    if point.type not in ("bind", "volume"):  # a volume with a file system of its own
+        words = tuple(word for word in point.options.split(",") if word)
+        system = volume_driver.FileSystem(point.type, point.source, words)
+        return volume_mounts.detached(system, point.name, read_only=point.read_only)
     try:
         root = os.open(point.source, native.O_PATH | os.O_CLOEXEC)
     except FileNotFoundError:

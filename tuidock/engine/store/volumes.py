@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-from tuidock.engine.errors import Conflict, InUse, InvalidArgument, NotFound, Unsupported
+from tuidock.engine.errors import Conflict, EngineError, InUse, InvalidArgument, NotFound
 from tuidock.engine.files import every_file, refuse
 from tuidock.engine.paths import Paths
 from tuidock.engine.state import State, pack, unpack
@@ -66,8 +66,7 @@ def ensure(
     user is the id of the container that it is made for: nobody removes it before that container has its row.
     """
     directory = data_directory(paths, name)
-    if options:
-        _check(paths, name, options)
+    size = _check(options) if options else 0
     row = state.read().execute("SELECT 1 FROM volumes WHERE name = ?", (name,)).fetchone()
     if row and os.path.isdir(directory):
         return False
@@ -75,6 +74,8 @@ def ensure(
         # inside the transaction, or a removal could take the directory away between the two
         os.makedirs(os.path.dirname(directory), mode=0o711, exist_ok=True)
         os.makedirs(directory, mode=0o755, exist_ok=True)
+        if size and not row and not os.listdir(directory):
+            _limit(directory, size)
         made = db.execute(
             "INSERT OR IGNORE INTO volumes(name, driver, created, labels, options, anonymous) "
             "VALUES (?, 'local', ?, ?, ?, ?)",
@@ -133,10 +134,11 @@ def copy_up(state: State, paths: Paths, name: str, lower: tuple[str, ...], desti
 
     directory = os.path.dirname(data_directory(paths, name))
     row = state.read().execute("SELECT options FROM volumes WHERE name = ?", (name,)).fetchone()
-    found = _file_system(unpack(row[0].removeprefix("{}"))) if row and row[0] else None
-    if found is None:
+    options = unpack(row[0].removeprefix("{}")) if row else {}
+    found = _file_system(options)
+    if not options:
         return copyup.copy_up(directory, lower, destination)
-    if found.type == "tmpfs":
+    if found is not None and found.type == "tmpfs":
         return False
     from tuidock.engine.store import volume_mounts
 
@@ -153,15 +155,22 @@ def _file_system(options: Mapping[str, str]) -> FileSystem | None:
     return volume_driver.file_system(options)
 
 
-def _check(paths: Paths, name: str, options: Mapping[str, str]) -> None:
+def _check(options: Mapping[str, str]) -> int:
+    """The size that a directory is to have at most, 0 for any. Raises InvalidArgument."""
     from tuidock.engine.options import volume_driver
 
     volume_driver.check(options)
-    if volume_driver.quota(options):
-        raise Unsupported(
-            f"volume {name}: the size of a directory in {paths.volumes} cannot be limited; "
-            "use -o type=tmpfs -o size=..., or -o type=ext4 -o device=/dev/... for one with a device of its own"
-        )
+    return volume_driver.quota(options)
+
+
+def _limit(directory: str, size: int) -> None:
+    from tuidock.engine.store import quota
+
+    try:
+        quota.limit(directory, size)
+    except EngineError:
+        _remove_empty(os.path.dirname(directory))
+        raise
 
 
 def remove(
@@ -322,12 +331,12 @@ def inspect(state: State, paths: Paths, name: str) -> dict[str, Any]:
     for volume in list_volumes(state, paths):
         if volume.name == name:
             created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(volume.created // 1_000_000_000))
-            labels = dict(volume.labels)
+            labels = dict(sorted(volume.labels.items()))
             if volume.anonymous:
                 labels.setdefault("com.docker.volume.anonymous", "")
             return {
                 "CreatedAt": created, "Driver": volume.driver, "Labels": labels or None,
-                "Mountpoint": volume.mountpoint, "Name": name, "Options": dict(volume.options) or None, "Scope": "local",
+                "Mountpoint": volume.mountpoint, "Name": name, "Options": dict(sorted(volume.options.items())) or None, "Scope": "local",
             }  # fmt: skip
     raise NotFound("volume", name)
 
