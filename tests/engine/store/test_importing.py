@@ -57,7 +57,9 @@ def test_a_template_keeps_modes_owners_and_devices(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "compress", [bytes, gzip.compress, bz2.compress, lzma.compress, zstandard.ZstdCompressor().compress], ids=str
+    "compress",
+    [bytes, gzip.compress, bz2.compress, lzma.compress, zstandard.ZstdCompressor().compress],
+    ids=["plain", "gzip", "bzip2", "xz", "zstd"],
 )
 def test_any_compression_is_recognised(store: Store, compress: Callable[[bytes], bytes]) -> None:
     image_id = import_image(store, compress(layer({"file": b"x"})))

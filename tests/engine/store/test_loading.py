@@ -90,7 +90,9 @@ def test_an_archive_that_is_both_keeps_the_manifest_of_its_index(store: Store) -
 
 
 @pytest.mark.parametrize(
-    "compress", [gzip.compress, bz2.compress, lzma.compress, zstandard.ZstdCompressor().compress], ids=str
+    "compress",
+    [gzip.compress, bz2.compress, lzma.compress, zstandard.ZstdCompressor().compress],
+    ids=["gzip", "bzip2", "xz", "zstd"],
 )
 def test_a_compressed_archive_is_recognised_by_its_content(store: Store, compress: Callable[[bytes], bytes]) -> None:
     assert store.load(compress(docker_archive([([BASE, BIG], ["demo"])]))) == ["demo:latest"]

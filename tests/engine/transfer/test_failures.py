@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import subprocess
@@ -27,7 +28,10 @@ from tests.registry.misbehaving import (
 )
 from tuidock.engine.errors import BadContent, EngineError, RegistryRefused, SystemFailure
 from tuidock.engine.store import collection, images, partial
+from tuidock.engine.store.layers import Unpacking
+from tuidock.engine.store.snapshots import Snapshots
 from tuidock.engine.transfer import operations
+from tuidock.engine.transfer.fetching import Stopped
 
 SIZE = 3_000_000
 NOISE = noise(SIZE)
@@ -305,6 +309,25 @@ def test_a_hostile_layer_does_not_wait_for_its_last_byte(
     registry.add("demo", "1", hostile)
     registry.fault("GET", sha256(hostile.layers[0]), stall_after(1_000_000))
     refused(store, registry, "leads out of the image", BadContent)
+
+
+def test_what_is_refused_gives_up_the_bytes_that_would_still_come(store: Store) -> None:
+    """Its reader has taken all that is there before the extractor says no, and would wait for ever."""
+    there, given_up = io.BytesIO(layer({"../../escape": b"x"})[:1024]), threading.Event()
+
+    def read(size: int) -> bytes:
+        if chunk := there.read(size):
+            return chunk
+        assert given_up.wait(60)
+        raise Stopped("given up")
+
+    draft = Snapshots(store.paths).draft()
+    try:
+        with pytest.raises(BadContent, match="leads out of the image"):
+            Unpacking(read, draft, give_up=given_up.set).run("demo")
+    finally:
+        draft.close()
+    assert given_up.is_set()
 
 
 @pytest.mark.parametrize("how", ["done", "closed", "refused"])

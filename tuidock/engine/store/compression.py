@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tuidock.engine.errors import BadContent
+from tuidock.engine.errors import BadContent, EngineError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def inflate(read: Read) -> Iterator[bytes]:
                 yield chunk
     except EOFError:
         raise BadContent(f"the {kind} data end too early; fetch the file again") from None
-    except (OSError, BadContent):
+    except (OSError, EngineError):  # what the source says
         raise
     except Exception as error:  # zlib.error, ZstdError, LZMAError: every library has its own
         raise BadContent(f"the {kind} data are damaged ({error}); fetch the file again") from error

@@ -26,7 +26,7 @@ from tuidock.native.extractor import ExtractError, Extractor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 _PIPE_SIZE = 1 << 20
 _BEAT = 0.1
@@ -84,15 +84,23 @@ def rootless_flags() -> int:
 class Unpacking:
     """One layer on its way into a draft, whose size and diff_id are known when it has ended.
 
-    blob: a descriptor, or what to read the blob with; that may block until more has arrived.
+    blob: a descriptor, or what to read the blob with; that may block until more has arrived. give_up: ends such a wait,
+    when what has arrived is refused already.
     """
 
     def __init__(
-        self, blob: int | Read, draft: Draft, *, lower: Sequence[int] = (), flags: int = extractor.LAYER
+        self,
+        blob: int | Read,
+        draft: Draft,
+        *,
+        lower: Sequence[int] = (),
+        flags: int = extractor.LAYER,
+        give_up: Callable[[], None] = lambda: None,
     ) -> None:
         self._file = blob if isinstance(blob, int) else -1
         self._source = Counted((lambda size: os.read(blob, size)) if isinstance(blob, int) else blob)
         self._draft = draft
+        self._give_up, self._given_up = give_up, False
         self.extractor = Extractor(flags | rootless_flags(), max_bytes=room(draft.path), lower=lower)
         self._failures: list[BaseException] = []
         self._threads: list[threading.Thread] = []
@@ -162,6 +170,8 @@ class Unpacking:
         except BaseException as error:
             # a damaged stream makes the extractor fail too, but its feeder knows why
             self._failures.append(error)
+            self._given_up = True
+            self._give_up()
         finally:
             if close:
                 os.close(tar)
@@ -178,7 +188,8 @@ class Unpacking:
         except BrokenPipeError:
             pass  # the extractor has stopped and says why
         except BaseException as error:
-            self._failures.insert(0, error)
+            knows_why = not self._given_up or isinstance(error, BadContent)
+            self._failures.insert(0 if knows_why else len(self._failures), error)
         finally:
             os.close(pipe)
 

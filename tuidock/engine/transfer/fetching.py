@@ -199,15 +199,23 @@ class Fetch:
                 raise Stopped("given up")
         return Reader(self, fd, generation)
 
-    def await_bytes(self, position: int, generation: int) -> int:
+    def await_bytes(self, position: int, generation: int, given_up: Callable[[], bool]) -> int:
         """How many bytes from this position on are there; 0 at the end of the blob. Raises Stopped."""
+
+        def over() -> bool:
+            return self._stopped or self._generation != generation
+
         with self._news:
-            self._news.wait_for(
-                lambda: self.arrived > position or self._ended or self._stopped or self._generation != generation
-            )
-            if self._stopped or self._failed or self._generation != generation:
+            self._news.wait_for(lambda: self.arrived > position or self._ended or over() or given_up())
+            there = self.arrived - position
+            if over() or self._failed or (given_up() and not there and not self._ended):
                 raise Stopped("given up")
-            return self.arrived - position
+            return there
+
+    def wake_readers(self) -> None:
+        """They look again at what they wait for."""
+        with self._news:
+            self._news.notify_all()
 
     @property
     def wanted(self) -> bool:
@@ -240,13 +248,19 @@ class Reader:
     def __init__(self, fetch: Fetch, fd: int, generation: int) -> None:
         self._fetch, self._fd, self._generation = fetch, fd, generation
         self._position = 0
+        self._given_up = False
 
     def read(self, size: int) -> bytes:
         """Blocks until there are some; b"" only at the end. Raises Stopped."""
-        there = self._fetch.await_bytes(self._position, self._generation)
+        there = self._fetch.await_bytes(self._position, self._generation, lambda: self._given_up)
         chunk = os.pread(self._fd, min(size, there), self._position) if there else b""
         self._position += len(chunk)
         return chunk
+
+    def give_up(self) -> None:
+        """From another thread: nobody wants what has not arrived yet, `read` raises Stopped instead of waiting for it."""
+        self._given_up = True
+        self._fetch.wake_readers()
 
     @property
     def is_stale(self) -> bool:

@@ -27,7 +27,7 @@ from tuidock.engine.store.content import Stored
 from tuidock.engine.store.images import Layer
 from tuidock.engine.store.layers import Bomb, Unpacking, diff_id_of
 from tuidock.engine.store.snapshots import Draft, Snapshots
-from tuidock.engine.transfer.fetching import Fetch, Source, Stopped
+from tuidock.engine.transfer.fetching import Fetch, Reader, Source, Stopped
 from tuidock.engine.types import Progress
 
 TYPE_CHECKING = False
@@ -155,7 +155,7 @@ class Layering:
                 return
             reader = fetch.reader()
             try:
-                found = diff_id_of(reader.read) if layer.is_there else self._unpack_once(layer, reader.read)
+                found = diff_id_of(reader.read) if layer.is_there else self._unpack_once(layer, reader)
                 if found != layer.diff_id:
                     raise BadContent(f"layer {layer.subject} is {found}, not what the image config promises")
                 failure = None
@@ -182,9 +182,9 @@ class Layering:
         """Whether some image has this blob as this layer: perhaps one that another process has just pulled."""
         return any(one.digest == layer.described.digest for one in images.layers_of(self._state, layer.diff_id))
 
-    def _unpack_once(self, layer: Wanted, read: Callable[[int], bytes]) -> str:
+    def _unpack_once(self, layer: Wanted, reader: Reader) -> str:
         draft = layer.draft = self._snapshots.draft()
-        unpacking = Unpacking(read, draft)
+        unpacking = Unpacking(reader.read, draft, give_up=reader.give_up)
         with self._lock:
             if self._stopped:
                 raise Stopped("given up")
