@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import Any
 
 from tuidock.native import lib
+from tuidock.native.counted import Counter, Work
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 LAYER = 1
 KEEP_OWNER = 2
@@ -23,12 +26,19 @@ class ExtractError(OSError):
         self.reason, self.bad_content = reason, bad_content
 
 
-class Extractor:
+class Extractor(Work):
     """One extraction of a tar stream into a directory.
 
     lower: descriptors of the layers below, topmost first, for the looks of directories that the archive only implies.
     follow: a pipe whose bytes say that the file being read has grown, and whose end says that it is complete.
     """
+
+    bytes_read, entries = Counter(), Counter()
+    #: Sum of the sizes of all regular files.
+    file_bytes = Counter()
+    skipped_devices, skipped_xattrs = Counter(), Counter()
+    #: How many directories the archive uses without naming them.
+    implied = Counter()
 
     def __init__(
         self,
@@ -41,58 +51,24 @@ class Extractor:
     ) -> None:
         from tuidock.native._kernel import ffi
 
+        super().__init__("struct td_extract")
         self._lower = ffi.new("int[]", list(lower))
-        state: Any = ffi.new("struct td_extract *")
+        state = self.state
         state.flags = flags
         state.max_entries, state.max_bytes = max_entries, max_bytes
         state.follow = follow
         state.lower, state.lowers = self._lower, len(lower)
-        self._state = state
 
     def run(self, tar: int, root: int) -> None:
-        """Reads the descriptor to its end and fills the directory; the interpreter lock is free meanwhile.
+        """Reads the descriptor to its end and fills the directory.
 
         Raises ExtractError; the directory is then half full and to be thrown away.
         """
-        from tuidock.native._kernel import ffi
-
-        code = lib().td_extract(tar, root, self._state)
+        code = lib().td_extract(tar, root, self.state)
         if code < 0:
-            reason = ffi.string(self._state.message)
-            assert isinstance(reason, bytes)
-            raise ExtractError(-code, reason.decode("utf-8", "replace"), bad_content=bool(self._state.bad_content))
-
-    def stop(self) -> None:
-        """Makes `run` in another thread end with ECANCELED soon."""
-        self._state.stop = 1
-
-    @property
-    def bytes_read(self) -> int:
-        return int(self._state.bytes_read)
-
-    @property
-    def entries(self) -> int:
-        return int(self._state.entries)
-
-    @property
-    def file_bytes(self) -> int:
-        """Sum of the sizes of all regular files."""
-        return int(self._state.file_bytes)
-
-    @property
-    def skipped_devices(self) -> int:
-        return int(self._state.skipped_devices)
-
-    @property
-    def skipped_xattrs(self) -> int:
-        return int(self._state.skipped_xattrs)
-
-    @property
-    def implied(self) -> int:
-        """How many directories the archive uses without naming them."""
-        return int(self._state.implied)
+            raise ExtractError(-code, self._reason(), bad_content=bool(self.state.bad_content))
 
     @property
     def root_seen(self) -> bool:
         """Whether the archive says how its root directory looks."""
-        return bool(self._state.root_seen)
+        return bool(self.state.root_seen)

@@ -11,12 +11,10 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import secrets
-import shutil
 from contextlib import contextmanager
 
 from tuidock.engine.errors import BadContent, NotFound, SystemFailure
-from tuidock.engine.files import sync_directory
+from tuidock.engine.files import remove_tree, sync_directory
 from tuidock.engine.oci.digest import hex_of, of_bytes
 from tuidock.engine.paths import Paths
 from tuidock.engine.store.leases import Lease
@@ -112,7 +110,7 @@ class Ingests:
     def __init__(self, directory: str) -> None:
         self._open: list[Ingest] = []
         while True:
-            self._path = f"{directory}/{secrets.token_hex(8)}"
+            self._path = f"{directory}/{os.urandom(8).hex()}"
             os.mkdir(self._path, 0o700)
             try:
                 self._lock = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -141,7 +139,7 @@ class Ingests:
     def __exit__(self, *_: object) -> None:
         for ingest in self._open:
             ingest.finish()
-        shutil.rmtree(self._path, ignore_errors=True)
+        remove_tree(self._path)
         os.close(self._lock)
 
 
@@ -264,7 +262,7 @@ class ContentStore:
                 continue
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(path, ignore_errors=True)
+                remove_tree(path)
                 swept += 1
             except BlockingIOError:
                 pass

@@ -13,9 +13,9 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import shutil
 import time
 
+from tuidock.engine.files import remove_tree
 from tuidock.engine.oci.digest import hex_of, is_digest
 from tuidock.engine.paths import Paths
 from tuidock.engine.store.content import CHUNK
@@ -92,7 +92,7 @@ class Partial:
             return
         self.finish()
         if drop or self.published or not os.path.exists(self.path) or not os.stat(self.path).st_size:
-            shutil.rmtree(self._directory, ignore_errors=True)
+            remove_tree(self._directory)
         os.close(self._lock)
         self._lock = -1
 
