@@ -61,7 +61,7 @@ def clean(engine: Engine) -> Iterator[None]:
         (("ps", "--filter", "health=bogus"), 1, "invalid filter"),
         (("rmi", "-f", "nosuch"), 0, "No such image: nosuch"),
         (("rm", "--link", "nosuch"), 1, "CONTAINER/ALIAS"),
-        (("network", "create", "--driver", "bridge", "mine"), 1, "network create comes with the next version"),
+        (("network", "create", "--driver", "bridge", "bridge"), 1, "not permitted on predefined bridge network"),
         (("network", "rm", "bridge"), 1, "pre-defined network"),
         (("container", "cp", "a:/b", "-"), 1, "No such container: a"),
         (("-H", "unix:///x.sock", "ps"), 125, "there is no daemon"),
