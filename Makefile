@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test check bench shots fuzz powercut torture setup native clean
+.PHONY: run test check bench shots fuzz powercut torture setup man native clean
 
 run:
 	@.ci/setup run
@@ -47,6 +47,10 @@ powercut:
 torture:
 	@.ci/setup test
 	$(PYTHON) -m tests.failure.torture $(TORTURE_ARGS)
+
+# build/tuidock.1, to be put below /usr/local/share/man/man1
+man:
+	@mkdir -p build && $(PYTHON) -m tuidock man > build/tuidock.1 && echo build/tuidock.1
 
 native:
 	@cmake --build tuidock/native

@@ -30,11 +30,7 @@ def options(flags: Iterable[Flag]) -> str:
         left = f"  -{flag.short}, --{flag.name}" if flag.short else f"      --{flag.name}"
         if flag.kind != "bool":
             left += " " + flag.kind
-        shown = flag.help
-        if flag.default and not flag.many and flag.default != -1:
-            default = f'"{flag.default}"' if flag.kind == "string" else str(flag.default).lower()
-            shown += f" (default {default})"
-        rows.append((left, shown))
+        rows.append((left, told(flag)))
     width = max((len(left) for left, _ in rows), default=0) + 3
     lines = []
     for left, shown in rows:
@@ -42,6 +38,14 @@ def options(flags: Iterable[Flag]) -> str:
         lines.append(left.ljust(width) + wrapped[0])
         lines += [" " * width + more for more in wrapped[1:]]
     return "\n".join(lines)
+
+
+def told(flag: Flag) -> str:
+    """What a flag does, and its value when it is not given."""
+    if not flag.default or flag.many or flag.default == -1:
+        return flag.help
+    default = f'"{flag.default}"' if flag.kind == "string" else str(flag.default).lower()
+    return f"{flag.help} (default {default})"
 
 
 def of_command(path: str, target: str, command: Command) -> str:

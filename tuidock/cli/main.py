@@ -70,7 +70,7 @@ def _dispatch(argv: list[str], open_app: OpenApp | None) -> int:
     context.path = found.path
     if not found.target:
         return _no_command(found)
-    if not _become_root():
+    if found.path not in verbs.WITHOUT_ENGINE and found.rest[:1] != ["--help"] and not _become_root():
         return 1
     return _run(verbs.load(found.target), found, context)
 

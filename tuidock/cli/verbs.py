@@ -78,6 +78,7 @@ BUILDX = BUILDER
 SYSTEM = {
     "check": "system:CHECK",
     "df": "usage:DF",
+    "doctor": "doctor:DOCTOR",
     "events": "events:EVENTS",
     "info": "system:INFO",
     "prune": "prune:PRUNE_SYSTEM",
@@ -110,6 +111,7 @@ VERBS: dict[str, str] = {
     "inspect": "inspect:INSPECT",
     "login": "registry:LOGIN",
     "logout": "registry:LOGOUT",
+    "man": "manual:MAN",
     "migrate": "migrate:MIGRATE",
     "ps": "ps:PS",
     "rmi": "images:RMI",
@@ -135,6 +137,9 @@ ALIASES = {
     ("network", "list"): "ls",
     ("network", "remove"): "rm",
 }
+
+#: Verbs that open no data root, so that an ordinary user needs no user namespace for them.
+WITHOUT_ENGINE = frozenset(("completion", "man", "system doctor"))
 
 #: Verbs that only look: a data root that they have to make first was perhaps mistyped.
 LOOKING = frozenset(

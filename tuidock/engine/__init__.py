@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "examine"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tuidock.engine.engine import Engine
+    from tuidock.engine.system.doctor import examine
 
 
 def __getattr__(name: str) -> object:
@@ -15,4 +16,8 @@ def __getattr__(name: str) -> object:
         from tuidock.engine.engine import Engine
 
         return Engine
+    if name == "examine":  # of the machine, which needs no data root and so no Engine
+        from tuidock.engine.system.doctor import examine
+
+        return examine
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -294,6 +294,14 @@ class Problem(Named):
     repaired: bool = False
 
 
+class Finding(Named):
+    """What `system doctor` says of one thing. state: ok, warn (something is worse than it could be) or fail."""
+
+    area: str
+    state: str
+    message: str
+
+
 class MigrationItem(Named):
     """One thing of another engine that could be taken over.
 
