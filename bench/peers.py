@@ -27,6 +27,7 @@ class Peer:
     name = ""
     log_words: Sequence[str] = ()  # for run: keep everything that the container writes
     force_words: Sequence[str] = ("-f",)  # for rm: kill what is running
+    forget_words: Sequence[str] = ("-f",)  # for rmi: so that nothing of the image is left
     plain_words: Sequence[str] = ()  # for pull and push: the registry speaks no TLS
 
     def __init__(self, directory: str, environ: dict[str, str]) -> None:
@@ -58,6 +59,7 @@ class Peer:
 class Tuidock(Peer):
     name = "tuidock"
     log_words = ("--log-opt", "max-size=-1")
+    forget_words = ("-f", "--now")
 
     def open(self) -> None:
         self.root = f"{self.directory}/tuidock"

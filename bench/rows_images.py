@@ -45,7 +45,7 @@ def _compared(bench: Bench, title: str, kind: str, work: Callable[[Peer], float]
 def _forget(peer: Peer, reference: str) -> None:
     """Removes an image, whether it is there or not."""
     with contextlib.suppress(BenchFailure):
-        peer.output("rmi", "-f", reference)
+        peer.output("rmi", *peer.forget_words, reference)
 
 
 def _warm(path: str) -> None:
@@ -60,7 +60,7 @@ def _warm(path: str) -> None:
 def _load(bench: Bench, what: str, archive: str, reference: str) -> list[Line]:
     def work(peer: Peer) -> float:
         took = peer.timed("load", "-i", archive)
-        peer.output("rmi", "-f", reference)
+        peer.output("rmi", *peer.forget_words, reference)
         return took
 
     _warm(archive)
