@@ -190,7 +190,9 @@ def test_the_image_of_a_removed_container_stays_for_it(engine: Engine, archive: 
 
 
 def test_rm_of_containers_that_remove_themselves_and_prune_keep_nothing(engine: Engine, run: Run) -> None:
-    engine.remove(run.start(["sleep", "100"], AutoRemove=True), force=True)
+    own = {"Volumes": {"/v": {}}}
+    engine.remove(run.start(["sleep", "100"], config=own, AutoRemove=True), force=True, volumes=True)
+    assert [volume for volume in engine.volumes() if volume.anonymous] == []
     engine.wait(run.start(["true"]))
     engine.prune_containers()
     run.made.clear()
@@ -246,6 +248,21 @@ def test_a_lost_database_loses_nothing_of_the_trash(engine: Engine, run: Run) ->
     assert Path(engine.volume("seen").mountpoint, "f").read_text() == "content"
     assert list(engine.check(fast=True)) == []
     engine.remove_volume("seen", now=True)
+
+
+def test_an_undo_that_fails_leaves_nothing(engine: Engine, run: Run) -> None:
+    made = engine.create(request(["true"], name="stuck"))
+    run.made.append(made)
+    engine.remove(made)
+    with engine.instance.state.write() as db:
+        image = db.execute("SELECT * FROM images").fetchone()
+        db.execute("DELETE FROM images")
+    with pytest.raises(Conflict, match="container stuck cannot come back: its image busybox has gone; pull it"):
+        engine.undo()
+    assert kinds(engine) == [("container", "stuck")] and not os.path.exists(engine.instance.paths.container_run(made))
+    with engine.instance.state.write() as db:
+        db.execute(f"INSERT INTO images VALUES ({','.join('?' * len(image))})", image)
+    assert engine.undo()[0].name == "stuck"
 
 
 def test_entries_are_found_by_prefix_and_name(engine: Engine) -> None:

@@ -33,13 +33,13 @@ else:
 
 def remove_many(
     instance: Instance, targets: Sequence[tuple[str, str]], *, force: bool = False, volumes: bool = False,
-    drop_volumes: Callable[[Sequence[str]], None] | None = None, keeping: Keeping | None = None,
+    drop_volumes: Callable[[Sequence[str], Keeping | None], None] | None = None, keeping: Keeping | None = None,
 ) -> list[tuple[str, EngineError | None]]:  # fmt: skip
     """Removes containers given as (id, name) and tells for each what went wrong, in their order.
 
     All are killed first and then awaited together, and all rows go in one transaction: 50 take little longer than one.
-    drop_volumes gets the names of anonymous volumes, after their users have gone, when those are to go too. keeping: they
-    go to the trash, apart from --rm containers.
+    drop_volumes gets the names of anonymous volumes, after their users have gone, when those are to go too, and how they
+    are kept. keeping: containers go to the trash, apart from those with --rm, whose volumes go for good with them.
     """
     failures: dict[str, EngineError] = {}
     for container_id, name in targets:
@@ -55,14 +55,15 @@ def remove_many(
         )
     gone = [pair for pair in doomed if pair[0] not in failures]
     known = {container_id: attributes_of(instance, container_id) for container_id, _ in gone}
-    anonymous, removed = _forget(instance, gone, keeping) if gone else ([], set())
+    anonymous, removed = _forget(instance, gone, keeping) if gone else ({}, set())
     for container_id, name in gone:
         if container_id in removed:  # else the shim of a --rm container, or another client, was faster and has told it
             append(instance.paths.journal, "container", "destroy", container_id, name, **known[container_id])
     if gone and has_options(instance):
         release_idle(instance)
     if volumes and drop_volumes is not None and anonymous:
-        drop_volumes(anonymous)
+        drop_volumes([name for name, kept in anonymous.items() if kept], keeping)
+        drop_volumes([name for name, kept in anonymous.items() if not kept], None)
     return [(container_id, failures.get(container_id)) for container_id, _ in targets]
 
 
@@ -109,8 +110,11 @@ def _forget_parents(instance: Instance, gone: Sequence[tuple[str, str]]) -> None
             groups.forget(container_id)
 
 
-def _forget(instance: Instance, gone: Sequence[tuple[str, str]], keeping: Keeping | None) -> tuple[list[str], set[str]]:
-    """The transaction; returns the anonymous volumes that nobody else uses, and the ids whose rows it took away.
+def _forget(
+    instance: Instance, gone: Sequence[tuple[str, str]], keeping: Keeping | None
+) -> tuple[dict[str, bool], set[str]]:
+    """The transaction; returns the anonymous volumes that nobody else uses (and whether their container is kept), and the
+    ids whose rows it took away.
 
     On a full disk the database has no room for saying that something has gone: then the oldest of the trash goes, and if
     that is not enough, these containers for good.
@@ -137,31 +141,36 @@ def _forget(instance: Instance, gone: Sequence[tuple[str, str]], keeping: Keepin
 
 def _move(
     instance: Instance, gone: Sequence[tuple[str, str]], keeping: Keeping | None
-) -> tuple[list[str], list[str], set[str]]:
+) -> tuple[dict[str, bool], list[str], set[str]]:
     """Renames the directories and takes the rows away; returns anonymous volumes without a user, what is to be unlinked,
     and the ids that had a row. When the transaction fails, all is as before."""
-    paths, graves = instance.paths, []
+    paths, graves, kept = instance.paths, [], set()
     ids = [container_id for container_id, _ in gone]
     marks = ",".join("?" * len(ids))
     with Undo() as undo:
         with instance.state.write(durable=False) as db:
             query = (
-                "SELECT DISTINCT v.name FROM volumes v JOIN volume_uses u ON u.volume = v.name WHERE v.anonymous "
+                "SELECT v.name, u.container_id FROM volumes v JOIN volume_uses u ON u.volume = v.name WHERE v.anonymous "
                 f"AND u.container_id IN ({marks})"
             )
-            names = [row[0] for row in db.execute(query, ids)]
+            uses = db.execute(query, ids).fetchall()
             found = {row[0] for row in db.execute(f"SELECT id FROM containers WHERE id IN ({marks})", ids)}
             for container_id, name in gone:
                 place = paths.container(container_id)
                 grave = _grave(instance, container_id)
                 if keeping is not None and _keep(instance, db, container_id, name, keeping):
                     grave = f"{paths.removed}/{container_id}"
+                    kept.add(container_id)
                 else:
                     graves.append(grave)
                 _rename(place, grave)
                 undo.add(_rename, grave, place)
             rows.delete(db, ids)
-            unused = [n for n in names if not db.execute("SELECT 1 FROM volume_uses WHERE volume = ?", (n,)).fetchone()]
+            unused = {
+                name: any(container_id in kept for other, container_id in uses if other == name)
+                for name, _ in uses
+                if not db.execute("SELECT 1 FROM volume_uses WHERE volume = ?", (name,)).fetchone()
+            }
         undo.keep()
     return unused, graves, found
 

@@ -148,9 +148,9 @@ def _finish_removals(instance: Instance) -> list[str]:
     from tuidock.engine.store import volumes
     from tuidock.engine.store.removed import Keeping, new_batch
 
-    def drop(names: Sequence[str]) -> None:
+    def drop(names: Sequence[str], keeping: Keeping | None) -> None:
         for name in names:
-            volumes.remove(instance.state, instance.paths, name, force=True)
+            volumes.remove(instance.state, instance.paths, name, force=True, keeping=keeping)
 
     done = []
     for container_id, name, auto_remove in instance.state.read().execute(

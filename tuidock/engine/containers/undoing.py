@@ -13,7 +13,7 @@ from tuidock.engine.containers import names, rows
 from tuidock.engine.containers.moves import move_lock, write_intent
 from tuidock.engine.errors import Conflict, NotFound
 from tuidock.engine.events import append
-from tuidock.engine.files import Undo, read_text, refuse, write_atomic
+from tuidock.engine.files import Undo, read_text, refuse, remove_tree, write_atomic
 from tuidock.engine.instance import Instance
 from tuidock.engine.network import addresses, networks
 from tuidock.engine.network.ipv4 import dotted
@@ -62,6 +62,7 @@ def _container(instance: Instance, entry: RemovedEntry) -> Restored:
     paths, container_id = instance.paths, entry.id
     remarks: list[str] = []
     with move_lock(instance, container_id, gone=True), Undo() as taken:
+        taken.add(_leave, instance, container_id)
         with instance.state.write() as db:
             document = _document(db, entry)
             place = removed.place_of(paths, removed.CONTAINER, entry.id, entry.name)
@@ -94,6 +95,12 @@ def _container(instance: Instance, entry: RemovedEntry) -> Restored:
         append(paths.journal, "volume", "undo", volume, volume)
     append(paths.journal, "container", "undo", container_id, name, image=str(row["image"]))
     return Restored(entry.kind, container_id, name, tuple(remarks))
+
+
+def _leave(instance: Instance, container_id: str) -> None:
+    """The lock's directory goes again, unless somebody else has brought the container back."""
+    if not os.path.isdir(instance.paths.container(container_id)):
+        remove_tree(instance.paths.container_run(container_id))
 
 
 def _free_name(db: sqlite3.Connection, name: str) -> str:

@@ -182,11 +182,7 @@ class Moving(Door):
             except EngineError as error:
                 failures[reference] = error
         targets = list(dict.fromkeys(found.values()))
-        keeping = self._keeping(now, batch)
-
-        def drop(names: Sequence[str]) -> None:
-            self._drop_volumes(names, keeping)
-
+        keeping, drop = self._keeping(now, batch), self._drop_volumes
         done = dict(
             remove_many(self.instance, targets, force=force, volumes=volumes, drop_volumes=drop, keeping=keeping)
         )
@@ -236,7 +232,7 @@ class Moving(Door):
 
     def resumer(self, reference: str) -> Resumer:
         """What finds the output that a client lacks when its shim is killed; ask before that happens."""
-        from tuidock.engine.runtime.resuming import Resumer
+        from tuidock.engine.stream import Resumer
 
         return Resumer(self.instance.paths.container(self._id(reference)) + "/logs")
 
