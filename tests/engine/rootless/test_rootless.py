@@ -181,7 +181,7 @@ def test_volumes(user: User) -> None:
     [
         (
             ("run", "--rm", "--network", "none", "-m", "64m", "busybox", "true"),
-            "without root there is no control group",
+            "that systemd delegates",
         ),
         (("run", "--rm", "--network", "shared", "busybox", "true"), "no bridges"),
         (("run", "--rm", "--userns", "auto", "busybox", "true"), "this user's namespace already"),

@@ -43,7 +43,8 @@ def _path(instance: Instance, container_id: str) -> str:
 @contextmanager
 def standstill(instance: Instance, container: Container, *, pause: bool = True) -> Iterator[Still]:
     """Nothing in the container writes during the block. pause False: what runs goes on."""
-    if pause and instance.rootless and status_of(instance, container.id).status == "running":
+    running = instance.rootless and status_of(instance, container.id).status == "running"
+    if pause and running and not cgroups_of(instance).can_freeze(container.id):
         instance.notices.append(
             f"container {container.name} went on while its files were read: without root nothing can make it stand still"
         )

@@ -16,7 +16,7 @@ from tuidock.engine.errors import EngineError, StartFailed, WrongState
 from tuidock.engine.files import Undo, is_locked, refuse, write_atomic
 from tuidock.engine.instance import Instance
 from tuidock.engine.runtime import apparmor, defaults, seccomp, shim, spec
-from tuidock.engine.runtime.cgroup import as_record, cgroups_of
+from tuidock.engine.runtime.cgroup import as_record, cgroups_for_start
 from tuidock.engine.runtime.status import Status, read_pid, read_status
 from tuidock.engine.types import Container
 
@@ -208,7 +208,7 @@ def cgroup_plan(instance: Instance, container_id: str, host_config: Mapping[str,
     parent = str(host_config.get("CgroupParent") or "")
     if parent:
         os.makedirs(instance.paths.run + "/cgroup-parents", mode=0o700, exist_ok=True)
-    cgroups = cgroups_of(instance)
+    cgroups = cgroups_for_start(instance)
     cgroups.verify(host_config)
     cgroups.prepare()
     if parent:
@@ -230,7 +230,7 @@ def cgroup_plan(instance: Instance, container_id: str, host_config: Mapping[str,
         pairs=pairs,
         memory=cgroups.directory("memory", container_id),
         binds=tuple(f"{name}={path}" for name, path in cgroups.binds(container_id)),
-        device_rules=tuple(rule.record() for rule in rules) if v2 else (),
+        device_rules=tuple(rule.record() for rule in rules) if v2 and not instance.rootless else (),
     )
 
 

@@ -60,7 +60,8 @@ class Usage(Named):
 def detect(instance: str, root: str = ROOT, mounts: str = "/proc/self/mounts") -> Cgroups:
     """What this machine has. A unified hierarchy beside v1 ones (hybrid) has no controllers of use and counts as v1."""
     if root == ROOT and rootless.is_active():
-        return Cgroups(instance, {})  # none of them is ours
+        base = _delegated(root)
+        return Cgroups(instance, {"": base} if base else {})
     if os.path.exists(f"{root}/cgroup.controllers"):
         return Cgroups(instance, {"": root})
     hierarchies: dict[str, str] = {}
@@ -77,6 +78,33 @@ def detect(instance: str, root: str = ROOT, mounts: str = "/proc/self/mounts") -
             f"no cgroups are mounted at {root}; mount them (mount -t cgroup2 none {root}) to run containers"
         )
     return Cgroups(instance, hierarchies)
+
+
+def _delegated(root: str) -> str:
+    """The control group that systemd gave to this user, who may make others below it; "" when there is none.
+
+    That of the user's own service manager, wherever this command runs: what has been started in it is found from outside.
+    """
+    user = rootless.mapped()[0][1]
+    base = f"{root}/user.slice/user-{user}.slice/user@{user}.service"
+    try:
+        return base if os.stat(base).st_uid == 0 and os.access(f"{base}/cgroup.procs", os.W_OK) else ""
+    except OSError:
+        return ""
+
+
+def _may_be_joined(base: str, root: str = ROOT) -> bool:
+    """Whether a process of ours may be moved below it: only from a group that is below it already."""
+    own = files.read("/proc/self/cgroup").partition("0::")[2].split("\n")[0]
+    return f"{root}{own}/".startswith(base + "/")
+
+
+def cgroups_for_start(instance: Instance) -> Cgroups:
+    """Those that a container which is started now can be put into: without root perhaps none."""
+    found = cgroups_of(instance)
+    if instance.rootless and found.version == 2 and not _may_be_joined(found.base):
+        return Cgroups(instance.id, {})
+    return found
 
 
 def cgroups_of(instance: Instance) -> Cgroups:
@@ -101,6 +129,11 @@ class Cgroups:
         self._hierarchies = dict(hierarchies)
         self._parents = ""
         self._usable: frozenset[str] | None = None
+
+    @property
+    def base(self) -> str:
+        """v2: the directory that the instance's parent lies in."""
+        return self._hierarchies.get("", "")
 
     # --- where
 
@@ -239,8 +272,8 @@ class Cgroups:
         """Refuse CPUs and memory nodes that this machine has not got."""
         if not self._hierarchies and (asked := [flag for key, flag in _LIMITS if resources.get(key)]):
             raise Unsupported(
-                f"cannot limit with {', '.join(asked)}: without root there is no control group to do it, since tuidock uses "
-                "none that systemd delegates; leave it out or run as root"
+                f"cannot limit with {', '.join(asked)}: without root that takes a control group that systemd delegates (on a "
+                "machine with cgroup v2, `systemd-run --user --scope tuidock ...`); leave it out or run as root"
             )
         if not any(resources.get(key) for key in ("NanoCpus", "CpusetCpus", "CpusetMems")):
             return
@@ -256,12 +289,18 @@ class Cgroups:
             found += map(int, files.read(f"{directory}/cgroup.procs").split())
         return found
 
+    def can_freeze(self, container_id: str) -> bool:
+        """False for a container without a control group: one that was started without root."""
+        directory = self._processes(container_id)
+        return bool(directory) and (not rootless.is_active() or os.path.isdir(directory))
+
     def freeze(self, container_id: str, timeout: float = 10.0) -> None:
         """Stop every process where it is, and return when they stand still."""
         directory = self._processes(container_id)
-        if not directory:
+        if not self.can_freeze(container_id):
             raise Unsupported(
-                f"cannot pause container {container_id[:12]}: without root it has no control group that could stand still"
+                f"cannot pause container {container_id[:12]}: it has no control group that could stand still, as it was "
+                "started without root"
             )
         try:
             if self.version == 2:
