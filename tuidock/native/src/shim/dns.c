@@ -7,8 +7,7 @@
  * networks has one answer for all of them, nobody can ask on another's behalf, and it works in networks that the host is
  * not part of (macvlan).
  *
- * Questions for members are answered at once; others are passed on, over UDP or TCP as they came, with an id and a port of
- * our own for each, to one server after the other.
+ * Questions for members are answered at once; others are passed on (dns_jobs.c).
  */
 #include "dns.h"
 #include "kernel.h"
@@ -28,50 +27,21 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-enum { JOBS = 128, CONNECTIONS = 32, ROUNDS = 2, BATCH = 16, NOBODY = 65534, DESCRIPTORS = 512,
-       IN_ROOM = 2 + DNS_QUESTION_MOST };
-#define ANSWER_NS 2000000000ull                /* for one server; glibc's and musl's own patience is 5 s */
 #define IDLE_NS 10000000000ull
 
-struct connection {
-    int fd;                                    /* -1: free */
-    bool waits;                                /* for the answer of a job */
-    size_t used, out_size, out_sent;
-    uint8_t *in, *out;                         /* in: IN_ROOM bytes, only while it is open: an idle resolver is small */
-    uint64_t deadline;
-};
-
-struct job {
-    int fd;                                    /* to the server; -1: free */
-    struct connection *connection;             /* who asked over TCP, NULL for UDP */
-    struct sockaddr_in peer;
-    uint8_t *question;                         /* two bytes of length in front, as TCP wants it, with the id we ask with */
-    size_t size, sent, used;                   /* of the question without them; of it with them; of the answer */
-    uint8_t *answer;
-    unsigned tries;
-    uint16_t id;                               /* of the asker */
-    uint64_t deadline;
-};
-
-struct resolver {
-    int udp, tcp, alive;
-    struct dns_names names;
-    struct job job[JOBS];
-    struct connection connection[CONNECTIONS];
-    uint8_t message[DNS_TCP_MOST + 2];
-};
+enum { BATCH = 16, NOBODY = 65534, DESCRIPTORS = 512, IN_ROOM = 2 + DNS_QUESTION_MOST };
 
 /* ---- answers ---- */
 
-static void connection_close(struct connection *connection)
+static void connection_close(struct dns_connection *connection)
 {
     close_fd(&connection->fd);
     free(connection->in);
     free(connection->out);
-    *connection = (struct connection){.fd = -1};
+    *connection = (struct dns_connection){.fd = -1};
 }
 
-static void connection_flush(struct connection *connection)
+static void connection_flush(struct dns_connection *connection)
 {
     while (connection->out_sent < connection->out_size) {
         ssize_t count = send(connection->fd, connection->out + connection->out_sent,
@@ -91,7 +61,7 @@ static void connection_flush(struct connection *connection)
     connection->deadline = ticks_ns() + IDLE_NS;
 }
 
-static void reply(struct resolver *resolver, const struct sockaddr_in *peer, struct connection *connection,
+void dns_reply(struct dns_resolver *resolver, const struct sockaddr_in *peer, struct dns_connection *connection,
                   const uint8_t *message, size_t size)
 {
     if (!connection) {
@@ -110,167 +80,6 @@ static void reply(struct resolver *resolver, const struct sockaddr_in *peer, str
     connection_flush(connection);
 }
 
-/* ---- questions for others ---- */
-
-static void job_end(struct job *job)
-{
-    close_fd(&job->fd);
-    free(job->question);
-    free(job->answer);
-    if (job->connection)
-        job->connection->waits = false;
-    *job = (struct job){.fd = -1};
-}
-
-static void job_fail(struct resolver *resolver, struct job *job)
-{
-    uint8_t out[DNS_QUESTION_MOST];
-    struct dns_question question;
-
-    job->question[2] = (uint8_t)(job->id >> 8);
-    job->question[3] = (uint8_t)job->id;
-    if (dns_read(job->question + 2, job->size, &question) == 0)
-        reply(resolver, &job->peer, job->connection, out,
-              dns_write_code(job->question + 2, job->size, &question, DNS_SERVFAIL, out));
-    job_end(job);
-}
-
-static int server_socket(const char *server, bool tcp)
-{
-    struct sockaddr_storage address = {0};
-    struct sockaddr_in *four = (struct sockaddr_in *)&address;
-    struct sockaddr_in6 *six = (struct sockaddr_in6 *)&address;
-    socklen_t size;
-    int fd;
-
-    if (inet_pton(AF_INET, server, &four->sin_addr) == 1) {
-        four->sin_family = AF_INET;
-        four->sin_port = htons(53);
-        size = sizeof *four;
-    } else if (inet_pton(AF_INET6, server, &six->sin6_addr) == 1) {
-        six->sin6_family = AF_INET6;
-        six->sin6_port = htons(53);
-        size = sizeof *six;
-    } else {
-        return -EINVAL;
-    }
-    fd = socket(address.ss_family, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, size) < 0 && errno != EINPROGRESS)
-        close_fd(&fd), fd = -1;
-    return fd;
-}
-
-/* The next server, from the first again in the second round. */
-static void job_try(struct resolver *resolver, struct job *job)
-{
-    const struct dns_names *names = &resolver->names;
-
-    close_fd(&job->fd);
-    job->fd = -1;
-    free(job->answer);
-    job->answer = NULL;
-    job->used = job->sent = 0;
-    while (names->servers && job->tries < ROUNDS * names->servers) {
-        job->fd = server_socket(names->server[job->tries++ % names->servers], job->connection != NULL);
-        if (job->fd < 0)
-            continue;
-        if (getrandom(job->question + 2, 2, 0) != 2)
-            break;
-        job->deadline = ticks_ns() + ANSWER_NS;
-        if (job->connection || send(job->fd, job->question + 2, job->size, MSG_NOSIGNAL) == (ssize_t)job->size)
-            return;
-        close_fd(&job->fd);
-        job->fd = -1;
-    }
-    job_fail(resolver, job);
-}
-
-static void job_begin(struct resolver *resolver, const struct dns_question *question, const uint8_t *message, size_t size,
-                      const struct sockaddr_in *peer, struct connection *connection)
-{
-    struct job *job = NULL;
-    uint8_t out[DNS_QUESTION_MOST];
-
-    for (size_t i = 0; i < JOBS && !job; i++)
-        if (!resolver->job[i].question)
-            job = &resolver->job[i];
-    if (job)
-        *job = (struct job){.fd = -1, .connection = connection, .id = question->id, .size = size,
-                            .question = malloc(size + 2)};
-    if (!job || !job->question) {
-        reply(resolver, peer, connection, out, dns_write_code(message, size, question, DNS_SERVFAIL, out));
-        return;
-    }
-    if (peer)
-        job->peer = *peer;
-    if (connection)
-        connection->waits = true;
-    job->question[0] = (uint8_t)(size >> 8);
-    job->question[1] = (uint8_t)size;
-    memcpy(job->question + 2, message, size);
-    job_try(resolver, job);
-}
-
-static void job_answered(struct resolver *resolver, struct job *job, uint8_t *answer, size_t size)
-{
-    int code = answer[3] & 15;
-    bool refused = code == DNS_SERVFAIL || code == DNS_REFUSED || code == DNS_NOTIMP;
-    if (refused && job->tries < resolver->names.servers) {
-        job_try(resolver, job);
-        return;
-    }
-    answer[0] = (uint8_t)(job->id >> 8);
-    answer[1] = (uint8_t)job->id;
-    reply(resolver, &job->peer, job->connection, answer, size);
-    if (job->connection && job->connection->out)
-        job->connection = NULL;                /* it still writes, and goes on by itself */
-    job_end(job);
-}
-
-static void job_ready_udp(struct resolver *resolver, struct job *job)
-{
-    ssize_t size = recv(job->fd, resolver->message, sizeof resolver->message, 0);
-    if (size < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (size < 0)                              /* nobody listens there */
-        job_try(resolver, job);
-    else if (dns_answers(resolver->message, (size_t)size, job->question + 2, job->size))
-        job_answered(resolver, job, resolver->message, (size_t)size);
-}
-
-static void job_ready_tcp(struct resolver *resolver, struct job *job)
-{
-    ssize_t count;
-
-    if (job->sent < job->size + 2) {
-        count = send(job->fd, job->question + job->sent, job->size + 2 - job->sent, MSG_NOSIGNAL);
-        if (count > 0)
-            job->sent += (size_t)count;
-        else if (count < 0 && errno != EAGAIN && errno != EINTR)
-            job_try(resolver, job);
-        return;
-    }
-    if (!job->answer && !(job->answer = malloc(DNS_TCP_MOST + 2))) {
-        job_fail(resolver, job);
-        return;
-    }
-    count = recv(job->fd, job->answer + job->used, DNS_TCP_MOST + 2 - job->used, 0);
-    if (count < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (count <= 0) {
-        job_try(resolver, job);
-        return;
-    }
-    job->used += (size_t)count;
-    size_t size = job->used < 2 ? 0 : (size_t)(job->answer[0] << 8 | job->answer[1]);
-    if (job->used < 2 || job->used < size + 2)
-        return;
-    if (dns_answers(job->answer + 2, size, job->question + 2, job->size))
-        job_answered(resolver, job, job->answer + 2, size);
-    else
-        job_try(resolver, job);
-}
-
 /* ---- questions ---- */
 
 /* Neighbours of one name take turns. */
@@ -287,7 +96,7 @@ static void shuffle(struct dns_address *address, size_t count)
 }
 
 /* Size of our own answer, 0 when others have to be asked. */
-static size_t answer_of_names(struct resolver *resolver, const struct dns_question *question, const uint8_t *message,
+static size_t answer_of_names(struct dns_resolver *resolver, const struct dns_question *question, const uint8_t *message,
                               size_t size, size_t room, uint8_t *out)
 {
     static struct dns_address address[DNS_ADDRESSES];
@@ -310,8 +119,8 @@ static size_t answer_of_names(struct resolver *resolver, const struct dns_questi
     return names->servers ? 0 : dns_write_code(message, size, question, DNS_NXDOMAIN, out);
 }
 
-static void take_question(struct resolver *resolver, const uint8_t *message, size_t size, const struct sockaddr_in *peer,
-                          struct connection *connection)
+static void take_question(struct dns_resolver *resolver, const uint8_t *message, size_t size, const struct sockaddr_in *peer,
+                          struct dns_connection *connection)
 {
     static uint8_t out[DNS_QUESTION_MOST + 512];
     struct dns_question question;
@@ -326,14 +135,15 @@ static void take_question(struct resolver *resolver, const uint8_t *message, siz
     if (code == 0 && dns_names_refresh(&resolver->names) < 0)
         code = DNS_SERVFAIL;
     used = code ? dns_write_code(message, size, &question, code, out)
-                : answer_of_names(resolver, &question, message, size, connection ? DNS_QUESTION_MOST : question.room, out);
+                : answer_of_names(resolver, &question, message, size,
+                                  connection ? (size_t)DNS_QUESTION_MOST : question.room, out);
     if (used)
-        reply(resolver, peer, connection, out, used);
+        dns_reply(resolver, peer, connection, out, used);
     else
-        job_begin(resolver, &question, message, size, peer, connection);
+        dns_job_begin(resolver, &question, message, size, peer, connection);
 }
 
-static void udp_ready(struct resolver *resolver)
+static void udp_ready(struct dns_resolver *resolver)
 {
     for (int i = 0; i < BATCH; i++) {
         struct sockaddr_in peer;
@@ -347,14 +157,14 @@ static void udp_ready(struct resolver *resolver)
     }
 }
 
-static void tcp_ready(struct resolver *resolver)
+static void tcp_ready(struct dns_resolver *resolver)
 {
-    struct connection *place = NULL;
+    struct dns_connection *place = NULL;
     int fd = accept4(resolver->tcp, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd < 0)
         return;
-    for (size_t i = 0; i < CONNECTIONS && !place; i++)
+    for (size_t i = 0; i < DNS_CONNECTIONS && !place; i++)
         if (resolver->connection[i].fd < 0)
             place = &resolver->connection[i];
     uint8_t *in = place ? malloc(IN_ROOM) : NULL;
@@ -362,11 +172,11 @@ static void tcp_ready(struct resolver *resolver)
         close(fd);
         return;
     }
-    *place = (struct connection){.fd = fd, .in = in, .deadline = ticks_ns() + IDLE_NS};
+    *place = (struct dns_connection){.fd = fd, .in = in, .deadline = ticks_ns() + IDLE_NS};
 }
 
 /* One question after the other; the next one waits in the buffer while one is answered. */
-static void connection_take(struct resolver *resolver, struct connection *connection)
+static void connection_take(struct dns_resolver *resolver, struct dns_connection *connection)
 {
     while (connection->fd >= 0 && !connection->waits && !connection->out && connection->used >= 2) {
         size_t size = (size_t)(connection->in[0] << 8 | connection->in[1]);
@@ -383,7 +193,7 @@ static void connection_take(struct resolver *resolver, struct connection *connec
     }
 }
 
-static void connection_ready(struct resolver *resolver, struct connection *connection, short events)
+static void connection_ready(struct dns_resolver *resolver, struct dns_connection *connection, short events)
 {
     if (connection->out) {
         if (events & (POLLOUT | POLLERR | POLLHUP))
@@ -404,13 +214,13 @@ static void connection_ready(struct resolver *resolver, struct connection *conne
 /* ---- the process ---- */
 
 /* What an asker closes must not be answered to whoever comes next on the same number. */
-static void orphan_jobs(struct resolver *resolver)
+static void orphan_jobs(struct dns_resolver *resolver)
 {
-    for (size_t i = 0; i < JOBS; i++) {
-        struct job *job = &resolver->job[i];
+    for (size_t i = 0; i < DNS_JOBS; i++) {
+        struct dns_job *job = &resolver->job[i];
         if (job->question && job->connection && (job->connection->fd < 0 || !job->connection->waits)) {
             job->connection = NULL;
-            job_end(job);
+            dns_job_end(job);
         }
     }
 }
@@ -421,29 +231,30 @@ static int timeout_ms(uint64_t deadline)
     return !deadline ? -1 : deadline <= now ? 0 : (int)((deadline - now) / 1000000 + 1);
 }
 
-static void look(struct resolver *resolver)
+static void look(struct dns_resolver *resolver)
 {
-    struct pollfd polled[3 + CONNECTIONS + JOBS];
+    struct pollfd polled[3 + DNS_CONNECTIONS + DNS_JOBS];
     uint64_t first = 0;
     size_t count = 3;
-    struct { struct connection *connection; struct job *job; } owner[3 + CONNECTIONS + JOBS];
+    struct { struct dns_connection *connection; struct dns_job *job; } owner[3 + DNS_CONNECTIONS + DNS_JOBS];
 
     polled[0] = (struct pollfd){resolver->alive, POLLIN, 0};
     polled[1] = (struct pollfd){resolver->udp, POLLIN, 0};
     polled[2] = (struct pollfd){resolver->tcp, POLLIN, 0};
-    for (size_t i = 0; i < CONNECTIONS; i++) {
-        struct connection *connection = &resolver->connection[i];
+    for (size_t i = 0; i < DNS_CONNECTIONS; i++) {
+        struct dns_connection *connection = &resolver->connection[i];
         if (connection->fd < 0)
             continue;
         short events = connection->out ? POLLOUT : connection->waits ? 0 : POLLIN;
-        if (!connection->waits && (!first || connection->deadline < first))
+        bool idle = !connection->waits || connection->out;
+        if (idle && (!first || connection->deadline < first))
             first = connection->deadline;
         owner[count].connection = connection;
         owner[count].job = NULL;
         polled[count++] = (struct pollfd){connection->fd, events, 0};
     }
-    for (size_t i = 0; i < JOBS; i++) {
-        struct job *job = &resolver->job[i];
+    for (size_t i = 0; i < DNS_JOBS; i++) {
+        struct dns_job *job = &resolver->job[i];
         if (!job->question)
             continue;
         bool writes = job->connection && job->sent < job->size + 2;
@@ -463,25 +274,25 @@ static void look(struct resolver *resolver)
         tcp_ready(resolver);
     uint64_t now = ticks_ns();
     for (size_t i = 3; i < count; i++) {
-        struct connection *connection = owner[i].connection;
-        struct job *job = owner[i].job;
+        struct dns_connection *connection = owner[i].connection;
+        struct dns_job *job = owner[i].job;
         if (connection && connection->fd == polled[i].fd) {
             if (connection->waits && polled[i].revents & (POLLHUP | POLLERR))
                 connection_close(connection);
             else if (polled[i].revents)
                 connection_ready(resolver, connection, polled[i].revents);
-            else if (!connection->waits && connection->deadline <= now)
+            else if ((!connection->waits || connection->out) && connection->deadline <= now)
                 connection_close(connection);
         }
         orphan_jobs(resolver);
         if (job && job->question && job->fd == polled[i].fd) {
-            struct connection *asker = job->connection;
+            struct dns_connection *asker = job->connection;
             if (polled[i].revents && asker)
-                job_ready_tcp(resolver, job);
+                dns_job_ready_tcp(resolver, job);
             else if (polled[i].revents)
-                job_ready_udp(resolver, job);
+                dns_job_ready_udp(resolver, job);
             else if (job->deadline <= now)
-                job_try(resolver, job);
+                dns_job_try(resolver, job);
             if (asker && asker->fd >= 0)
                 connection_take(resolver, asker);
         }
@@ -540,7 +351,7 @@ static int drop_rights(int zones)
 
 _Noreturn void dns_serve(int udp, int tcp, int own, int zones, int alive)
 {
-    static struct resolver resolver;
+    static struct dns_resolver resolver;
 
     prctl(PR_SET_NAME, "tuidock-dns");
     resolver.udp = udp;
@@ -548,9 +359,9 @@ _Noreturn void dns_serve(int udp, int tcp, int own, int zones, int alive)
     resolver.alive = alive;
     resolver.names.own = own;
     resolver.names.zones = zones;
-    for (size_t i = 0; i < JOBS; i++)
+    for (size_t i = 0; i < DNS_JOBS; i++)
         resolver.job[i].fd = -1;
-    for (size_t i = 0; i < CONNECTIONS; i++)
+    for (size_t i = 0; i < DNS_CONNECTIONS; i++)
         resolver.connection[i].fd = -1;
     if (drop_rights(zones) < 0)
         _exit(1);                              /* with rights it does not work */

@@ -8,6 +8,8 @@
 
 #include "shim.h"
 
+#include <netinet/in.h>
+
 enum {
     DNS_HEADER = 12, DNS_NAME = 256, DNS_UDP = 512, DNS_UDP_MOST = 1232, DNS_QUESTION_MOST = 4096, DNS_TCP_MOST = 65535,
     DNS_A = 1, DNS_PTR = 12, DNS_AAAA = 28, DNS_ANY = 255, DNS_IN = 1,
@@ -63,7 +65,46 @@ int dns_names_find(const struct dns_names *names, const char *name, int family, 
 /* `name.network` of who has the address, with the size given; false when nobody has. */
 bool dns_names_reverse(const struct dns_names *names, const struct dns_address *address, char *text, size_t size);
 
-/* ---- dns.c ---- */
+/* ---- dns.c, dns_jobs.c ---- */
+
+enum { DNS_JOBS = 128, DNS_CONNECTIONS = 32 };
+
+struct dns_connection {
+    int fd;                                    /* -1: free */
+    bool waits;                                /* for the answer of a job */
+    size_t used, out_size, out_sent;
+    uint8_t *in, *out;                         /* in: IN_ROOM bytes, only while it is open: an idle resolver is small */
+    uint64_t deadline;
+};
+
+struct dns_job {
+    int fd;                                    /* to the server; -1: free */
+    struct dns_connection *connection;             /* who asked over TCP, NULL for UDP */
+    struct sockaddr_in peer;
+    uint8_t *question;                         /* two bytes of length in front, as TCP wants it, with the id we ask with */
+    size_t size, sent, used;                   /* of the question without them; of it with them; of the answer */
+    uint8_t *answer;
+    unsigned tries;
+    uint16_t id;                               /* of the asker */
+    uint64_t deadline;
+};
+
+struct dns_resolver {
+    int udp, tcp, alive;
+    struct dns_names names;
+    struct dns_job job[DNS_JOBS];
+    struct dns_connection connection[DNS_CONNECTIONS];
+    uint8_t message[DNS_TCP_MOST + 2];
+};
+
+void dns_reply(struct dns_resolver *resolver, const struct sockaddr_in *peer, struct dns_connection *connection,
+               const uint8_t *message, size_t size);
+void dns_job_begin(struct dns_resolver *resolver, const struct dns_question *question, const uint8_t *message, size_t size,
+                   const struct sockaddr_in *peer, struct dns_connection *connection);
+void dns_job_try(struct dns_resolver *resolver, struct dns_job *job);      /* the next server, or the last word */
+void dns_job_ready_udp(struct dns_resolver *resolver, struct dns_job *job);
+void dns_job_ready_tcp(struct dns_resolver *resolver, struct dns_job *job);
+void dns_job_end(struct dns_job *job);
 
 /* The whole life of a resolver: sockets inside the container's network, `alive` ends with whoever looks after it. */
 _Noreturn void dns_serve(int udp, int tcp, int own, int zones, int alive);

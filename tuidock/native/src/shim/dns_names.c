@@ -128,7 +128,8 @@ static int read_network(struct dns_names *names, const char *id)
     for (char *c = text; *c; c++)
         if (*c >= 'A' && *c <= 'Z')
             *c = (char)(*c + 'a' - 'A');
-    *network = (struct dns_network){.name = strdup(text), .directory = open_at(names->zones, id, O_RDONLY | O_DIRECTORY, 0)};
+    *network = (struct dns_network){.name = strdup(text),
+                                    .directory = open_at(names->zones, id, O_RDONLY | O_DIRECTORY, 0)};
     names->networks++;
     if (!network->name)
         return -ENOMEM;

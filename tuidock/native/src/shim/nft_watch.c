@@ -9,6 +9,7 @@
 #include "kernel.h"
 #include "netlink.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -32,10 +33,10 @@ static int filter_removals(int fd)
     size_t at = 0;
 
     program[at++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_type));
-    for (size_t i = 0; i < COUNT(WANTED); i++)   /* a load is in network order */
-        program[at++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-                                                     (uint16_t)__builtin_bswap16((uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | WANTED[i])),
-                                                     (uint8_t)(COUNT(WANTED) - i), 0);
+    for (size_t i = 0; i < COUNT(WANTED); i++) {
+        uint16_t type = htons((uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | WANTED[i]));      /* as a load sees it */
+        program[at++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, type, (uint8_t)(COUNT(WANTED) - i), 0);
+    }
     program[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0);
     program[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, ~0u);
     filter.len = (unsigned short)at;
