@@ -38,7 +38,9 @@ def test_values(engine: Engine) -> None:
     assert words(engine, "run", "-it", "--network", "br") == ["bridge"]
     assert words(engine, "run", "--env-file", "") == [FILES]
     assert words(engine, "run", "--name", "") == []
-    assert words(engine, "load", "-i", "") == [FILES]
+    assert words(engine, "load", "-i", "") == words(engine, "save", "-o", "") == words(engine, "build", "") == [FILES]
+    assert words(engine, "build", "--progress", "r") == ["rawjson"]
+    assert words(engine, "build", "-o", "type=t") == ["type=tar,dest=", FILES]
 
 
 def test_names_of_this_data_root(engine: Engine, tuidock: Call) -> None:

@@ -28,15 +28,22 @@ _WORDS = {
     "cgroupns": "host private",
     "ipc": "private host shareable none",
     "log-driver": "file none",
+    "output": "type=local,dest= type=tar,dest= type=oci,dest= type=docker",
     "pid": "host",
+    "platform": "linux/amd64 linux/arm64 linux/arm/v7 linux/386 linux/ppc64le linux/riscv64 linux/s390x",
+    "progress": "auto plain tty rawjson quiet",
     "pull": "always missing never",
     "restart": "no on-failure always unless-stopped",
+    "secret": "id=",
     "security-opt": "no-new-privileges seccomp= systempaths=unconfined",
     "type": "container image network volume",
     "userns": "host",
     "uts": "host",
 }
-_FILES = ("cidfile", "device", "env-file", "input", "label-file", "output", "root", "volume", "workdir")
+_FILES = (
+    "cidfile", "device", "env-file", "file", "iidfile", "input", "label-file", "metadata-file", "output", "root", "volume",
+    "workdir",
+)  # fmt: skip
 _RUNNING = ("attach", "exec", "kill", "pause", "port", "stats", "stop", "top", "unpause")
 
 _BASH = """\
@@ -55,9 +62,10 @@ _ZSH = """\
 # zsh completion for tuidock: source <(tuidock completion zsh), or a file _tuidock in a directory of $fpath
 _tuidock() {
     local -a found
-    local line files=
+    local line help files=
     while IFS= read -r line; do
-        if [[ $line == :files ]]; then files=1; else found+=("${${line%%$'\\t'*}//:/\\\\:}:${line#*$'\\t'}"); fi
+        help=${line#*$'\\t'}
+        if [[ $line == :files ]]; then files=1; else found+=("${${line%%$'\\t'*}//:/\\\\:}${help:+:$help}"); fi
     done < <("${words[1]}" _complete zsh "${(@)words[2,CURRENT]}" 2>/dev/null)
     (( $#found )) && _describe tuidock found
     [[ -n $files ]] && _files
@@ -183,8 +191,12 @@ def _state(flags: dict[str, Flag], words: Sequence[str]) -> tuple[Flag | None, i
 
 def _values(context: Context, flag: Flag, current: str, lead: str) -> Candidates:
     found: Candidates = []
+    if flag.name == "output" and not flag.many:  # of save and export: a file
+        return [(FILES, "")]
     if flag.name in _WORDS:
         found = [(word, "") for word in _WORDS[flag.name].split(" ")]
+        if flag.name in _FILES:
+            return [*_fitting([(lead + word, "") for word, _ in found], lead + current), (FILES, "")]
     elif flag.name == "network":
         found = [*_names(context, "network"), ("bridge", ""), ("host", ""), ("none", "")]
     elif flag.name in ("link", "volumes-from"):
@@ -203,7 +215,7 @@ def _positional(context: Context, command: Command, path: str, current: str) -> 
     usage = command.usage.replace("[OPTIONS]", "")
     if path == "completion":
         return _fitting([(name, "") for name in SCRIPTS], current)
-    if "file|-" in usage:
+    if any(word in usage for word in ("file|", "PATH |")):
         return [(FILES, "")]
     found: Candidates = []
     for word, kind in (
