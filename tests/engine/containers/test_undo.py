@@ -233,7 +233,8 @@ def test_a_wrong_setting_is_told_and_the_default_counts(engine: Engine, tmp_path
 def test_a_lost_database_loses_nothing_of_the_trash(engine: Engine, run: Run) -> None:
     made = engine.create(request(["true"], name="found"))
     run.made.append(made)
-    Path(engine.create_volume("seen").mountpoint, "f").write_text("content")
+    Path(engine.create_volume("seen", {"a": "b"}).mountpoint, "f").write_text("content")
+    stays = engine.create_volume("stays", {"c": "d"}, {"type": "tmpfs", "size": "1m"})
     engine.remove(made)
     engine.remove_volume("seen")
     before = engine.trash()
@@ -246,8 +247,11 @@ def test_a_lost_database_loses_nothing_of_the_trash(engine: Engine, run: Run) ->
     engine.undo(["found", "seen"])
     assert engine.container("found").id == made and engine.container("found").networks
     assert Path(engine.volume("seen").mountpoint, "f").read_text() == "content"
+    assert engine.volume("seen").labels == {"a": "b"}
+    assert engine.volume("stays")._replace(created=0) == stays._replace(created=0)
     assert list(engine.check(fast=True)) == []
-    engine.remove_volume("seen", now=True)
+    for name in ("seen", "stays"):
+        engine.remove_volume(name, now=True)
 
 
 def test_an_undo_that_fails_leaves_nothing(engine: Engine, run: Run) -> None:

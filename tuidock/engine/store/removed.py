@@ -234,7 +234,10 @@ def _adopt(db: sqlite3.Connection, paths: Paths, entry: str) -> str:
         os.rmdir(directory)
         return f"volume {name[:64]}: its removal was taken back"
     created = int(os.stat(f"{directory}/{name}").st_mtime * 1e9)
-    row = {"name": name, "driver": "local", "created": created, "anonymous": len(name) == 64}
+    from tuidock.engine.store import volumes
+
+    described = volumes.described(f"{directory}/{name}")
+    row = {"name": name, "driver": "local", "created": created, "anonymous": len(name) == 64, **described}
     add(db, Keeping(new_batch()), VOLUME, name, name, {"volumes": [row]}, entry=entry, when=created)
     return f"volume {name[:64]}: found in the trash"
 

@@ -1,6 +1,7 @@
 """Volumes: named directories that outlive containers, under volumes/NAME/_data.
 
 A row in state.db makes a volume; the directory is there before its row and is renamed into the trash together with it.
+Labels and options are written beside the content, too, so that a lost database does not take them along.
 Content of an image that a new volume covers is copied in by `copy_up` (store/copyup.py).
 """
 
@@ -9,8 +10,9 @@ from __future__ import annotations
 import os
 import time
 
+from tuidock.engine import fastjson
 from tuidock.engine.errors import Conflict, EngineError, InUse, InvalidArgument, NotFound
-from tuidock.engine.files import every_file, refuse
+from tuidock.engine.files import every_file, read_text, refuse, write_atomic
 from tuidock.engine.paths import Paths
 from tuidock.engine.state import State, pack, unpack
 from tuidock.engine.types import Volume
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 _WORD: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _LONGEST: Final = 255
+_DOCUMENT: Final = "volume.json"
 
 
 def check_name(name: str) -> str:
@@ -76,6 +79,8 @@ def ensure(
         os.makedirs(directory, mode=0o755, exist_ok=True)
         if size and not row and not os.listdir(directory):
             _limit(directory, size)
+        if (labels or options) and not row:
+            _write_document(paths, name, labels or {}, options or {})
         made = db.execute(
             "INSERT OR IGNORE INTO volumes(name, driver, created, labels, options, anonymous) "
             "VALUES (?, 'local', ?, ?, ?, ?)",
@@ -84,6 +89,25 @@ def ensure(
         if made == 1 and user:
             db.execute("INSERT OR IGNORE INTO volume_uses VALUES (?, ?)", (name, user))
     return made == 1
+
+
+def _write_document(paths: Paths, name: str, labels: Mapping[str, str], options: Mapping[str, str]) -> None:
+    """What `system rebuild` could not know otherwise, beside the content."""
+    text = fastjson.dumps({"Labels": dict(labels), "Options": dict(options)})
+    write_atomic(f"{paths.volumes}/{name}/{_DOCUMENT}", text, 0o600)
+
+
+def described(directory: str) -> dict[str, str]:
+    """labels and options, packed as the columns of the row, of the directory of a volume whose row is lost."""
+    from tuidock.engine.options import volume_driver
+
+    try:
+        document = fastjson.loads(read_text(f"{directory}/{_DOCUMENT}") or "{}")
+        labels, options = dict(document.get("Labels") or {}), dict(document.get("Options") or {})
+        volume_driver.check(options)
+        return {"labels": pack(labels), "options": pack(options)}
+    except (ValueError, TypeError, AttributeError, InvalidArgument):
+        return {"labels": "", "options": ""}
 
 
 def install(
@@ -100,6 +124,9 @@ def install(
             "VALUES (?, 'local', ?, ?, '', 0)",
             (name, time.time_ns(), packed_labels or pack(dict(labels or {}))),
         )
+        if labels or packed_labels:
+            text = fastjson.dumps({"Labels": unpack(packed_labels) or dict(labels or {}), "Options": {}})
+            write_atomic(f"{directory}/{_DOCUMENT}", text, 0o600)
         if not os.path.isdir(place):
             os.rename(directory, place)
             return
@@ -307,6 +334,8 @@ def _remove_empty(directory: str) -> bool:
     try:
         if os.path.isdir(directory + "/_data"):
             os.rmdir(directory + "/_data")
+        if os.path.exists(f"{directory}/{_DOCUMENT}"):
+            os.unlink(f"{directory}/{_DOCUMENT}")
         os.rmdir(directory)
     except OSError:
         return False
@@ -335,8 +364,8 @@ def inspect(state: State, paths: Paths, name: str) -> dict[str, Any]:
             if volume.anonymous:
                 labels.setdefault("com.docker.volume.anonymous", "")
             return {
-                "CreatedAt": created, "Driver": volume.driver, "Labels": labels or None,
-                "Mountpoint": volume.mountpoint, "Name": name, "Options": dict(sorted(volume.options.items())) or None, "Scope": "local",
+                "CreatedAt": created, "Driver": volume.driver, "Labels": labels or None, "Mountpoint": volume.mountpoint,
+                "Name": name, "Options": dict(sorted(volume.options.items())) or None, "Scope": "local",
             }  # fmt: skip
     raise NotFound("volume", name)
 

@@ -17,7 +17,7 @@ from tuidock.engine.network import addresses, bridge, creation, networks, nftabl
 from tuidock.engine.runtime import record
 from tuidock.engine.runtime.status import read_status
 from tuidock.engine.state import State
-from tuidock.engine.store import removed
+from tuidock.engine.store import removed, volumes
 from tuidock.engine.types import MountPoint
 
 TYPE_CHECKING = False
@@ -145,9 +145,10 @@ def _volumes(db: sqlite3.Connection, directory: str) -> list[str]:
             continue
         anonymous = len(name) == 64 and all(c in "0123456789abcdef" for c in name)
         created = int(os.stat(f"{directory}/{name}").st_mtime * 1e9)
+        described = volumes.described(f"{directory}/{name}")
         db.execute(
-            "INSERT INTO volumes(name, driver, created, anonymous) VALUES (?, 'local', ?, ?)",
-            (name, created, anonymous),
+            "INSERT INTO volumes(name, driver, created, labels, options, anonymous) VALUES (?, 'local', ?, ?, ?, ?)",
+            (name, created, described["labels"], described["options"], anonymous),
         )
         done.append(f"volume {name}")
     return done
