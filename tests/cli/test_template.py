@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tuidock.cli.inspect_types import typed
 from tuidock.cli.template import TemplateError
 from tuidock.cli.template_eval import Row, Template
 
@@ -96,3 +97,14 @@ def test_rows_compute_what_is_shown_and_name_what_there_is() -> None:
     assert Template("{{json .}}").render(row) == '{"A":"v-A","B":"v-B"}'
     with pytest.raises(TemplateError, match="there are A, B, Label"):
         Template("{{.C}}").render(row)
+
+
+def test_times_of_a_health_check_print_as_go_s_and_are_numbers_in_json() -> None:
+    ms, second = 1_000_000, 1_000_000_000
+    check = {"Interval": 90 * second, "Timeout": 1500 * ms, "StartPeriod": 3600 * second, "StartInterval": 20 * ms}
+    document = typed("container", {"Config": {"Healthcheck": check}})
+    shown = Template(
+        "{{with .Config.Healthcheck}}{{.Interval}} {{.Timeout}} {{.StartPeriod}} {{.StartInterval}}{{end}}"
+    )
+    assert shown.render(document) == "1m30s 1.5s 1h0m0s 20ms"
+    assert Template("{{json .Config.Healthcheck.Interval}}").render(document) == "90000000000"

@@ -44,10 +44,24 @@ _POINTERS = (
     "ClusterVolume", "Descriptor", "Health", "Healthcheck", "IPAMConfig", "Init", "MemorySwappiness", "OomKillDisable",
     "PidsLimit", "SizeRootFs", "SizeRw", "StopTimeout", "UsageData",
 )  # fmt: skip
+#: Of a health check.
+_DURATIONS = ("Interval", "Timeout", "StartPeriod", "StartInterval")
 _MAPS = (
     "Annotations", "Containers", "Data", "DriverOpts", "ExposedPorts", "Labels", "Networks", "Options", "PortBindings",
     "Ports", "StorageOpt", "Sysctls", "Tmpfs", "Volumes",
 )  # fmt: skip
+
+
+class Duration(int):
+    """Nanoseconds that print as Go's durations do: 100ms, 1m30s."""
+
+    def __str__(self) -> str:
+        minutes, rest = divmod(int(self), 60_000_000_000)
+        if not minutes and rest < 1_000_000_000:
+            return f"{rest / 1e6:g}ms" if rest else "0s"
+        hours, minutes = divmod(minutes, 60)
+        head = f"{hours}h{minutes}m" if hours else f"{minutes}m" if minutes else ""
+        return f"{head}{rest / 1e9:.9g}s"
 
 
 def typed(kind: str, document: dict[str, Any]) -> dict[str, Any]:
@@ -74,6 +88,8 @@ def _typed(key: str, value: Any) -> Any:
     if isinstance(value, dict):
         items = {name: _typed(str(name), item) for name, item in value.items()}
         return Map(items) if key in _MAPS else items
+    if key in _DURATIONS and type(value) is int:
+        return Duration(value)
     if isinstance(value, list):
         return [_typed("", item) if isinstance(item, dict) else item for item in value]
     return value
