@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import Run
 from tests.engine.network.waiting import eventually
 from tuidock.engine import Engine
-from tuidock.engine.containers import wiring
+from tuidock.engine.containers import placing
 from tuidock.engine.errors import Conflict, InvalidArgument, NameTaken, NotFound, Unsupported, WrongState
 from tuidock.engine.network import links, networks
 from tuidock.engine.network.ipv4 import number
@@ -329,7 +329,7 @@ def test_what_a_kill_in_between_left_is_put_right(engine: Engine, run: Run) -> N
             place(engine, run, "torn2", "torn")
             with engine.instance.state.write() as db:  # a connect that got as far as its row
                 row = networks.find(db, "torn")
-                wiring.place(engine.instance, db, here, row, {"Aliases": ["late"]})
+                placing.place(engine.instance, db, here, row, {"Aliases": ["late"]})
             engine.connect_network("torn", "torn1")
             assert reaches(engine, "torn2", address(engine, "torn1", "torn"))
             links.delete_link(engine.instance.veth(here, 1))  # a disconnect that got as far as the link

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import signal
 
-from tuidock.engine.containers import wiring
+from tuidock.engine.containers import placing, wiring
 from tuidock.engine.containers.creating import document_of
 from tuidock.engine.containers.inspecting import request_of
 from tuidock.engine.containers.moves import move_lock, send_signal
@@ -50,7 +50,7 @@ def connect(instance: Instance, network: NetworkRow, container_id: str, settings
             raise Conflict(f"endpoint with name {row.name} already exists in network {network.name}")
         if there is None:
             with instance.state.write() as db:
-                wiring.place(instance, db, container_id, network, settings)
+                placing.place(instance, db, container_id, network, settings)
             undo.add(_forget, instance, container_id, network.id)
         places = addresses.places(instance.state.read(), container_id)
         place = next(each for each in places if each.network.id == network.id)
@@ -79,7 +79,7 @@ def disconnect(instance: Instance, network: NetworkRow, container_id: str, *, fo
         if place is None:
             raise Conflict(f"container {row.id} is not connected to network {network.name}")
         places = [each for each in before if each != place]
-        if row.status in _RUNNING and row.ports and wiring.published_place(before) == place:
+        if row.status in _RUNNING and row.ports and placing.published_place(before) == place:
             _refuse_published(row, network, force)
         zones.leave(instance.paths, container_id, network.id)
         if row.status in _RUNNING:
@@ -141,20 +141,20 @@ def _plug(instance: Instance, row: Container, place: Place, places: Sequence[Pla
     warning = wiring.ensure(instance, place.network)
     if warning:
         instance.notices.append(warning)
-    gateway = wiring.gateway_place(places)
-    interface = wiring.interface(instance, row.id, place, gateway)
+    gateway = placing.gateway_place(places)
+    interface = placing.interface(instance, row.id, place, gateway)
     _shim(instance, row, "add", interface)
     undo.add(_shim, instance, row, "remove", interface)
 
 
 def _unplug(instance: Instance, row: Container, place: Place, places: Sequence[Place]) -> None:
     """Takes the link away, and gives the way out to another network when it went through this one."""
-    _shim(instance, row, "remove", wiring.interface(instance, row.id, place, None))
+    _shim(instance, row, "remove", placing.interface(instance, row.id, place, None))
     if place.network.driver == "bridge":
         links.delete_link(instance.veth(row.id, place.position))
-    gateway = wiring.gateway_place(places)
+    gateway = placing.gateway_place(places)
     if gateway:
-        _shim(instance, row, "route", wiring.interface(instance, row.id, gateway, gateway))
+        _shim(instance, row, "route", placing.interface(instance, row.id, gateway, gateway))
 
 
 def _shim(instance: Instance, row: Container, verb: str, interface: Interface) -> None:
@@ -177,14 +177,14 @@ def _follow(
 ) -> None:  # fmt: skip
     """Names, hosts and resolv.conf of a running container after its places have changed."""
     directory = instance.paths.container(row.id)
-    wiring.announce(instance, row, config, host_config, places)
+    placing.announce(instance, row, config, host_config, places)
     record = read_pid(instance.paths, row.id)
     if record is not None:  # its shim makes a resolver when it has none yet
         send_signal(record._replace(init=record.shim), signal.SIGHUP)
     names = files.own_names(str(config.get("Hostname") or ""), str(config.get("Domainname") or ""))
     files.replace_addresses(directory, names, _addresses(before), _addresses(places))
-    if wiring.has_resolver(before) != wiring.has_resolver(places):
-        text = wiring.resolv_conf(host_config, resolver=wiring.has_resolver(places))
+    if placing.has_resolver(before) != placing.has_resolver(places):
+        text = wiring.resolv_conf(host_config, resolver=placing.has_resolver(places))
         files.write_unless_edited(directory, "resolv.conf", text)
 
 

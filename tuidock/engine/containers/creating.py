@@ -11,7 +11,7 @@ import os
 import time
 
 from tuidock.engine import fastjson
-from tuidock.engine.containers import inspecting, mounting, names, rootfs, rows, wiring
+from tuidock.engine.containers import inspecting, mounting, names, placing, rootfs, rows
 from tuidock.engine.containers.merge import merge_config
 from tuidock.engine.containers.moves import move_lock
 from tuidock.engine.errors import EngineError, InUse, InvalidArgument, NotFound, SystemFailure
@@ -225,6 +225,6 @@ def _insert(
         for point in points:
             if point.type == "volume":
                 volumes.keep(db, instance.paths, point.name)  # somebody may have removed it since it was looked up
-        wiring.allocate(instance, db, container_id, mode, endpoints)
+        placing.allocate(instance, db, container_id, mode, endpoints)
         write_all(fd, document_of(instance, container_id).encode())
     return chosen

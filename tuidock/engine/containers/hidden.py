@@ -12,7 +12,7 @@ import time
 from struct import unpack_from
 
 from tuidock.engine import stream
-from tuidock.engine.containers import names, rootfs, rows, starting, wiring
+from tuidock.engine.containers import names, placing, rootfs, rows, starting, wiring
 from tuidock.engine.containers.merge import merge_environment
 from tuidock.engine.containers.moves import move_lock, send_signal, wait_for_end, write_intent
 from tuidock.engine.containers.sweep import clean_kernel
@@ -125,7 +125,7 @@ class HiddenContainer:
         mode = str(host_config.get("NetworkMode") or "default")
         if mode not in ("host", "none"):
             with instance.state.write(durable=False) as db:
-                wiring.allocate(instance, db, self.id, mode)
+                placing.allocate(instance, db, self.id, mode)
             self._addressed = True
         row = Container(self.id, f"build-{self.id[:12]}", "", "", "", 0, "created", mounts=work.mounts)
         try:

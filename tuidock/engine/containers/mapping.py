@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tuidock.engine.containers import wiring
+from tuidock.engine.containers import placing
 from tuidock.engine.containers.rows import list_containers
 from tuidock.engine.instance import Instance
 from tuidock.engine.network import addresses, links
@@ -34,7 +34,7 @@ def network_map(instance: Instance, networks: Sequence[Network]) -> list[Network
 
 def _add(instance: Instance, container: Container, members: dict[str, list[Member]]) -> None:
     places = addresses.known_places(instance.state.read(), container.id)
-    published = wiring.published_place(places)
+    published = placing.published_place(places)
     running = container.status in _RUNNING
     for place in places:
         counters = _counters(instance, container, place) if running else (0, 0, 0, 0)

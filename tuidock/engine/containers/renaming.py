@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tuidock.engine import fastjson
-from tuidock.engine.containers import wiring
+from tuidock.engine.containers import placing
 from tuidock.engine.containers.moves import move_lock
 from tuidock.engine.containers.names import claim_name
 from tuidock.engine.containers.rows import one_container
@@ -25,7 +25,7 @@ def rename(instance: Instance, container: Container, new_name: str) -> None:
         write_atomic(path, fastjson.dumps(document), 0o600)
         row = one_container(instance, container.id)
         if row.status in ("running", "paused", "restarting"):
-            wiring.reannounce(instance, row)  # its neighbours ask for the new name at once
+            placing.reannounce(instance, row)  # its neighbours ask for the new name at once
     append(
         instance.paths.journal,
         "container",
