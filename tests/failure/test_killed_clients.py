@@ -59,7 +59,7 @@ def test_a_removal_that_is_killed_at_any_step_can_be_finished(engine: Engine) ->
         engine.start(engine.create(request(["sleep", "100"], name="victim", PortBindings={"80/tcp": [{}]})))
 
     doomed()
-    for killed in kills(engine.root, ("rename", "rmdir", "fdatasync", "unlinkat"), "rm", "-f", "victim"):
+    for killed in kills(engine.root, ("rename", "rmdir", "fdatasync", "unlinkat"), "rm", "-f", "--now", "victim"):
         count += killed
         settled(engine)
         if known(engine, "victim"):
