@@ -16,11 +16,13 @@ from tuidock.engine.containers.copy_entries import Entry, TreeTarget, tree_entri
 from tuidock.engine.containers.copy_paths import Side, Target
 from tuidock.engine.containers.copy_root import files_of
 from tuidock.engine.containers.inspecting import request_of
-from tuidock.engine.errors import EngineError
+from tuidock.engine.containers.moves import status_of
+from tuidock.engine.errors import EngineError, Unsupported
 from tuidock.engine.events import append
 from tuidock.engine.files import refuse
 from tuidock.engine.instance import Instance
 from tuidock.engine.named import Named
+from tuidock.engine.runtime import userns
 from tuidock.engine.store.owners import owner_of
 from tuidock.engine.types import Container, Progress
 
@@ -68,15 +70,17 @@ def copy_out(
     follow: a link at the end of the path is followed. archive: the owners stay, else the files become the caller's.
     The last progress is `copied` with all bytes. Raises InvalidArgument, NotFound, Conflict, SystemFailure.
     """
+    maps = _maps(instance, container)
     with files_of(instance, container) as root:
-        yield from send(Side(root, container.name), path, target, follow=follow, archive=archive)
+        yield from send(Side(root, container.name), path, target, follow=follow, archive=archive, maps=maps)
     append(instance.paths.journal, "container", "archive-path", container.id, container.name, image=container.image)
 
 
 def send(
-    side: Side, path: str, target: str | BinaryIO, *, follow: bool = False, archive: bool = False
-) -> Generator[Progress]:
-    """copy_out from any root."""
+    side: Side, path: str, target: str | BinaryIO, *, follow: bool = False, archive: bool = False,
+    maps: tuple[tuple[str, ...], tuple[str, ...]] = ((), ()),
+) -> Generator[Progress]:  # fmt: skip
+    """copy_out from any root. maps: through which its owners are seen, uid_map and gid_map."""
     wanted = copy_paths.parse(path)
     with ExitStack() as held:
         source = copy_paths.open_source(side, wanted, follow=follow)
@@ -92,7 +96,20 @@ def send(
 
             goal, sink = Target(-1, wanted.base), TarTarget(target)
         held.callback(sink.close)
-        yield from _copied(tree_entries(source, goal.name), sink, f"{side.container}:{path}")
+        entries: Iterable[Entry] = tree_entries(source, goal.name)
+        if maps[0]:
+            entries = (
+                entry._replace(uid=userns.inner(maps[0], entry.uid), gid=userns.inner(maps[1], entry.gid))
+                for entry in entries
+            )
+        yield from _copied(entries, sink, f"{side.container}:{path}")
+
+
+def _maps(instance: Instance, container: Container) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Those of the user namespace that a running container's files are seen through; empty when they are seen as they lie."""
+    if status_of(instance, container.id).status not in ("running", "paused"):
+        return (), ()
+    return userns.maps(request_of(instance, container.id)[1])
 
 
 def copy_in(
@@ -103,6 +120,11 @@ def copy_in(
 
     archive: the files become those of the container's user, else the owners stay. As for copy_out.
     """
+    if _maps(instance, container)[0]:
+        raise Unsupported(
+            f"cannot copy into {container.name} while it runs in a user namespace of its own; stop it first, or "
+            f"`tar c FILES | tuidock exec -i {container.name} tar x -C DIR`"
+        )
     with files_of(instance, container) as root:
         user = str(request_of(instance, container.id)[0].get("User") or "") if archive else ""
         owner = owner_of(root, user) if user else None

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: Above what systemd gives to its own containers and below what signed numbers hold: nobody's, unless configured so.
 _FIRST: Final = 0x70000000
 _END: Final = 0x7FFF0000
+#: What the kernel shows where an id has no place (/proc/sys/kernel/overflowuid).
+_NOBODY: Final = 65534
 #: Whose lines of /etc/subuid and /etc/subgid `remap` takes.
 _OWNER: Final = "tuidock"
 
@@ -43,6 +45,15 @@ def maps(host_config: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ..
     found = host_config.get("IDMappings") or {}
     users, groups = (tuple(line.replace(":", " ") for line in found.get(name) or ()) for name in ("UIDMap", "GIDMap"))
     return users, groups
+
+
+def inner(lines: Iterable[str], outside: int) -> int:
+    """The container's id for one of the host's; what no line maps is nobody's."""
+    for line in lines:
+        first, host, count = (int(word) for word in line.split())
+        if host <= outside < host + count:
+            return first + outside - host
+    return _NOBODY
 
 
 def has_group(lines: Iterable[str], gid: int) -> bool:
