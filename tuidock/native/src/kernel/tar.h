@@ -1,4 +1,4 @@
-/* What extract.c, tar.c and tree.c share. */
+/* What the files of the extractor share. */
 #ifndef TUIDOCK_TAR_H
 #define TUIDOCK_TAR_H
 
