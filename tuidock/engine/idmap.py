@@ -40,7 +40,21 @@ def _mapped(ranges: tuple[Range, ...], number: int) -> int:
     return -1
 
 
-def of_this_process() -> IdMap:
+def current() -> IdMap:
+    """The map of this process, which it has for life: the identity, or in a user namespace what is there."""
+    global _current
+    if _current is None:
+        _current = _of_this_process() if rootless.is_active() else IDENTITY
+    return _current
+
+
+def present(owner: tuple[int, int]) -> tuple[int, int]:
+    """A user and a group as chown may be told them here, -1 for one that does not exist."""
+    ids = current()
+    return ids.uid(owner[0]), ids.gid(owner[1])
+
+
+def _of_this_process() -> IdMap:
     """The ids that the user namespace of this process has; they are the same on both sides, others are not there."""
     return IdMap(
         tuple(Range(first, first, count) for first, _, count in rootless.mapped("uid")),
@@ -50,3 +64,4 @@ def of_this_process() -> IdMap:
 
 _ALL = (Range(0, 0, (1 << 32) - 1),)
 IDENTITY = IdMap(_ALL, _ALL)
+_current: IdMap | None = None

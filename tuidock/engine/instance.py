@@ -29,7 +29,7 @@ class Instance:
             str
         ] = []  # sentences for people about what went on in another way than usual; they are taken off
         self.rootless = rootless.is_active()
-        self.idmap = idmap.of_this_process() if self.rootless else idmap.IDENTITY
+        self.idmap = idmap.current()
         self.is_new = False  # nobody had used this data root before
         self.id = self._identify()
         self.state = State(self.paths, read_only=read_only, existing=True)

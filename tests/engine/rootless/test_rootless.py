@@ -143,18 +143,23 @@ def name_of(pid: int) -> str:
     return "" if "State:\tZ" in text else text.split()[1]
 
 
+def context(**files: bytes) -> bytes:
+    """A build context as a tar."""
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as tar:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return raw.getvalue()
+
+
 def test_images_are_made_and_kept(user: User) -> None:
-    context = io.BytesIO()
     dockerfile = (
         b"FROM busybox\nCOPY --chown=1000 data /data\nRUN --network=none rm -rf /var && mkdir /var && id -u > /var/who\n"
         b'RUN --network=none rm /data\nUSER user\nCMD ["cat", "/var/who"]\n'
     )
-    with tarfile.open(fileobj=context, mode="w") as tar:
-        for name, content in (("Dockerfile", dockerfile), ("data", b"data\n")):
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
-    user.output("build", "-q", "-t", "built", "-", stdin=context.getvalue())
+    user.output("build", "-q", "-t", "built", "-", stdin=context(Dockerfile=dockerfile, data=b"data\n"))
     assert user.output("run", "--rm", "--network", "none", "built") == "0\n"
     # a directory that was made anew hides what lies below it, for those too who read the layers elsewhere
     user.output("run", "--name", "box", "--network", "none", "built", "sh", "-c", "echo x > /tmp/new")
@@ -222,3 +227,6 @@ def test_one_id_is_enough(alone: User, archive: bytes) -> None:
     assert done.returncode == 0, done.stderr
     done = alone.run("run", "--rm", "--network", "none", "-u", "1000", "busybox", "true")
     assert done.returncode == 125 and "does not map" in done.stderr
+    dockerfile = b"FROM busybox\nCOPY --chown=7:8 <<EOF /file\ntext\nEOF\n"
+    alone.output("build", "-q", "-t", "owned", "-", stdin=context(Dockerfile=dockerfile))
+    assert alone.output("run", "--rm", "--network", "none", "owned", "stat", "-c", "%u", "/file") == "0\n"

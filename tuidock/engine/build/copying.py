@@ -14,6 +14,7 @@ import stat
 from tuidock import native
 from tuidock.engine.build.hashing import Description, extents, read_digest, xattrs
 from tuidock.engine.errors import InvalidArgument
+from tuidock.engine.idmap import present
 from tuidock.engine.named import Named
 
 TYPE_CHECKING = False
@@ -79,7 +80,7 @@ class Copier:
 
     def _dress_new(self, fd: int) -> None:
         if self._wish.owner:
-            os.fchown(fd, *self._wish.owner)
+            os.fchown(fd, *present(self._wish.owner))
         os.fchmod(fd, 0o755)
 
     def keep(self, fd: int) -> None:
@@ -153,7 +154,7 @@ class Copier:
                 view = memoryview(content)
                 while view:
                     view = view[os.write(fd, view) :]
-                os.fchown(fd, *(self._wish.owner or (0, 0)))
+                os.fchown(fd, *present(self._wish.owner or (0, 0)))
                 os.fchmod(fd, self._mode(stat.S_IFREG | mode))
                 os.utime(fd, ns=(mtime_ns, mtime_ns))
             finally:
@@ -279,7 +280,7 @@ class Copier:
             else:
                 os.mknod(name, stat.S_IFMT(mode) | 0o600, status.st_rdev, dir_fd=parent)
             target = f"/proc/self/fd/{parent}/{name}"
-            os.chown(target, *self._owner(status, own_ids), follow_symlinks=False)
+            os.chown(target, *present(self._owner(status, own_ids)), follow_symlinks=False)
             if not stat.S_ISLNK(mode):
                 os.chmod(target, self._mode(mode))
             self._set_xattrs(target, place, follow)
@@ -316,7 +317,7 @@ class Copier:
 
     def _dress(self, fd: int, place: str, status: os.stat_result, own_ids: bool, *, follow: bool = False) -> None:
         """Owner, mode, attributes, times, in the order in which the kernel does not clear what was set before."""
-        os.fchown(fd, *self._owner(status, own_ids))
+        os.fchown(fd, *present(self._owner(status, own_ids)))
         os.fchmod(fd, self._mode(status.st_mode))
         self._set_xattrs(f"/proc/self/fd/{fd}", place, follow, target_follow=True)
         os.utime(fd, ns=(status.st_mtime_ns, status.st_mtime_ns))

@@ -12,6 +12,7 @@ import stat
 
 from tuidock import native
 from tuidock.engine.errors import BadContent, Conflict
+from tuidock.engine.idmap import present
 from tuidock.engine.named import Named
 
 TYPE_CHECKING = False
@@ -187,7 +188,7 @@ class TreeTarget:
         return fd
 
     def _ids(self, entry: Entry) -> tuple[int, int]:
-        return self._owner or (entry.uid, entry.gid)
+        return present(self._owner or (entry.uid, entry.gid))
 
     def _file(self, directory: int, name: str, entry: Entry) -> Iterator[int]:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
