@@ -16,6 +16,7 @@ from tests.conftest import leaks, missing, request
 from tests.failure.machine import cli, eventually, kill, monitors, settled
 from tuidock.engine import Engine
 from tuidock.engine.errors import EngineError
+from tuidock.engine.types import Progress
 
 ADVICE = "No space left on device; free some space"
 
@@ -240,5 +241,24 @@ def test_on_a_disk_that_gets_full_the_trash_gives_way_first(small: Engine, disk:
     disk.fill()
     assert cli(small.root, "trash", "empty", "-f").returncode == 0
     assert small.trash() == [] and os.listdir(small.instance.paths.removed) == []
+    disk.free()
+    settled(small)
+
+
+def test_long_work_that_fills_the_disk_gets_room_from_the_trash(small: Engine, disk: Disk) -> None:
+    for name in ("older", "newer"):
+        Path(small.create_volume(name).mountpoint, "fat").write_bytes(os.urandom(1 << 20))
+        small.remove_volume(name)
+    ballast = Path(disk.mounted, "ballast")
+
+    def filling() -> Iterator[Progress]:
+        ballast.write_bytes(b"x" * (disk.available() - (1 << 20)))
+        while len(small.trash()) == 2:
+            yield Progress("archive", "reading")
+
+    for _ in small._noted(filling()):
+        pass
+    assert [entry.name for entry in small.trash()] in (["newer"], [])
+    small.empty_trash()
     disk.free()
     settled(small)

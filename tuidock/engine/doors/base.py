@@ -25,8 +25,15 @@ class Door:
     def _change(self, what: str) -> None:
         if self.read_only:
             raise Conflict(f"cannot {what}: this session is read-only")
-        disk = os.statvfs(self.instance.paths.root)
-        if disk.f_bavail < disk.f_blocks // 20:  # what was thrown away gives way to what is wanted now
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """On a disk that is nearly full what was thrown away gives way to what is wanted now."""
+        try:
+            disk = os.statvfs(self.instance.paths.root)
+        except OSError:
+            return
+        if disk.f_bavail < disk.f_blocks // 20:
             from tuidock.engine.store import expiring
 
             expiring.enforce(self.instance.state, self.instance.paths)

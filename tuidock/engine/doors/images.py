@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from tuidock.engine.doors.base import LIVING, Door
@@ -12,6 +13,10 @@ from tuidock.engine.types import Image, Progress, Removed
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, BinaryIO
+
+
+#: How often long work looks whether the disk gets full (s).
+_LOOK = 0.5
 
 
 class Images(Door):
@@ -137,10 +142,19 @@ class Images(Door):
         return done
 
     def _noted(self, work: Iterator[Progress]) -> Iterator[Progress]:
-        """The work, and then the index beside the blobs, from which a rebuild learns the images' names."""
+        """The work, and then the index beside the blobs, from which a rebuild learns the images' names.
+
+        When it fills the disk the trash makes room meanwhile.
+        """
+        looked = time.monotonic()
         try:
-            yield from work
+            for step in work:
+                yield step
+                if time.monotonic() - looked > _LOOK:
+                    looked = time.monotonic()
+                    self._make_room()
         finally:
+            getattr(work, "close", int)()
             self._note()
 
     def _note(self) -> None:

@@ -14,7 +14,7 @@ from tuidock.engine.files import every_file
 from tuidock.engine.options.settings import trash_limits
 from tuidock.engine.paths import Paths
 from tuidock.engine.state import State
-from tuidock.engine.store import collection, removed
+from tuidock.engine.store import removed
 from tuidock.engine.types import RemovedEntry
 
 TYPE_CHECKING = False
@@ -110,5 +110,7 @@ def drop(state: State, paths: Paths, gone: Sequence[RemovedEntry]) -> tuple[int,
     known = measured(state, paths, gone)
     count = removed.drop(state, paths, known)
     if any(entry.kind != removed.VOLUME for entry in known):
+        from tuidock.engine.store import collection
+
         collection.collect(state, paths)
     return count, sum(entry.size for entry in known)
