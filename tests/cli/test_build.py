@@ -146,6 +146,19 @@ def test_outputs(tuidock: Tuidock, engine: Engine, context: Path, tmp_path: Path
     assert index["manifests"][0]["annotations"]["io.containerd.image.name"] == "docker.io/library/both:latest"
 
 
+def test_limits_and_metadata(tuidock: Tuidock, context: Path, tmp_path: Path) -> None:
+    """The limits reach the step: it sees one processor, and the kernel counts its shares."""
+    write(context, {"Dockerfile": "FROM busybox\nRUN grep Cpus_allowed_list /proc/self/status\n"})
+    limits = ("--cpuset-cpus", "0", "--cpu-shares", "100", "--cpu-period", "50000", "-m", "64m", "--memory-swap", "64m")
+    place = tmp_path / "metadata"
+    done = tuidock("build", "--no-cache", "--metadata-file", str(place), "-t", "limits", *limits, str(context))
+    assert done.code == 0 and "Cpus_allowed_list:\t0\n" in done.err.replace("␉", "\t")
+    known = json.loads(place.read_text())
+    assert known["image.name"] == "limits" and known["containerimage.config.digest"].startswith("sha256:")
+    digests = tuidock("image", "inspect", "-f", "{{json .RepoDigests}}", "limits").out
+    assert json.loads(digests) == [f"limits@{known['containerimage.digest']}"]
+
+
 def test_rawjson(tuidock: Tuidock, context: Path) -> None:
     """BuildKit's SolveStatus lines."""
     write(context, {"Dockerfile": 'FROM busybox\nARG X=1\nRUN echo made $X; test "$X" = 1\nCOPY f /f\n'})

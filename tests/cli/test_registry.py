@@ -212,3 +212,13 @@ def test_the_configuration_file_counts(tuidock: Call, registry: Misbehaving, tmp
     path.write_text("registries: {insecure: 5}\n")
     done = tuidock("search", f"{registry.host}/x")
     assert done.code == 1 and "registries.insecure must be a list of texts" in done.err
+
+
+def test_a_build_that_is_pushed(tuidock: Call, docker_registry: RealRegistry, tmp_path: Path) -> None:
+    name, place = f"{docker_registry.host}/made/here:1", tmp_path / "metadata"
+    dockerfile = b"FROM busybox\nLABEL a=b\n"
+    assert "--push needs a name" in tuidock("build", "--push", "-", stdin=dockerfile).err
+    done = tuidock("build", "--push", "-t", name, "--metadata-file", str(place), "-", stdin=dockerfile)
+    assert done.code == 0 and "1: digest: sha256:" in done.out, done
+    assert json.loads(place.read_text())["containerimage.digest"] in done.out
+    assert tuidock("rmi", "--now", name).code == 0 and tuidock("pull", "-q", name).out.strip() == name

@@ -10,7 +10,7 @@ from tuidock.cli.command import Command, Context
 from tuidock.engine.errors import BuildFailed, InvalidArgument, Unsupported
 from tuidock.engine.image_types import BuildRequest
 from tuidock.engine.options.flags import BadOptions, Values, listed, number, switch, text
-from tuidock.engine.options.values import parse_size
+from tuidock.engine.options.values import parse_size, parse_swap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,15 +35,58 @@ def build(context: Context, values: Values, arguments: list[str]) -> int:
     progress = "quiet" if values.on("quiet") else chosen or "auto"
     if progress not in _PROGRESS:
         raise InvalidArgument(f"invalid progress mode {progress!r}: it is one of {', '.join(_PROGRESS)}")
-    _check_iidfile(values.text("iidfile"))
+    for name in ("iidfile", "metadata-file"):
+        if os.path.isdir(values.text(name)):
+            raise BadOptions(f"cannot write {values.text(name)}: it is a directory")
+    if values.on("push") and not request.tags:
+        raise BadOptions("--push needs a name to push the image to: -t HOST/NAME:TAG")
     with _ended_by_signals():
         image_id = show(context.engine.build(request, source, target.files), progress, request.tags)
     if values.text("iidfile"):
         _write(values.text("iidfile"), image_id)
     target.save(context, request.tags or (image_id,))
+    pushed = _push(context, request.tags, quiet=progress == "quiet") if values.on("push") else ""
+    if values.text("metadata-file"):
+        _write(values.text("metadata-file"), _metadata(context, request.tags, image_id, pushed))
     if progress == "quiet" and not target.is_stdout and (target.files is None or request.tags):
         output.line(image_id)
     return 0
+
+
+def _push(context: Context, tags: Sequence[str], *, quiet: bool) -> str:
+    """Sends every name of the image; answers the digest that the last registry knows it by."""
+    from tuidock.cli.registry import send
+
+    digest = ""
+    for tag in tags:
+        _, digest = send(context, tag, quiet=quiet)
+    return digest
+
+
+def _metadata(context: Context, tags: Sequence[str], image_id: str, digest: str) -> str:
+    """What buildx writes about an image, as far as it is known here."""
+    from tuidock.cli.template_functions import to_json
+    from tuidock.engine.errors import NotFound
+
+    known = {"containerimage.config.digest": image_id}
+    try:
+        found = [named.partition("@")[2] for named in context.engine.image(image_id).digests]
+    except NotFound:  # only its files were wanted
+        found = []
+    if digest or found:
+        known["containerimage.digest"] = digest or found[0]
+    if tags:
+        known["image.name"] = ",".join(tags)
+    return to_json(known) + "\n"
+
+
+def _resources(values: Values) -> dict[str, int | str]:
+    """Limits of the steps that were given, by docker's keys."""
+    keys = {
+        "cpu-period": "CpuPeriod", "cpu-shares": "CpuShares", "cpuset-cpus": "CpusetCpus",
+        "cpuset-mems": "CpusetMems", "memory-swap": "MemorySwap",
+    }  # fmt: skip
+    return {key: values[name] for name, key in keys.items() if values[name]}
 
 
 def _request(values: Values, place: str) -> BuildRequest:
@@ -73,6 +116,7 @@ def _request(values: Values, place: str) -> BuildRequest:
         ulimits=tuple(values.items("ulimit")),
         security_options=tuple(values.items("security-opt")),
         contexts=_contexts(values.items("build-context")),
+        resources=_resources(values),
     )
 
 
@@ -191,17 +235,12 @@ class _ended_by_signals:
         """The process ends soon; the handlers stay."""
 
 
-def _check_iidfile(path: str) -> None:
-    if path and os.path.isdir(path):
-        raise BadOptions(f"cannot write the image's id to {path}: it is a directory")
-
-
-def _write(path: str, image_id: str) -> None:
+def _write(path: str, text: str) -> None:
     try:
         with open(path, "w") as file:
-            file.write(image_id)
+            file.write(text)
     except OSError as error:
-        raise BuildFailed(f"cannot write the image's id to {path}: {error.strerror}") from None
+        raise BuildFailed(f"cannot write {path}: {error.strerror}") from None
 
 
 _FLAGS = (
@@ -212,15 +251,24 @@ _FLAGS = (
     listed("build-context", "", "Add a further build context (name=path)"),
     listed("cache-from", "", "Take steps from an image that carries its cache"),
     listed("cache-to", "", "type=inline: let the image carry its cache"),
+    text("cgroup-parent", "", "Accepted for scripts, without effect", hidden=True),
+    switch("compress", "", "Accepted for scripts, without effect", hidden=True),
+    number("cpu-period", "", "Period over which the CPU time of the steps is limited"),
     number("cpu-quota", "", "Limit the CPU time of the steps"),
+    number("cpu-shares", "c", "Weight of the steps when the CPU is short"),
+    text("cpuset-cpus", "", "CPUs of the steps (0-3, 0,1)"),
+    text("cpuset-mems", "", "Memory nodes of the steps (0-3, 0,1)"),
     switch("disable-content-trust", "", "Accepted for scripts, without effect", on=True, hidden=True),
     text("file", "f", "Name of the Dockerfile (default: PATH/Dockerfile)"),
     switch("force-rm", "", "Accepted for scripts, without effect", hidden=True),
     text("iidfile", "", "Write the image's id to this file"),
+    text("builder", "", "Accepted for scripts, without effect", hidden=True),
     text("isolation", "", "Accepted for scripts, without effect", hidden=True),
     listed("label", "", "Set a label of the image"),
     switch("load", "", "Accepted for scripts: the image always goes to the store", hidden=True),
     text("memory", "m", "Limit the memory of the steps", kind="bytes", parse=parse_size),
+    text("memory-swap", "", "Limit memory and swap together: -1 for no limit of swap", kind="bytes", parse=parse_swap),
+    text("metadata-file", "", "Write what is known of the image to this file, as JSON"),
     text("network", "", "Network of the steps: default, none, host or a name", default="default"),
     switch("no-cache", "", "Do not use what earlier builds have left"),
     listed("output", "o", "Where the result goes: type=docker|oci|tar|local[,dest=PATH]"),
@@ -228,6 +276,7 @@ _FLAGS = (
     text("progress", "", f"Kind of progress: {', '.join(_PROGRESS)}", default="auto"),
     text("provenance", "", "Accepted for scripts, without effect", hidden=True),
     switch("pull", "", "Always ask the registry for newer base images"),
+    switch("push", "", "Push the image under its names"),
     switch("quiet", "q", "Print the image's id and nothing else"),
     switch("rm", "", "Accepted for scripts, without effect", on=True, hidden=True),
     text("sbom", "", "Accepted for scripts, without effect", hidden=True),

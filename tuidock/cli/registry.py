@@ -163,27 +163,37 @@ def _columns(full: bool, *, words: bool = False) -> dict[str, Callable[[SearchRe
 
 
 def push(context: Context, values: Values, arguments: list[str]) -> int:
-    from tuidock.cli.progress import parts
-
     reference, every, quiet = arguments[0], values.on("all-tags"), values.on("quiet")
     named = reference if every or ":" in reference.rpartition("/")[2] else reference + ":latest"
+    repository, _ = send(context, reference, every=every, quiet=quiet, default_tag=named != reference)
+    if quiet:
+        output.line(repository if every else f"{repository}:{named.rpartition(':')[2]}")
+    return 0
+
+
+def send(
+    context: Context, reference: str, *, every: bool = False, quiet: bool = False, default_tag: bool = False
+) -> tuple[str, str]:
+    """Pushes an image as docker shows it; answers the repository and the digest that it has there."""
+    from tuidock.cli.progress import parts
+
     steps = context.engine.push(reference, all_tags=every)
-    if not quiet and named != reference:
+    if not quiet and default_tag:
         output.line("Using default tag: latest")
-    repository = ""
+    repository = digest = ""
     for step in parts(steps, _PUSH, quiet=quiet):
         if step.action == "pushing-to":
             repository = step.subject
             if not quiet:
                 output.line(f"The push refers to repository [{repository}]")
-        elif step.action == "digest" and not quiet:
-            output.line(f"{step.subject}: digest: {step.message} size: {step.total}")
+        elif step.action == "digest":
+            digest = step.message
+            if not quiet:
+                output.line(f"{step.subject}: digest: {digest} size: {step.total}")
         elif step.action == "warning":
             output.note(f"WARNING: {step.message}")
         output.flush()
-    if quiet:
-        output.line(repository if every else f"{repository}:{named.rpartition(':')[2]}")
-    return 0
+    return repository, digest
 
 
 LOGIN = Command(

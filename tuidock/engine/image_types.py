@@ -74,7 +74,8 @@ class BuildRequest(Named):
     context: a directory, "-" (a tar or a Dockerfile comes as `source`) or a URL. dockerfile: "" = Dockerfile in the
     context, "-" = it comes as `source`; a relative path is looked up as docker does. build_args: None takes the value
     from the caller's environment. network: "", host, none or a network's name. secrets: path by id; secret_values: the
-    secret itself by id. contexts: directories, URLs or docker-image://NAME by name.
+    secret itself by id. contexts: directories, URLs or docker-image://NAME by name. resources: more limits of the steps,
+    by the keys of docker's HostConfig (CpuShares, CpusetCpus ...).
     """
 
     context: str
@@ -98,6 +99,7 @@ class BuildRequest(Named):
     security_options: tuple[str, ...] = ()
     contexts: Mapping[str, str] = {}
     secret_values: Mapping[str, str] = {}
+    resources: Mapping[str, int | str] = {}
 
 
 class BuildStep(Named):

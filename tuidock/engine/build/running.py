@@ -144,7 +144,7 @@ class Running:
         host: dict[str, Any] = {
             "NetworkMode": self._network, "LogConfig": {"Type": "none"}, "ExtraHosts": list(request.extra_hosts),
             "SecurityOpt": list(request.security_options), "Memory": request.memory, "CpuQuota": request.cpu_quota,
-            "ShmSize": request.shm_size,
+            "ShmSize": request.shm_size, **request.resources,
         }  # fmt: skip
         if request.ulimits:
             from tuidock.engine.options.devices import parse_ulimit
