@@ -1,9 +1,10 @@
 """Writes the seeds of the fuzzers: one archive for each feature of tar that the extractor knows, the hostile tars of the
-tests, and a launch record."""
+tests, a launch record, and messages of names."""
 
 from __future__ import annotations
 
 import io
+import struct
 import sys
 import tarfile
 from pathlib import Path
@@ -75,11 +76,25 @@ def hostile() -> dict[str, bytes]:
     return {f"hostile-{number}": case.tar for number, case in found if len(case.tar) <= LONGEST}
 
 
+def names() -> dict[str, bytes]:
+    """A question and its echo as an answer, the length of the first in front, for each kind that the resolver knows."""
+    found = {}
+    for name, kind in (("web", 1), ("www.example.org", 28), ("4.3.2.1.in-addr.arpa", 12), ("0." * 32 + "ip6.arpa", 12)):
+        labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+        message = struct.pack(">6H", 7, 0x100, 1, 0, 0, 0) + labels + struct.pack(">B2H", 0, kind, 1)
+        found[name] = struct.pack(">H", len(message)) + message + message[:2] + b"\x81" + message[3:]
+    edns = found["web"][2:23][:11] + b"\1" + found["web"][14:23] + struct.pack(">BHHIH", 0, 41, 1232, 0, 0)
+    return {**found, "edns": struct.pack(">H", len(edns)) + edns}
+
+
 def main() -> None:
     directory = Path(sys.argv[1])
     for name, content in (tars() | hostile()).items():
         (directory / "extract" / name).parent.mkdir(parents=True, exist_ok=True)
         (directory / "extract" / name).write_bytes(content)
+    (directory / "dns").mkdir(exist_ok=True)
+    for name, content in names().items():
+        (directory / "dns" / name).write_bytes(content)
     (directory / "record").mkdir(exist_ok=True)
     (directory / "record" / "pairs").write_bytes(record())
 

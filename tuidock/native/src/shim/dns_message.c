@@ -72,7 +72,8 @@ bool dns_answers(const uint8_t *answer, size_t size, const uint8_t *question, si
     uint8_t copy[DNS_QUESTION_MOST];
     size_t length = size < sizeof copy ? size : sizeof copy;
 
-    if (size < DNS_HEADER || !(answer[2] & FLAG_ANSWER >> 8) || get16(answer) != get16(question))
+    if (size < DNS_HEADER || question_size < DNS_HEADER || !(answer[2] & FLAG_ANSWER >> 8) ||
+        get16(answer) != get16(question))
         return false;
     if (!get16(answer + 4))                  /* servers leave it out when they refuse to look at it */
         return (answer[3] & 15) != DNS_NOERROR;
