@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tuidock.engine import state
 from tuidock.engine.errors import Conflict, InvalidArgument, NotFound, SystemFailure
 from tuidock.engine.instance import Instance
 from tuidock.engine.network import addresses, ipv4, links, networks
 from tuidock.engine.network.networks import NetworkRow
+from tuidock.engine.paths import Paths
 
 
 @pytest.fixture
@@ -134,3 +136,29 @@ def test_routes_are_read_as_the_kernel_writes_them(tmp_path: Path) -> None:
         "eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n"
     )
     assert links.routes(str(table)) == [(*ipv4.split("192.0.2.0/24"), "eth0")]
+
+
+def test_places_of_an_older_database_are_taken_over(tmp_path: Path) -> None:
+    import sqlite3
+
+    old = sqlite3.connect(tmp_path / "state.db")
+    for step in (1, 2):
+        old.executescript(state.STEPS[step])
+    old.execute("INSERT INTO networks(id, name, driver, bridge, subnet, gateway, created) VALUES ('n', 'bridge', 'bridge', "
+                "'tuidock0', '10.88.0.0/16', '10.88.0.1', 1)")  # fmt: skip
+    old.execute("INSERT INTO addresses VALUES ('n', ?, 'c')", (ipv4.number("10.88.0.7"),))
+    old.execute("PRAGMA user_version=2")
+    old.commit()
+    old.close()
+    opened = state.State(Paths(str(tmp_path)), existing=True)
+    (place,) = addresses.places(opened.read(), "c")
+    assert (place.network.name, place.address, place.position, place.settings) == ("bridge", "10.88.0.7", 0, {})
+    assert place.network.mtu == 1500 and place.network.configured == 0
+    document = addresses.document(opened.read(), "c")
+    with opened.write() as db:
+        addresses.release(db, "c")
+        addresses.restore(db, "c", document[0])
+        addresses.restore(db, "d", ["n", ipv4.number("10.88.0.8")])  # as older create.json files have it
+    assert addresses.document(opened.read(), "c") == document
+    assert addresses.address_of(opened.read(), "n", "d") == "10.88.0.8"
+    opened.close()

@@ -210,12 +210,13 @@ def _sweep_kernel(instance: Instance, living: set[str], known: set[str]) -> list
 def _sweep_names(instance: Instance, living: set[str]) -> list[str]:
     """Names by which neighbours would find containers that do not run; bridges of networks that have gone."""
     from tuidock.engine.containers import wiring
-    from tuidock.engine.network import zones
+    from tuidock.engine.network import creation, zones
 
     busy = {name for name in os.listdir(instance.paths.run + "/c") if _is_busy(instance, name)}
     gone = zones.sweep(instance.paths, living | busy)
     done = ["the nftables table was made anew: somebody had flushed it"] if wiring.heal_table(instance) else []
-    return done + [f"names of {name[:12]} removed" for name in gone] + wiring.sweep_bridges(instance)
+    done += [f"names of {name[:12]} removed" for name in gone]
+    return done + wiring.sweep_bridges(instance) + creation.sweep(instance)
 
 
 def _sweep_ports(instance: Instance) -> list[str]:

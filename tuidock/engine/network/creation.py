@@ -254,6 +254,26 @@ def _define(instance: Instance, network: NetworkRow) -> None:
         raise refuse(error, f"write the definition of network {network.name}") from error
 
 
+def sweep(instance: Instance) -> list[str]:
+    """Deletes definitions of networks that never came to be: their create was killed. A sentence for each."""
+    if not _strays(instance.state.read(), instance):
+        return []
+    with instance.state.write() as db:  # whoever creates one just now holds the same transaction
+        strays = _strays(db, instance)
+        for name in strays:
+            os.unlink(f"{instance.paths.networks}/{name}")
+    return [f"half-made network {name[:12]} removed" for name in strays]
+
+
+def _strays(db: sqlite3.Connection, instance: Instance) -> list[str]:
+    try:
+        names = os.listdir(instance.paths.networks)
+    except FileNotFoundError:
+        return []
+    known = {network.id for network in networks.all_networks(db)}
+    return sorted(name for name in names if name not in known)
+
+
 def take_in(db: sqlite3.Connection, instance: Instance) -> list[str]:
     """The networks of the definitions that a new database does not know yet; their names."""
     found = []
