@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.registry import images as made
 from tests.registry.misbehaving import Misbehaving
 from tuidock.engine.errors import InvalidArgument, NotFound, RegistryRefused
 from tuidock.engine.store import collection, images, index, operations, recover
+from tuidock.engine.store.content import ContentStore
 
 DEMO = made.image([BASE, TOP])
 
@@ -245,6 +247,21 @@ def test_a_layer_whose_directory_is_lost_is_unpacked_from_its_blob(store: Store,
         shutil.rmtree(f"{store.paths.snapshots}/{name}")
     pull(store, f"{registry.host}/demo:plain")  # in another form, which takes the place of the first
     assert files(store, f"{registry.host}/demo:plain")["etc/new"] == b"top"
+    assert store.problems() == [] and partials(store) == {}
+
+
+def test_a_damaged_blob_is_fetched_again_when_its_directory_is_lost(store: Store, registry: Misbehaving) -> None:
+    registry.add("demo", "1", DEMO)
+    pull(store, f"{registry.host}/demo:1")
+    for name in store.names("snapshots"):
+        shutil.rmtree(f"{store.paths.snapshots}/{name}")
+    damaged = sha256(DEMO.layers[1])
+    blob = Path(ContentStore(store.paths).path(damaged))
+    blob.write_bytes(bytes(blob.stat().st_size))
+    registry.requests.clear()
+    steps = pull(store, f"{registry.host}/demo:1")
+    assert blobs(registry) == [damaged] and files(store, f"{registry.host}/demo:1")["etc/new"] == b"top"
+    assert [step.action for step in steps if step.subject == damaged[7:19]][-1] == "pulled"
     assert store.problems() == [] and partials(store) == {}
 
 

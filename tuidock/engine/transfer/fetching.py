@@ -1,12 +1,13 @@
 """One blob on its way from a registry into the store, with readers that follow it while it arrives.
 
-A fetch is run by one thread. It takes the blob from the store when it is there, goes on with what an earlier download
-left, and waits for another process that is at it, to take over when that one dies. Readers see bytes before the digest
-of all of them is known; what they make of these counts only when the fetch has ended well.
+A fetch is run by one thread. It takes the blob from the store when it is there and undamaged, goes on with what an
+earlier download left, and waits for another process that is at it, to take over when that one dies. Readers see bytes
+before the digest of all of them is known; what they make of these counts only when the fetch has ended well.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 
@@ -14,7 +15,7 @@ from tuidock.engine.errors import EngineError, RegistryRefused
 from tuidock.engine.oci.descriptor import Descriptor
 from tuidock.engine.paths import Paths
 from tuidock.engine.store import partial
-from tuidock.engine.store.content import ContentStore, Stored
+from tuidock.engine.store.content import CHUNK, ContentStore, Stored
 from tuidock.engine.store.partial import Partial
 
 TYPE_CHECKING = False
@@ -119,9 +120,11 @@ class Fetch:
             self._partial = place
         size = self.described.size
         if not self._anew and self._content.has(self.described.digest, size):
-            place.release(drop=True)
-            self._complete(Stored(self.described.digest, size))
-            return
+            if self._is_whole():
+                place.release(drop=True)
+                self._complete(Stored(self.described.digest, size))
+                return
+            self._content.remove(self.described.digest)  # nobody can use it, and what comes now would find it there
         for _ in place.restore():
             self._grown(place)
         resumed = place.written > 0
@@ -141,6 +144,21 @@ class Fetch:
             )
         place.finish()
         self._complete(place)
+
+    def _is_whole(self) -> bool:
+        """Whether the blob of the store is what its name says: a disk may have lost some of it, and what is asked for
+        here is going to be unpacked."""
+        self._tell("verifying", "")
+        digest = hashlib.sha256()
+        fd = self._content.open(self.described.digest)
+        try:
+            while chunk := os.read(fd, CHUNK):
+                if self._stopped:
+                    raise Stopped("given up")
+                digest.update(chunk)
+        finally:
+            os.close(fd)
+        return "sha256:" + digest.hexdigest() == self.described.digest
 
     def _receive(self, place: Partial) -> None:
         self._tell("downloading", "")
