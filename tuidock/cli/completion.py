@@ -35,9 +35,9 @@ _WORDS = {
     "pull": "always missing never",
     "restart": "no on-failure always unless-stopped",
     "secret": "id=",
-    "security-opt": "no-new-privileges seccomp= systempaths=unconfined",
+    "security-opt": "no-new-privileges seccomp= apparmor= systempaths=unconfined",
     "type": "container image network volume",
-    "userns": "host",
+    "userns": "host auto remap",
     "uts": "host",
 }
 _FILES = (

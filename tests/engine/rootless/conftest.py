@@ -37,6 +37,7 @@ class User:
             os.chown(path, self.uid, self.uid)
         directory.chmod(0o755)
         self._prepare = _mounts(directory, self.uid, has_ranges=has_ranges)
+        self.group = ""  # the control group that commands run in
 
     @property
     def root(self) -> Path:
@@ -48,7 +49,8 @@ class User:
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(self.home), "XDG_RUNTIME_DIR": str(self.runtime),
             "PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8",
         }  # fmt: skip
-        script = f'{self._prepare}\ncd {shlex.quote(str(self.home))}\nexec "$@"'
+        join = f"echo $$ > {self.group}/cgroup.procs" if self.group else ""
+        script = f'{join}\n{self._prepare}\ncd {shlex.quote(str(self.home))}\nexec "$@"'
         become = ["setpriv", "--reuid", str(self.uid), "--regid", str(self.uid), "--clear-groups", "--inh-caps=-all"]
         pairs = [f"{key}={value}" for key, value in environment.items()]
         return ["unshare", "--mount", "sh", "-ec", script, "sh", *become, "env", "-i", *pairs, *words]

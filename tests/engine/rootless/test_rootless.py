@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tests.engine.rootless.conftest import FIRST, UID, User
 from tests.native.monitored import eventually
 from tests.native.test_monitor_relay import echo_server
 
+CGROUPS = Path("/sys/fs/cgroup")
 SERVE = ("sh", "-c", "trap 'exit 3' TERM; echo up; while :; do sleep 1000 & wait; done")
 
 
@@ -203,6 +205,44 @@ def test_a_pause_says_why_not_and_a_commit_goes_on(user: User) -> None:
     assert "no control group" in user.run("pause", "box").stderr
     done = user.run("commit", "box", "moving")
     assert done.returncode == 0 and "went on while its files were read" in done.stderr
+
+
+@pytest.fixture
+def delegated(user: User) -> Iterator[None]:
+    """What systemd gives to a user's own service manager, with the commands of the test in a group below it."""
+    slices = [CGROUPS, CGROUPS / "user.slice", CGROUPS / f"user.slice/user-{UID}.slice"]
+    base = slices[-1] / f"user@{UID}.service"
+    (base / "app").mkdir(parents=True)
+    for directory in (*slices, base):
+        (directory / "cgroup.subtree_control").write_text("+memory +pids")
+    for place in (
+        base,
+        base / "cgroup.procs",
+        base / "cgroup.subtree_control",
+        base / "app",
+        base / "app/cgroup.procs",
+    ):
+        os.chown(place, UID, UID)
+    user.group = str(base / "app")
+    yield
+    user.group = ""
+    user.output("rm", "-f", *user.output("ps", "-aq").split())
+    eventually(lambda: not (base / "app/cgroup.procs").read_text(), "the commands to end")
+    for directory in (*base.glob("tuidock-*"), base / "app", base, slices[-1]):
+        directory.rmdir()
+
+
+@pytest.mark.skipif(not (CGROUPS / "cgroup.controllers").exists(), reason="only cgroup v2 is given to users")
+def test_limits_where_control_groups_are_delegated(user: User, delegated: None) -> None:
+    user.output("run", "-d", "--name", "box", "--network", "none", "-m", "64m", "--pids-limit", "50", "busybox", *SERVE)
+    shown = user.output("exec", "box", "sh", "-c", "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/pids.max").split()
+    assert shown == [str(64 << 20), "50"]
+    user.output("pause", "box")
+    assert "(Paused)" in user.output("ps")
+    user.output("unpause", "box")
+    assert user.run("commit", "box", "still").stderr == ""
+    done = user.run("run", "--rm", "--network", "none", "-m", "20m", "busybox", "tail", "/dev/zero")
+    assert done.returncode == 137
 
 
 def test_a_killed_keeper_loses_no_container(user: User) -> None:

@@ -11,6 +11,7 @@ from tuidock.engine.containers.rows import list_containers, writable_size
 from tuidock.engine.files import every_file
 from tuidock.engine.instance import Instance
 from tuidock.engine.options.platforms import architecture_of
+from tuidock.engine.runtime import apparmor
 from tuidock.engine.store import expiring, partial, removed, sharing
 from tuidock.engine.types import Container, Image, UsageRow
 
@@ -92,7 +93,11 @@ def info(instance: Instance, containers: list[Container], images: int) -> dict[s
         "RunDir": instance.paths.run,
         "Name": os.uname().nodename,
         "ServerVersion": __version__,
-        "SecurityOptions": ["name=seccomp,profile=builtin"],
+        "SecurityOptions": [
+            *(["name=apparmor"] if apparmor.is_enabled() else []),
+            "name=seccomp,profile=builtin",
+            *(["name=rootless"] if instance.rootless else []),
+        ],
     }
 
 
