@@ -29,21 +29,15 @@ def export(context: Context, values: Values, arguments: list[str]) -> int:
         with os.fdopen(os.dup(1), "wb") as target:
             context.engine.export(arguments[0], target)
         return 0
-    # written beside and renamed, so that a failed export leaves no half archive under the asked name
-    regular = not os.path.exists(path) or os.path.isfile(path)
-    part = f"{path}.{os.getpid()}.part" if regular else path
+    from tuidock.cli.whole_file import whole_file
+
     try:
-        with open(part, "wb") as target:
+        with whole_file(path) as target:
             context.engine.export(arguments[0], target)
-        if regular:
-            os.replace(part, path)
     except OSError as error:
         raise InvalidArgument(
             f"failed to export container to {path}: {(error.strerror or str(error)).lower()}"
         ) from None
-    finally:
-        if regular and os.path.exists(part):
-            os.unlink(part)
     return 0
 
 
@@ -106,7 +100,7 @@ def _layer_columns(full: bool) -> dict[str, Callable[[LayerInfo], Any]]:
         return digest if full else digest.removeprefix("sha256:")[:12]
 
     def command(layer: LayerInfo) -> str:
-        line = layer.command.replace("\t", " ").replace("\n", " ")
+        line = (layer.command or layer.comment).replace("\t", " ").replace("\n", " ")
         return line if full else output.ellipsis(line, 60)
 
     return {
