@@ -217,6 +217,58 @@ CASES = {
             --format '{{.Actor.Attributes.signal}} {{.Actor.Attributes.name}}'
         d events --since bogus --until 0s; d events --since 0s --until 0s -f bad
         """,
+    "cp out": """
+        see() { (cd "$1" && find . | sort | xargs stat -c '%n %A %u:%g'); }
+        q run -d --name box -u user -v vv:/data busybox sh -c 'mkdir -p /tmp/d/e; echo x > /tmp/d/e/y; ln -s d/e /tmp/l
+            touch /tmp/f; ln /tmp/f /tmp/d/hard; chmod 640 /tmp/f; ln -s /etc/passwd /tmp/p; exec sleep 100'
+        sleep 0.3; mkdir o; echo t > t
+        for path in /tmp/d /tmp/d/. /tmp/l /tmp/l/ /tmp/f/ tmp/d/../p; do
+            d cp box:$path o; see o; rm -rf o; mkdir o; done
+        d cp -L box:/tmp/l o/new; d cp -L box:/tmp/p o; see o; d cp box:/nope o; d cp box:/tmp/d o/made/; see o
+        for to in o/none/x o/none/ t; do d cp box:/tmp/f $to; d cp box:/tmp/d $to; done; cat t
+        d cp box:/tmp/d - | tar tf - ; d cp box:/tmp/d/. - | tar tf -; d cp box:/tmp/l - | tar tvf - | cut -c1-10
+        """,
+    "cp in": """
+        q run -d --name box -u user -v vv:/data busybox sh -c 'mkdir -p /tmp/d/e; echo x > /tmp/d/e/y; ln -s d/e /tmp/l
+            touch /tmp/f; ln /tmp/f /tmp/d/hard; chmod 640 /tmp/f; ln -s /etc/passwd /tmp/p; exec sleep 100'
+        mkdir -p s/sub; echo 1 > s/sub/one; chown -R 12:34 s; chmod 751 s/sub; ln -s sub s/way; echo t > t
+        for to in /tmp/new /tmp/new /tmp/ /data /tmp/f /tmp/none/x /tmp/l; do d cp s box:$to; done
+        d cp s/. box:/data; d cp s/way box:/tmp; d cp s/way/ box:/tmp/way2; d cp t box:/tmp/f; d cp t box:/tmp/p
+        d cp t box:/tmp/file/; d cp -L s/way box:/tmp/followed; d cp -a t box:/tmp/mine; d cp nope box:/tmp; d cp t box:/tmp/d
+        tar c s | d cp - box:/data/sub; tar cz s | d cp - box:/tmp; d cp - box:/tmp/f < t
+        d exec -u 0 box sh -c 'find /tmp /data | sort | xargs stat -c "%n %A %u:%g"; cat /etc/passwd'
+        d cp a b; d cp box:/a box:/b; d cp box:/a; d cp nosuch:/a b; d cp '' box:/b
+        """,
+    "cp and what is read-only": """
+        mkdir o; echo t > t
+        q create --name ro --read-only -v vv:/data -v $PWD/o:/o:ro busybox; d cp t ro:/tmp; d cp t ro:/data/t
+        d cp t ro:/o/; d cp ro:/data/t o/t2; ls o
+        """,
+    "update": """
+        q run -d --name box -m 64m busybox sleep 100; q create --name two busybox
+        d update; d update box; d update -m 32m box; d update -m 500m box; d update -m 128m --memory-swap 256m box nosuch two
+        d update --cpu-shares 512 --cpuset-cpus 0 --pids-limit 20 box two; d update --cpus 0.5 box
+        d update --cpu-quota 5000 box
+        d exec box sh -c 'cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes memory/memory.memsw.limit_in_bytes \
+            cpu/cpu.shares pids/pids.max cpuset/cpuset.cpus cpu/cpu.cfs_quota_us'
+        d update --restart always box; d update --restart bogus box; d update --memory 1m box; d update --pids-limit -1 two
+        d update --cpuset-cpus 999 box; d update --bogus box; d update -m x box; d update --memory-reservation 32m two
+        for name in box two; do d inspect -f '{{with .HostConfig}}{{.Memory}} {{.MemorySwap}} {{.CpuShares}} {{.CpusetCpus}}
+            {{.NanoCpus}} {{.RestartPolicy.Name}} {{.MemoryReservation}}{{end}}' $name; done
+        q run -d --rm --name gone busybox sleep 100; d update --restart always gone
+        """,
+    "health": """
+        q run -d --name sick --health-cmd 'echo ill; exit 3' --health-interval 100ms --health-retries 2 busybox sleep 100
+        q run -d --name well --health-cmd true --health-interval 100ms busybox sleep 100
+        q run -d --name late --health-cmd 'sleep 9' --health-interval 100ms --health-timeout 200ms --health-retries 1 \
+            busybox sleep 100
+        sleep 2; d ps -f health=unhealthy --format '{{.Names}} {{.Status}}' | sort | sed 's/Up .* (/Up (/'
+        for name in sick well late; do d inspect -f '{{.State.Health.Status}} {{len .State.Health.Log}}
+            {{with index .State.Health.Log 0}}{{.ExitCode}} {{.Output}}{{end}}{{.Config.Healthcheck}}' $name; done
+        d inspect -f '{{gt .State.Health.FailingStreak 1}}' sick; q kill well; d inspect -f '{{.State.Health.Status}}' well
+        d run --rm --no-healthcheck --health-cmd true busybox true; d run --rm --health-retries -1 busybox true
+        d run --rm --health-interval 1us busybox true; d run --rm --no-healthcheck busybox true
+        """,
     "images": """
         d tag busybox x:1; d tag busybox y:1; d images --format '{{.Repository}}:{{.Tag}}' --filter 'reference=?:1' | sort
         d rmi x:1; d rmi nosuch; d rmi -f nosuch; q create --name uu busybox; d rmi busybox; d tag nosuch a; d tag busybox Bad

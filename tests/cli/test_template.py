@@ -108,3 +108,6 @@ def test_times_of_a_health_check_print_as_go_s_and_are_numbers_in_json() -> None
     )
     assert shown.render(document) == "1m30s 1.5s 1h0m0s 20ms"
     assert Template("{{json .Config.Healthcheck.Interval}}").render(document) == "90000000000"
+    document = typed("container", {"Config": {"Healthcheck": {"Test": ["CMD", "true"], "Retries": 3}}})
+    assert Template("{{.Config.Healthcheck}}").render(document) == "{[CMD true] 0s 0s 0s 0s 3}"
+    assert Template("{{json .Config.Healthcheck}}").render(document) == '{"Test":["CMD","true"],"Retries":3}'

@@ -64,6 +64,16 @@ class Duration(int):
         return f"{head}{rest / 1e9:.9g}s"
 
 
+class HealthCheck(dict[str, Any] if TYPE_CHECKING else dict):  # type: ignore[misc]
+    """docker's HealthConfig: all fields are there, and JSON has those that are not zero."""
+
+    def items(self) -> Any:
+        return [(name, value) for name, value in super().items() if value]
+
+
+_NO_CHECK = {"Test": NO_LIST, "Interval": 0, "Timeout": 0, "StartPeriod": 0, "StartInterval": 0, "Retries": 0}
+
+
 def typed(kind: str, document: dict[str, Any]) -> dict[str, Any]:
     """The document as a template sees it."""
     filled = dict(document)
@@ -85,6 +95,8 @@ def _with(known: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
 def _typed(key: str, value: Any) -> Any:
     if value is None and key not in _POINTERS:
         return NO_MAP if key in _MAPS else NO_LIST
+    if key == "Healthcheck" and isinstance(value, dict):
+        return HealthCheck({name: _typed(name, value.get(name) or empty) for name, empty in _NO_CHECK.items()})
     if isinstance(value, dict):
         items = {name: _typed(str(name), item) for name, item in value.items()}
         return Map(items) if key in _MAPS else items

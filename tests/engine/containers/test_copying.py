@@ -177,7 +177,7 @@ def test_a_tar_goes_out_and_in(engine: Engine, box: str) -> None:
     with tar_of(engine, box, "/to-d/") as archive:
         assert archive.getnames()[0] == "to-d" and "to-d/e/y" in archive.getnames()
     with tar_of(engine, box, "/d/.") as archive:
-        assert archive.getnames()[0] == "." and "e/y" in archive.getnames()
+        assert archive.getnames()[0] == "." and "./e/y" in archive.getnames()
     with tar_of(engine, box, "/link") as archive:
         assert [(entry.name, entry.linkname) for entry in archive] == [("link", "/etc/passwd")]
     with tar_of(engine, box, "/link", follow=True) as archive:

@@ -33,13 +33,16 @@ def tar_size(entry: Entry) -> int:
 
 
 class TarTarget:
-    """A stream that entries are written to as a tar."""
+    """A stream that entries are written to as a tar; of the content of a directory they begin with ./, as docker's do."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: BinaryIO, *, content: bool) -> None:
+        self._stream, self._content = stream, content
 
     def close(self) -> None:
         """The stream is the caller's."""
+
+    def _name(self, path: str) -> str:
+        return f"./{path}" if self._content and path != "." else path
 
     def finish(self) -> None:
         self._stream.write(bytes(2 * BLOCK))
@@ -47,10 +50,11 @@ class TarTarget:
 
     def add(self, entry: Entry) -> Iterator[int]:
         """Writes one entry; yields the bytes of its content piece by piece."""
-        info = tarfile.TarInfo(entry.path)
+        info = tarfile.TarInfo(self._name(entry.path))
         info.type = _TYPES[entry.kind]
         info.mode, info.uid, info.gid = entry.mode, entry.uid, entry.gid
-        info.mtime, info.size, info.linkname = entry.mtime_ns // 1_000_000_000, entry.size, entry.link
+        info.mtime, info.size = entry.mtime_ns // 1_000_000_000, entry.size
+        info.linkname = entry.link if entry.kind else self._name(entry.link)
         info.devmajor, info.devminor = os.major(entry.device), os.minor(entry.device)
         if entry.capability:
             self._stream.write(_extended(entry.capability))

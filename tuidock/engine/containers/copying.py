@@ -94,7 +94,7 @@ def send(
         else:
             from tuidock.engine.containers.copy_tars import TarTarget
 
-            goal, sink = Target(-1, wanted.base), TarTarget(target)
+            goal, sink = Target(-1, wanted.base), TarTarget(target, content=wanted.base == ".")
         held.callback(sink.close)
         entries: Iterable[Entry] = tree_entries(source, goal.name)
         if maps[0]:
