@@ -146,6 +146,22 @@ def test_outputs(tuidock: Tuidock, engine: Engine, context: Path, tmp_path: Path
     assert index["manifests"][0]["annotations"]["io.containerd.image.name"] == "docker.io/library/both:latest"
 
 
+def test_stages_that_are_built_again(tuidock: Tuidock, context: Path) -> None:
+    text = (
+        "FROM busybox AS one\nRUN echo 1 > /1\nFROM busybox AS Two\nRUN echo 2 > /2\nFROM two\nCOPY --from=one /1 /1\n"
+    )
+    write(context, {"Dockerfile": text})
+    assert tuidock("build", "-q", str(context)).code == 0
+
+    def cached(*arguments: str) -> list[str]:
+        lines = tuidock("build", *arguments, str(context)).err.split("\n\n")
+        return [line.split("] ")[1].split("\n")[0] for line in lines if "] RUN" in line and "CACHED" in line]
+
+    assert cached() == ["RUN echo 1 > /1", "RUN echo 2 > /2"]
+    assert cached("--no-cache-filter", "Two") == ["RUN echo 1 > /1"]
+    assert cached("--no-cache-filter", "one,two") == []
+
+
 def test_limits_and_metadata(tuidock: Tuidock, context: Path, tmp_path: Path) -> None:
     """The limits reach the step: it sees one processor, and the kernel counts its shares."""
     write(context, {"Dockerfile": "FROM busybox\nRUN grep Cpus_allowed_list /proc/self/status\n"})

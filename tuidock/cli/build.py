@@ -117,6 +117,7 @@ def _request(values: Values, place: str) -> BuildRequest:
         security_options=tuple(values.items("security-opt")),
         contexts=_contexts(values.items("build-context")),
         resources=_resources(values),
+        no_cache_stages=tuple(name.lower() for item in values.items("no-cache-filter") for name in item.split(",")),
     )
 
 
@@ -271,6 +272,7 @@ _FLAGS = (
     text("metadata-file", "", "Write what is known of the image to this file, as JSON"),
     text("network", "", "Network of the steps: default, none, host or a name", default="default"),
     switch("no-cache", "", "Do not use what earlier builds have left"),
+    listed("no-cache-filter", "", "Do not use what earlier builds have left of these stages"),
     listed("output", "o", "Where the result goes: type=docker|oci|tar|local[,dest=PATH]"),
     text("platform", "", "Build for this platform"),
     text("progress", "", f"Kind of progress: {', '.join(_PROGRESS)}", default="auto"),

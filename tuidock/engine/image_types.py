@@ -75,7 +75,8 @@ class BuildRequest(Named):
     context, "-" = it comes as `source`; a relative path is looked up as docker does. build_args: None takes the value
     from the caller's environment. network: "", host, none or a network's name. secrets: path by id; secret_values: the
     secret itself by id. contexts: directories, URLs or docker-image://NAME by name. resources: more limits of the steps,
-    by the keys of docker's HostConfig (CpuShares, CpusetCpus ...).
+    by the keys of docker's HostConfig (CpuShares, CpusetCpus ...). no_cache_stages: names or numbers of stages that are to
+    be built again.
     """
 
     context: str
@@ -100,6 +101,7 @@ class BuildRequest(Named):
     contexts: Mapping[str, str] = {}
     secret_values: Mapping[str, str] = {}
     resources: Mapping[str, int | str] = {}
+    no_cache_stages: tuple[str, ...] = ()
 
 
 class BuildStep(Named):

@@ -47,6 +47,7 @@ class StageBuild:
         self._workshop, self.plan = workshop, plan
         self.state: StageState = StageState(Base((), (), {}, ()), arguments.Scope({}))
         self._all_cached = True
+        self._again = bool({plan.name, str(plan.stage)} & {*workshop.request.no_cache_stages})
         self._own_command = False
         self._number = plan.start.number
 
@@ -220,7 +221,7 @@ class StageBuild:
         workshop, state = self._workshop, self.state
         yield from work.prepare(step.number)
         key = cache.key_of(state.digest(), step.instruction.word, *work.parts)
-        row = workshop.find(key)
+        row = None if self._again else workshop.find(key)
         if row is not None and self._continues(row):
             self._take(row)
             if row.layers:
