@@ -63,7 +63,8 @@ def test_words_that_make_no_build(argv: list[str]) -> None:
 def test_steps_and_counts() -> None:
     build = Build()
     plan = BuildEvent("plan", steps=(BuildStep(1, "0", "FROM a"), BuildStep(2, "0", "RUN b")), source="FROM a\nRUN b\n")
-    build.take([plan, BuildEvent("state", 1, "cached"), BuildEvent("state", 2, "running")], 0)
+    build.take([plan, BuildEvent("state", 1, "cached"), BuildEvent("state", 2, "running", text="RUN b 7")], 0)
+    assert build.steps[2].plan.text == "RUN b 7"
     assert (build.current, build.count("cached"), build.words) == (2, 1, "step 2 of 2, 1 cached")
     assert build.steps[2].elapsed(3_000_000_000) == 3.0
     build.take([BuildEvent("state", 2, "done", 2.5, total=7), BuildEvent("built", message="sha256:x")], 0)

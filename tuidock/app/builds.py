@@ -106,6 +106,8 @@ class Build:
                 step.done, step.total = event.done, event.total
         elif event.kind == "state":
             step.state = event.state
+            if event.text:  # with the values of its variables
+                step.plan = step.plan._replace(text=event.text)
             if event.state == RUNNING:
                 step.started = now
             else:
