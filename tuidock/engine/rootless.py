@@ -13,7 +13,7 @@ import os
 
 from tuidock import native
 from tuidock.engine.errors import SystemFailure
-from tuidock.engine.files import boot_id, is_alive, locked, process_start_time, read_text, write_atomic
+from tuidock.engine.files import boot_id, is_alive, locked, process_start_time, read_text, refuse, write_atomic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,11 +61,14 @@ def enter(environ: Mapping[str, str] | None = None) -> str:
         return ""
     environ = os.environ if environ is None else environ
     home = environ.get("HOME") or _home(uid)
-    runtime = _runtime(uid, environ)
-    sentence = _enter_or_make(uid, runtime)
-    if not os.environ.get("TUIDOCK_ROOT"):
-        os.environ["TUIDOCK_ROOT"] = (environ.get("XDG_DATA_HOME") or f"{home}/.local/share") + "/tuidock"
-        _link_run_directory(os.environ["TUIDOCK_ROOT"], runtime)
+    try:
+        runtime = _runtime(uid, environ)
+        sentence = _enter_or_make(uid, runtime)
+        if not os.environ.get("TUIDOCK_ROOT"):
+            os.environ["TUIDOCK_ROOT"] = (environ.get("XDG_DATA_HOME") or f"{home}/.local/share") + "/tuidock"
+            _link_run_directory(os.environ["TUIDOCK_ROOT"], runtime)
+    except OSError as error:
+        raise refuse(error, f"prepare {error.filename or 'the directories of this user'}") from error
     return sentence
 
 
@@ -120,7 +123,10 @@ def _join(pidfd: int) -> bool:
     """Into the namespaces of a process, whose pidfd is closed; False when it is dead, or there was none (-1)."""
     if pidfd < 0:
         return False
-    here = os.getcwd()
+    try:
+        here = os.getcwd()
+    except FileNotFoundError:
+        here = "/"  # it was removed; joining moves there too
     try:
         native.setns(pidfd, _CLONE_NEWUSER | _CLONE_NEWNS)
     except ProcessLookupError:
@@ -129,7 +135,7 @@ def _join(pidfd: int) -> bool:
         raise SystemFailure(f"cannot enter this user's namespace: {error.strerror}") from error
     finally:
         os.close(pidfd)
-    os.chdir(here)  # joining moves to the root directory
+    os.chdir(here)
     return True
 
 
@@ -195,10 +201,10 @@ def _make(runtime: str, where: str, ids: tuple[int, int] | None = None) -> tuple
     finally:
         for fd in (told_end, mapped_end, actions[0][1], actions[1][1]):
             os.close(fd)
-    with open(told, encoding="ascii") as lines, open(go, "wb", buffering=0) as mapped_:
+    with open(told, encoding="ascii") as lines, open(go, "wb", buffering=0) as answer:
         _expect(lines.readline(), "ready")
         sentence = _write_maps(pid, *ids) if ids else ""
-        mapped_.write(b"g")
+        answer.write(b"g")
         _expect(lines.readline(), "kept")
     write_atomic(runtime + "/keeper", f"{pid} {process_start_time(pid)} {boot_id()}\n", 0o600, durable=False)
     return os.pidfd_open(pid), sentence

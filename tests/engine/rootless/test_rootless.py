@@ -7,6 +7,8 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -274,3 +276,11 @@ def test_one_id_is_enough(alone: User, archive: bytes) -> None:
     dockerfile = b"FROM busybox\nCOPY --chown=7:8 <<EOF /file\ntext\nEOF\n"
     alone.output("build", "-q", "-t", "owned", "-", stdin=context(Dockerfile=dockerfile))
     assert alone.output("run", "--rm", "--network", "none", "owned", "stat", "-c", "%u", "/file") == "0\n"
+
+
+def test_a_place_that_cannot_be_had_is_a_sentence(user: User) -> None:
+    done = user.run("--root", "/proc/tuidock", "ps")
+    assert done.returncode == 1 and "/proc/tuidock" in done.stderr and "Traceback" not in done.stderr
+    argv = user.command("env", "HOME=/proc", sys.executable, "-m", "tuidock", "ps")
+    done = subprocess.run(argv, capture_output=True, text=True)
+    assert done.returncode == 1 and "cannot prepare /proc/.local" in done.stderr and "Traceback" not in done.stderr
