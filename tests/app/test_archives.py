@@ -110,13 +110,13 @@ async def test_prune_takes_what_is_ticked_and_nothing_else() -> None:
         assert (
             "[x] image" in text
             and "[ ] cache" in text
-            and "[ ] volume shared" in text
-            and "] volume pgdata" not in text
+            and "[ ] volume  shared" in text
+            and "] volume  pgdata" not in text
         )
         await ui.press("G", "space")
-        assert "[x] volume shared" in ui.screen_text()
+        assert "[x] volume  shared" in ui.screen_text()
         await ui.press("A")
-        assert "[x] cache" in ui.screen_text() and "[ ] volume shared" in ui.screen_text(), "volumes only one by one"
+        assert "[x] cache" in ui.screen_text() and "[ ] volume  shared" in ui.screen_text(), "volumes only one by one"
         await ui.press("enter")
         assert "1 image" in ui.screen_text() and "2 cached steps" in ui.screen_text()
         assert ui.engine.called("remove_image") == []

@@ -10,7 +10,8 @@ from tuidock.app.model import KINDS
 CHANGING = {
     "create", "start", "stop", "restart", "kill", "pause", "unpause", "rename", "remove", "exec_argv", "pull", "tag",
     "remove_image", "create_volume", "remove_volume", "prune_containers", "push", "build", "keep_step", "prune_builds",
-    "commit", "load", "import_image", "login", "logout",
+    "commit", "load", "import_image", "login", "logout", "remove_many", "undo", "empty_trash", "create_network",
+    "remove_network", "connect_network", "disconnect_network", "update", "copy_in", "copy_into_volume",
 }  # fmt: skip
 
 

@@ -138,7 +138,7 @@ async def test_build_look_inside_and_prune(engine: Engine, context: Path) -> Non
         await patient(ui, lambda: "2 added" in ui.screen_text())
         await ui.press("escape")
         await ui.command("prune")
-        await patient(ui, lambda: "[ ] image  made:1" in ui.screen_text())
+        await patient(ui, lambda: "[ ] image   made:1" in ui.screen_text())
         await ui.press("escape")
         engine.remove_image("made:1")
 

@@ -62,7 +62,7 @@ async def test_read_only_says_so_in_other_screens() -> None:
     ("pane", "key", "words"),
     [
         ("2", "s", "s does nothing in images. In containers: start the container, or stop it when it runs."),
-        ("4", "d", "d does nothing in networks. In containers and images and volumes: remove, after asking."),
+        ("4", "t", "t does nothing in networks. In images: give the image another name."),
     ],
 )
 async def test_a_key_of_another_list(pane: str, key: str, words: str) -> None:

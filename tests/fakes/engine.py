@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tests.fakes.images import IMAGE_NUMBERS, ImageDoors
+from tests.fakes.places import PlaceDoors
 from tests.fakes.values import ALIVE, NOW, SECOND, identity
 from tuidock.engine.errors import Conflict, InUse, NotFound, PortTaken, WrongState
 from tuidock.engine.types import (
@@ -94,7 +95,7 @@ def sample_containers() -> list[Container]:
     ]
 
 
-class Engine(ImageDoors):
+class Engine(ImageDoors, PlaceDoors):
     """The engine's door, in memory. `calls` records what was asked for; `fail` raises for a method by name."""
 
     def __init__(self, root: str = "", read_only: bool = False, *, empty: bool = False) -> None:
@@ -130,6 +131,7 @@ class Engine(ImageDoors):
             weakref.finalize(self, shutil.rmtree, self.directory, True)
         self.samples = 0
         self._make_images(empty)
+        self._make_places()
         self._condition = threading.Condition()
         self._events: list[Event] = []
 
@@ -346,7 +348,7 @@ class Engine(ImageDoors):
         self.emit("volume", "create", row.name, row.name)
         return row
 
-    def remove_volume(self, name: str, force: bool = False) -> None:
+    def remove_volume(self, name: str, force: bool = False, *, now: bool = False, batch: str = "") -> None:
         self._enter("remove_volume", name, force, changes=True)
         row = next((row for row in self.volume_rows if row.name == name), None)
         if row is None:
@@ -354,6 +356,7 @@ class Engine(ImageDoors):
         if row.users:
             raise InUse(f"Volume {name} is used by {', '.join(row.users)}; remove them first.")
         self.volume_rows.remove(row)
+        self.put_in_trash("volume", name, name, row, now, batch)
         self.emit("volume", "destroy", name, name)
 
     def inspect_volume(self, name: str) -> dict[str, Any]:

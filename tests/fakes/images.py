@@ -64,6 +64,7 @@ class ImageDoors:
     _enter: Any
     emit: Any
     _find: Any
+    put_in_trash: Any
 
     def _make_images(self, empty: bool) -> None:
         self.image_rows = [] if empty else sample_images()
@@ -120,7 +121,9 @@ class ImageDoors:
         self.image_rows[at] = row._replace(references=(*row.references, target))
         self.emit("image", "tag", row.id, target)
 
-    def remove_image(self, ref: str, force: bool = False, no_prune: bool = False) -> list[Removed]:
+    def remove_image(
+        self, ref: str, force: bool = False, no_prune: bool = False, *, now: bool = False, batch: str = ""
+    ) -> list[Removed]:
         self._enter("remove_image", ref, force, changes=True)
         row = self.image(ref)
         if ref in row.references and len(row.references) > 1:
@@ -131,6 +134,7 @@ class ImageDoors:
         if row.containers and not force:
             raise InUse(f"Image {ref} is used by {row.containers} containers; remove them first or use force.")
         self.image_rows.remove(row)
+        self.put_in_trash("image", row.id, row.references[0] if row.references else "", row, now, batch)
         self.emit("image", "delete", row.id, ref)
         return [Removed("Deleted", row.id)]
 

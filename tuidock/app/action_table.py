@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tuidock.app.model import CONTAINERS, IMAGES, KINDS, VOLUMES, Row
+from tuidock.app.model import CONTAINERS, IMAGES, KINDS, NETWORKS, VOLUMES, Row
 from tuidock.engine.types import Container
 
 
@@ -39,7 +39,7 @@ class Action(NamedTuple):
     kinds: tuple[str, ...] = KINDS
     when: Condition | None = None
     changes: bool = False
-    footer: bool = False
+    footer: bool | tuple[str, ...] = False  # at the foot of every pane where it makes sense, or of these
     bulk: bool = False
     arguments: str = ""
     screen: bool = True  # False: the widget that has the focus owns the key, it is listed here for help and keymap
@@ -65,7 +65,7 @@ def _with_ports(situation: Situation) -> bool:
 ALIVE = ("running", "paused", "restarting")
 _IDLE = ("created", "exited", "dead")
 _C, _I, _CI = (CONTAINERS,), (IMAGES,), (CONTAINERS, IMAGES)
-_REMOVABLE = (CONTAINERS, IMAGES, VOLUMES)
+_CN = (CONTAINERS, NETWORKS)
 
 # fmt: off
 ACTIONS: tuple[Action, ...] = (
@@ -105,20 +105,29 @@ ACTIONS: tuple[Action, ...] = (
            command="commit", kinds=_C, when=_any, changes=True, arguments="[NAME [REFERENCE]]"),
     Action("container.export", "", "export", "Write all files of the container to a tar",
            command="export", kinds=_C, when=_any, arguments="[NAME [FILE]]"),
+    Action("container.update", "S", "limits", "Change memory, processor and process limits, and the restart policy",
+           command="update", kinds=_C, when=_any, changes=True, arguments="[NAME]"),
+    Action("container.copy", "V", "copy files", "Copy files out of the container, or into it",
+           command="cp", kinds=_C, when=_any, arguments="[NAME]"),
     Action("container.all", "A", "all/running", "Show all containers, or only those that run", command="all", kinds=_C),
     # every pane
     Action("row.remove", "d,delete", "remove", "Remove, after asking",
-           command="rm", group="Rows", kinds=_REMOVABLE, when=_any, changes=True, footer=True, bulk=True,
+           command="rm", group="Rows", when=_any, changes=True, footer=True, bulk=True,
            arguments="[NAME...]"),
     Action("row.force", "D", "force remove", "Remove even when it runs or is in use, after asking",
-           group="Rows", kinds=_REMOVABLE, when=_any, changes=True, bulk=True),
+           group="Rows", when=_any, changes=True, bulk=True),
     Action("row.inspect", "i,y", "inspect", "Everything that is known about it",
            command="inspect", group="Rows", when=_any, arguments="[NAME]"),
     Action("row.copy", "c", "copy", "Copy a part of the row: id, name, address, command line",
            command="copy", group="Rows", when=_any),
     Action("row.copy_line", "Y", "copy row", "Copy the row as it is shown", group="Rows", when=_any),
-    Action("row.new", "ctrl+n", "new", "Create a container or a volume",
-           command="create", group="Rows", kinds=(CONTAINERS, VOLUMES), changes=True, arguments="[NAME]"),
+    Action("row.new", "ctrl+n", "new", "Create a container, a volume or a network",
+           command="create", group="Rows", kinds=(CONTAINERS, VOLUMES, NETWORKS), changes=True,
+           footer=(VOLUMES, NETWORKS), arguments="[NAME]"),
+    Action("app.undo", "u", "undo", "Bring back what was removed last",
+           command="undo", group="Rows", changes=True, arguments="[NAME...]"),
+    Action("app.trash", "T", "trash", "What was removed and can come back; removing it for good",
+           command="trash", group="Rows"),
     # images
     Action("image.pull", "P", "pull", "Get an image from a registry; host/base is made from this machine's programs",
            command="pull", group="Images", kinds=_CI, changes=True, arguments="[-a] [--platform P] [REFERENCE]"),
@@ -132,8 +141,8 @@ ACTIONS: tuple[Action, ...] = (
            command="tag", group="Images", kinds=_I, when=_any, changes=True, footer=True, arguments="[SOURCE] TARGET"),
     Action("image.untag", "", "untag", "Take one of its names from the image",
            command="untag", group="Images", kinds=_I, when=_any, changes=True, arguments="[NAME]"),
-    Action("row.files", "F", "files", "The layers of an image and their files; what a container has changed in its image",
-           command="files", group="Images", kinds=_CI, when=_any, footer=True, arguments="[NAME]"),
+    Action("row.files", "F", "files", "Layers and files of an image; what a container has changed; the files of a volume",
+           command="files", group="Images", kinds=(*_CI, VOLUMES), when=_any, footer=True, arguments="[NAME]"),
     Action("image.diff", "", "compare", "What differs between two marked images, or a container and its image",
            command="diff", group="Images", kinds=_CI, when=_any, arguments="[NAME [OTHER]]"),
     Action("image.save", "", "save", "Write images to an archive that docker, podman and skopeo read",
@@ -147,6 +156,17 @@ ACTIONS: tuple[Action, ...] = (
     Action("registry.logout", "", "log out", "Forget the credentials for a registry",
            command="logout", group="Images", changes=True, arguments="[SERVER]"),
     Action("registry.logins", "", "logins", "The registries that one is logged in to", command="logins", group="Images"),
+    # networks, volumes
+    Action("network.map", "m", "map", "Bridges, containers, addresses, ports and traffic as a diagram that lives",
+           command="map", group="Networks and volumes", footer=(NETWORKS,)),
+    Action("network.ports", "W", "ports", "All published ports, and whether they answer",
+           command="ports", group="Networks and volumes"),
+    Action("network.connect", "I", "connect", "Give a container a place in a network",
+           command="connect", group="Networks and volumes", kinds=_CN, when=_any, changes=True,
+           footer=(NETWORKS,), arguments="[NETWORK CONTAINER]"),
+    Action("network.disconnect", "Z", "disconnect", "Take a container out of a network, after asking",
+           command="disconnect", group="Networks and volumes", kinds=_CN, when=_any, changes=True,
+           arguments="[NETWORK CONTAINER]"),
     # marks and bulk
     Action("table.mark", "space", "mark", "Mark the row for an action on many",
            group="Marks", when=_any, footer=True, screen=False),
@@ -157,7 +177,7 @@ ACTIONS: tuple[Action, ...] = (
            group="Marks", screen=False),
     Action("row.bulk", "b", "bulk", "Act on all marked rows, or on all that are not in use",
            command="bulk", group="Marks", changes=True),
-    Action("app.prune", "X", "prune", "What may go - images, build cache, volumes - to choose from, with sizes",
+    Action("app.prune", "X", "prune", "What may go - images, build cache, volumes, networks - to choose from, with sizes",
            command="prune", group="Marks", changes=True),
     # lists
     Action("list.filter", "slash", "filter", "Filter: re, !re, -f fuzzy, -l label=v, state:running, image:x",

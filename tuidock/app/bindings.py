@@ -115,7 +115,8 @@ def list_items(situation: Situation, keymap: Mapping[str, str]) -> list[Item]:
     """The keys at the foot while a list has the focus, by the state of the row under the cursor."""
     items = []
     for action in ACTIONS:
-        if not action.footer or (can := possible(action, situation)) is False:
+        shown = action.footer if isinstance(action.footer, bool) else situation.kind in action.footer
+        if not shown or (can := possible(action, situation)) is False:
             continue
         keys = show_keys(keys_of(action, keymap)).split(" ")[0]
         if keys and (can or action.id == "container.toggle"):

@@ -16,7 +16,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from tuidock.app import paths
 from tuidock.app.bindings import ACTIONS, BY_COMMAND, PRESETS, Action, keys_of, label_of, possible, show_keys
-from tuidock.app.model import CONTAINERS, IMAGES, KINDS, VOLUMES, Row, ViewModel, row_id, row_name
+from tuidock.app.model import CONTAINERS, IMAGES, KINDS, NETWORKS, VOLUMES, Row, ViewModel, row_id, row_name
 from tuidock.app.panes import NOUNS
 from tuidock.app.quoting import fault
 from tuidock.engine.clean import clean
@@ -55,6 +55,8 @@ SYNONYMS = {
     "changes": "files",
     "compare": "diff",
     "transfers": "jobs",
+    "copy-files": "cp",
+    "limits": "update",
 }
 
 
@@ -175,6 +177,8 @@ def _run(screen: MainScreen, arguments: list[str]) -> None:
 def _create(screen: MainScreen, arguments: list[str]) -> None:
     if screen.kind == VOLUMES and len(arguments) == 1:
         screen.actions.create_volume(arguments[0])
+    elif screen.kind == NETWORKS and len(arguments) == 1:
+        screen.actions.create_network(arguments[0])
     else:
         screen.actions.run(arguments, start=False)
 
@@ -328,6 +332,17 @@ def _diff(screen: MainScreen, arguments: list[str]) -> None:
     screen.actions.do("image.diff", found, kind)
 
 
+def _connect(screen: MainScreen, arguments: list[str], leave: bool = False) -> None:
+    """`connect NETWORK CONTAINER`, in docker's order."""
+    word = "disconnect" if leave else "connect"
+    if len(arguments) != 2:
+        screen.tuidock.say(f"{word} wants two names: {word} NETWORK CONTAINER", "warning")
+    elif leave:
+        screen.actions.disconnect(arguments[0], arguments[1])
+    else:
+        screen.actions.connect(arguments[0], arguments[1])
+
+
 SPECIAL: dict[str, Callable[[MainScreen, list[str]], None]] = {
     "run": _run,
     "create": _create,
@@ -347,6 +362,9 @@ SPECIAL: dict[str, Callable[[MainScreen, list[str]], None]] = {
     "export": _export,
     "commit": _commit,
     "diff": _diff,
+    "connect": _connect,
+    "disconnect": lambda screen, arguments: _connect(screen, arguments, leave=True),
+    "undo": lambda screen, arguments: screen.actions.undo(arguments),
     "build": lambda screen, arguments: screen.actions.build(arguments),
     "search": lambda screen, arguments: screen.actions.image_search(" ".join(arguments)),
     "login": lambda screen, arguments: screen.actions.registry_login(arguments[0]),

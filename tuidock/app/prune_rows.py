@@ -1,4 +1,4 @@
-"""What may go, with why and how much: images, build cache, volumes. Pure."""
+"""What may go, with why and how much: images, build cache, volumes, networks. Pure."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import NamedTuple
 from tuidock.app.format import since, size
 from tuidock.app.widgets.rows import Cell, Column, Row
 from tuidock.engine.image_types import CacheEntry
-from tuidock.engine.types import Image, Volume
+from tuidock.engine.types import Image, Network, Volume
 
 COLUMNS = (
     Column("tick", "", 3, sortable=False),
-    Column("kind", "KIND", 6, sortable=False),
+    Column("kind", "KIND", 7, sortable=False),
     Column("name", "NAME", 22, grow=3, sortable=False),
     Column("size", "SIZE", 6, "right", sortable=False),
     Column("why", "WHY", 18, priority=1, grow=1, sortable=False),
 )
-IMAGE, CACHE, VOLUME = "image", "cache", "volume"
-DANGLING, UNUSED, CACHED, FREE = "dangling", "unused", "cached", "free"
+IMAGE, CACHE, VOLUME, NETWORK = "image", "cache", "volume", "network"
+DANGLING, UNUSED, CACHED, EMPTY, FREE = "dangling", "unused", "cached", "empty", "free"
 
 
 class Candidate(NamedTuple):
@@ -37,9 +37,13 @@ class Candidate(NamedTuple):
 
 
 def candidates(
-    images: Iterable[Image], cache: Iterable[CacheEntry], volumes: Iterable[Volume], now: int
+    images: Iterable[Image],
+    cache: Iterable[CacheEntry],
+    volumes: Iterable[Volume],
+    now: int,
+    networks: Iterable[Network] = (),
 ) -> list[Candidate]:
-    """Dangling images first, then unused ones, the cache, and volumes; the largest of each first."""
+    """Dangling images first, then unused ones, the cache, networks and volumes; the largest of each first."""
     found: list[Candidate] = []
     for image in images:
         if image.containers:
@@ -58,7 +62,9 @@ def candidates(
     for volume in volumes:
         if not volume.users:
             found.append(Candidate(VOLUME, volume.name, volume.name, volume.size, FREE, "no user"))
-    order = (DANGLING, UNUSED, CACHED, FREE)
+    for network in networks:
+        found.append(Candidate(NETWORK, network.name, network.name, -1, EMPTY, "no container"))
+    order = (DANGLING, UNUSED, CACHED, EMPTY, FREE)
     return sorted(found, key=lambda each: (order.index(each.sort), -each.size, each.name))
 
 

@@ -94,10 +94,46 @@ LOGINS = (
 PRUNE = (
     Key("prune.tick", "space", "toggle", "Take it, or leave it"),
     Key("prune.dangling", "a", "all dangling", "Only images without a name"),
-    Key("prune.unused", "A", "all unused", "Images that no container has and unused build cache, too; volumes never"),
+    Key(
+        "prune.unused",
+        "A",
+        "all unused",
+        "Images that no container has, unused build cache and networks, too; volumes never",
+    ),
     Key("prune.none", "backslash", "none", "Nothing", False, 1),
     Key("prune.go", "enter", "remove", "Remove what is ticked, after asking", True),
     Key("prune.back", "escape,q", "back", "Back"),
+)
+MAP = (
+    Key("map.open", "enter", "go to", "To the container or the network in its list"),
+    Key("map.connect", "I", "connect", "Give a container a place in the network", True),
+    Key("map.disconnect", "Z,d", "disconnect", "Take the container out of the network, after asking", True, 1),
+    Key("map.port", "w", "open port", "Open a port of the container, or copy its address"),
+    Key("map.copy", "c", "copy", "Copy the address, or the subnet of a network", False, 2),
+    Key("map.help", "question_mark,f1", "help", "The keys"),
+    Key("map.back", "escape,q", "back", "Back"),
+)
+PORTS = (
+    Key("ports.open", "enter,w", "open", "Open the address, or copy it where there is no browser"),
+    Key("ports.copy", "c", "copy", "Copy the address"),
+    Key("ports.again", "r,ctrl+r", "ask again", "Connect to all of them again"),
+    Key("ports.help", "question_mark,f1", "help", "The keys"),
+    Key("ports.back", "escape,q", "back", "Back"),
+)
+VOLUME = (
+    Key("volume.open", "enter", "open", "Open the directory, or look into the file"),
+    Key("volume.up", "backspace,left,h", "up", "The directory above"),
+    Key("volume.files", "V", "copy files", "Copy it out of the volume, or something into the volume"),
+    Key("volume.copy", "c", "copy path", "Copy the path", False, 2),
+    Key("volume.again", "r,ctrl+r", "read again", "Read the directory again", False, 3),
+    Key("volume.help", "question_mark,f1", "help", "The keys"),
+    Key("volume.back", "escape,q", "back", "The directory above, then back"),
+)
+TRASH = (
+    Key("trash.undo", "enter,u", "bring back", "Bring it back", True),
+    Key("trash.delete", "d,delete", "for good", "Remove it for good, after asking", True),
+    Key("trash.empty", "E", "empty", "Empty the trash, after asking", True, 1),
+    Key("trash.back", "escape,q", "back", "Back"),
 )
 
 #: Title in help and README -> its keys.
@@ -109,6 +145,10 @@ SCREENS: Mapping[str, tuple[Key, ...]] = {
     "Search": SEARCH,
     "Logins": LOGINS,
     "Prune": PRUNE,
+    "Network map": MAP,
+    "Ports": PORTS,
+    "Files of a volume": VOLUME,
+    "Trash": TRASH,
 }
 
 

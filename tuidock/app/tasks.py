@@ -84,6 +84,42 @@ def import_image(
     )  # fmt: skip
 
 
+def copy_out(app: TuidockApp, container: str, name: str, there: str, here: str, archive: bool) -> Job:
+    """Files of a container to a path of this machine."""
+    title = f"copy {name}:{there} to {os.path.basename(here) or here}"
+    return app.begin_job(
+        title, "copy", lambda engine, job: engine.copy_out(container, there, here, archive=archive), Transfer, name
+    )
+
+
+def copy_in(app: TuidockApp, container: str, name: str, there: str, here: str, archive: bool) -> Job:
+    """A file or directory of this machine into a container."""
+    title = f"copy {os.path.basename(here) or here} to {name}:{there}"
+    return app.begin_job(
+        title,
+        "copy",
+        lambda engine, job: engine.copy_in(container, here, there or "/", archive=archive),
+        Transfer,
+        name,
+    )
+
+
+def copy_volume_out(app: TuidockApp, volume: str, name: str, there: str, here: str, archive: bool) -> Job:
+    title = f"copy {name}:{there} to {os.path.basename(here) or here}"
+    return app.begin_job(
+        title, "copy",
+        lambda engine, job: engine.copy_out_of_volume(volume, there.strip("/"), here, archive=archive), Transfer, name,
+    )  # fmt: skip
+
+
+def copy_volume_in(app: TuidockApp, volume: str, name: str, there: str, here: str, archive: bool) -> Job:
+    """Owners stay in any case: a volume has no user of its own."""
+    title = f"copy {os.path.basename(here) or here} to {name}:{there}"
+    return app.begin_job(
+        title, "copy", lambda engine, job: engine.copy_into_volume(volume, here, there.strip("/")), Transfer, name
+    )
+
+
 def _write(app: TuidockApp, title: str, kind: str, path: str, call: Callable[[Any, BinaryIO], None]) -> Job:
     """A file that appears under its name when it is complete, readable for its owner only."""
 

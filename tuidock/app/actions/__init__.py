@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from tuidock.app.actions.changes import Changes
 from tuidock.app.actions.images import Images
+from tuidock.app.actions.networks import Networks
 from tuidock.app.actions.removing import Removing
 from tuidock.app.actions.terminal import Terminal
+from tuidock.app.actions.trash import Trash
 from tuidock.app.actions.views import Views
 from tuidock.app.bindings import BY_ID, Action, Situation, possible, show_keys
 from tuidock.app.model import CONTAINERS, Row, row_name
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Actions"]
 
 
-class Actions(Changes, Removing, Images, Views, Terminal):
+class Actions(Changes, Removing, Trash, Images, Networks, Views, Terminal):
     """The actions of the main screen."""
 
     @property

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from tuidock.app.model import CONTAINERS, IMAGES, NETWORKS, VOLUMES, Row, row_id, row_name
 from tuidock.engine.clean import clean
-from tuidock.engine.types import Container, Image, Volume
+from tuidock.engine.types import Container, Image, Network, Volume
 
 if TYPE_CHECKING:
     from tuidock.app.app import TuidockApp
     from tuidock.app.screens.main import MainScreen
 
 ALIVE = ("running", "paused", "restarting")
+#: Networks that always exist.
+PREDEFINED = ("bridge", "host", "none")
 
 
 def targets(rows: list[Row]) -> list[tuple[str, str]]:
@@ -42,6 +44,7 @@ class Changes:
     screen: MainScreen
     app: TuidockApp
     row_remove: Callable[[list[Row]], None]  # in `removing.py`
+    create_network: Callable[..., None]  # in `networks.py`
 
     def _move(self, verb: str, rows: list[Row], call: Callable[[Any, str], Any]) -> None:
         self.app.engine_workers.move(verb, targets(rows), call)
@@ -127,20 +130,36 @@ class Changes:
     def rename(self, row: Row, name: str) -> None:
         self._move("renamed", [row], lambda engine, ref: engine.rename(ref, name))
 
+    def container_update(self, rows: list[Row]) -> None:
+        """What holds now is asked for first, so that the form can show it."""
+        from tuidock.app.screens.update_form import UpdateForm
+
+        row = rows[0]
+        assert isinstance(row, Container)
+
+        def show(value: Any) -> None:
+            self.app.push_screen(UpdateForm(row, value.get("HostConfig") or {}))
+
+        self.app.engine_workers.ask_apart(
+            lambda engine: engine.inspect_container(row.id), show, lambda error, text: self.app.say(text, "error")
+        )
+
+    def container_copy(self, rows: list[Row]) -> None:
+        from tuidock.app.screens.copy_forms import of_container
+
+        row = rows[0]
+        if isinstance(row, Container):
+            self.app.push_screen(of_container(row))
+
     # -- volumes, running ------------------------------------------------------------------------------------------
 
     def row_new(self) -> None:
         if self.screen.kind == VOLUMES:
-            from tuidock.app.screens.ask import AskScreen, Question
+            from tuidock.app.screens.volume_form import VolumeForm
 
-            def go(ask: AskScreen, values: list[str]) -> None:
-                def done(_: object) -> None:
-                    self.app.say(f"{clean(values[0]) or 'a volume'} created")
-
-                ask.ask_engine(lambda engine: engine.create_volume(values[0]), done)
-
-            questions = [Question("Name", "", "empty: a random one", False)]
-            self.app.push_screen(AskScreen("Create a volume", questions, yes="create", go=go))
+            self.app.push_screen(VolumeForm())
+        elif self.screen.kind == NETWORKS:
+            self.create_network()
         else:
             self.container_run()
 
@@ -189,7 +208,7 @@ class Changes:
                 ("kill", self.container_kill),
             ):
                 choices.append(Choice(f"{label} the {len(marked)} marked", (verb, marked)))
-        if marked and kind != NETWORKS:
+        if marked:
             choices.append(Choice(f"remove the {len(marked)} marked", (self.row_remove, marked)))
         rows = list(model.rows[kind].values())
         if kind == CONTAINERS:
@@ -203,9 +222,10 @@ class Changes:
             choices.append(Choice(f"remove {len(unused)} unused", (self.row_remove, unused), "no container has them"))
         elif kind == VOLUMES:
             free = [row for row in rows if isinstance(row, Volume) and not row.users]
-            choices.append(
-                Choice(f"remove {len(free)} without users", (self.row_remove, free), "their content is lost")
-            )
+            choices.append(Choice(f"remove {len(free)} without users", (self.row_remove, free), "u brings them back"))
+        else:
+            empty = [row for row in rows if isinstance(row, Network) and not row.members and row.name not in PREDEFINED]
+            choices.append(Choice(f"remove {len(empty)} without containers", (self.row_remove, empty)))
         choices = [choice for choice in choices if choice.value[1]]
         if not choices:
             self.app.say("There is nothing to act on: space marks rows.", "warning")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuidock.app.model import CONTAINERS, IMAGES, Row, row_id, row_name
 from tuidock.engine.clean import clean
-from tuidock.engine.types import Container, Image
+from tuidock.engine.types import Container, Image, Volume
 
 if TYPE_CHECKING:
     from tuidock.app.app import TuidockApp
@@ -132,12 +132,16 @@ class Images:
     # -- looking into ---------------------------------------------------------------------------------------------
 
     def row_files(self, rows: list[Row]) -> None:
-        """The layers of an image; of a container what it has changed."""
+        """The layers of an image; of a container what it has changed; of a volume what is in it."""
         row = rows[0]
         if isinstance(row, Image):
             self.layers(row)
         elif isinstance(row, Container):
             self._changes(row)
+        elif isinstance(row, Volume):
+            from tuidock.app.screens.volume_files import VolumeFilesScreen
+
+            self.app.push_screen(VolumeFilesScreen(row.name))
 
     def layers(self, image: Image, index: int = -1) -> None:
         from tuidock.app.screens.layers import LayersScreen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,14 @@ from tuidock.engine.types import Container, Image, Volume
 if TYPE_CHECKING:
     from tuidock.app.app import TuidockApp
     from tuidock.app.screens.main import MainScreen
+
+#: Behind what a removal takes along. How long: `trash:` in config.yaml.
+BACK = "u brings it back."
+
+
+def new_batch() -> str:
+    """A name under which all that one removal takes comes back together."""
+    return os.urandom(6).hex()
 
 
 class Removing:
@@ -40,7 +49,7 @@ class Removing:
     def _remove(self, rows: list[Row], force: bool) -> None:
         kind = self.screen.kind if rows and row_id(rows[0]) in self.app.model.rows[self.screen.kind] else kind_of(rows)
         if kind == NETWORKS:
-            self.app.say("Networks cannot be removed in this version.", "warning")
+            self._remove_networks(rows)
         elif kind == IMAGES:
             images = [row for row in rows if isinstance(row, Image)]
             if len(images) == 1 and len(images[0].references) > 1 and not force:
@@ -77,12 +86,15 @@ class Removing:
         alive = with_status(rows, *ALIVE)
         lines = listed(rows) if len(rows) > 1 else []
         if len(rows) == 1 and isinstance(rows[0], Container):
-            lines.append(f"It is {rows[0].status}; its writable layer and its logs go with it.")
+            lines.append(f"It is {rows[0].status}; its writable layer and its logs go with it. {BACK}")
         elif alive:
             lines.append(f"{len(alive)} of them still run.")
+        if len(rows) > 1:
+            lines.append(BACK)
         choices = [
             Choice("f", "force: stop what runs (SIGKILL)", force),
             Choice("v", "remove its anonymous volumes, too"),
+            Choice("g", "for good, without the trash"),
         ]
 
         def refuse(ticked: frozenset[str]) -> str:
@@ -93,26 +105,45 @@ class Removing:
             return f"{who}: press f to remove by force, or stop it first."
 
         def remove(ticked: frozenset[str]) -> None:
-            hard, volumes = "f" in ticked, "v" in ticked
-            self.app.engine_workers.move(
-                "removed", targets(rows), lambda engine, ref: engine.remove(ref, force=hard, volumes=volumes)
-            )
+            hard, volumes, now = "f" in ticked, "v" in ticked, "g" in ticked
+            batch = new_batch()
+
+            def call(engine: Any, ref: str) -> None:
+                for _, error in engine.remove_many([ref], force=hard, volumes=volumes, now=now, batch=batch):
+                    if error is not None:
+                        raise error
+
+            self.app.engine_workers.move("removed", targets(rows), call)
 
         self._ask(rows, CONTAINERS, force, lines, choices, "", refuse, remove)
 
     def _remove_volumes(self, rows: list[Row], force: bool) -> None:
         lines = listed(rows) if len(rows) > 1 else []
-        lines.append("What is in it is lost." if len(rows) == 1 else "What is in them is lost.")
+        lines.append(BACK)
         expect = clean(row_name(rows[0])) if len(rows) == 1 else str(len(rows))
         if len(rows) > 1:
             lines.append(f"Type {len(rows)} to confirm.")
 
         def remove(ticked: frozenset[str]) -> None:
+            batch = new_batch()
             self.app.engine_workers.move(
-                "removed", targets(rows), lambda engine, ref: engine.remove_volume(ref, force=force)
+                "removed", targets(rows), lambda engine, ref: engine.remove_volume(ref, force=force, batch=batch)
             )
 
         self._ask(rows, VOLUMES, force, lines, [], expect, lambda ticked: "", remove)
+
+    def _remove_networks(self, rows: list[Row]) -> None:
+        lines = listed(rows) if len(rows) > 1 else []
+        lines.append(
+            "Containers that do not run lose their places in it."
+            if len(rows) == 1
+            else "Containers that do not run lose their places in them."
+        )
+
+        def remove(ticked: frozenset[str]) -> None:
+            self.app.engine_workers.move("removed", targets(rows), lambda engine, ref: engine.remove_network(ref))
+
+        self._ask(rows, NETWORKS, False, lines, [], "", lambda ticked: "", remove)
 
     # -- images ---------------------------------------------------------------------------------------------------
 
@@ -156,10 +187,11 @@ class Removing:
             return ""
 
         def remove(ticked: frozenset[str]) -> None:
-            hard = "f" in ticked
+            hard, batch = "f" in ticked, new_batch()
             self.app.engine_workers.move(
-                "removed", removal_targets(images, hard), lambda engine, ref: engine.remove_image(ref, force=hard)
-            )
+                "removed", removal_targets(images, hard),
+                lambda engine, ref: engine.remove_image(ref, force=hard, batch=batch),
+            )  # fmt: skip
 
         self._ask(rows, IMAGES, force, lines, choices, "", refuse, remove)
 

@@ -162,14 +162,15 @@ class DiffScreen(TreeScreen):
 
 
 class FileScreen(Keyed):
-    """The beginning of one file, as text or as bytes."""
+    """The beginning of one file, as text or as bytes. read gives it; it is called with the engine and a number of bytes,
+    in a thread."""
 
     BINDINGS = bindings(screen_keys.FILE)
     KEYS, HELP_TITLE = screen_keys.FILE, "File"
 
-    def __init__(self, image: str, path: str, length: int, index: int | None = None) -> None:
+    def __init__(self, path: str, length: int, read: Callable[[Any, int], bytes]) -> None:
         super().__init__(name="file", classes="file-screen")
-        self._image, self._path, self._length, self._index = image, path, length, index
+        self._path, self._length, self._read = path, length, read
         self._content = b""
         self._hex = False
 
@@ -195,10 +196,8 @@ class FileScreen(Keyed):
                 self.tuidock.say(text, "error")
                 self.dismiss()
 
-        image, path, index = self._image, self._path, self._index
-        self.tuidock.engine_workers.ask_apart(
-            lambda engine: engine.read_image_file(image, path, limit=PREVIEW, index=index), read, failed
-        )
+        question = self._read
+        self.tuidock.engine_workers.ask_apart(lambda engine: question(engine, PREVIEW), read, failed)
 
     def _show(self) -> None:
         view = self.query_one(TextView)

@@ -7,8 +7,8 @@ complains inline, and stays open until what it has begun is accepted.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -252,6 +252,18 @@ class Form(ClosesOnce, ModalScreen[None]):
         """The engine was asked; until it answers nothing else can be begun."""
         self._busy = True
         self.complain(text, wrong=False)
+
+    def ask_engine(self, call: Callable[[Any], Any], done: Callable[[Any], None], waiting: str = "") -> None:
+        """Calls the engine; the form closes when it has done it, and stays with what it says otherwise."""
+        self.busy(waiting)
+
+        def accepted(value: Any) -> None:
+            self._busy = False
+            if self.is_current:
+                self.dismiss(None)
+            done(value)
+
+        self.tuidock.engine_workers.ask_apart(call, accepted, lambda error, text: self.failed(text))
 
     def failed(self, text: str) -> None:
         """The engine has refused: the form stays, so that it can be set right."""

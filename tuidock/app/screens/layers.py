@@ -246,7 +246,12 @@ class LayersScreen(TreeScreen):
         if node.mark == "D":
             self.tuidock.say("It was deleted here; a layer below has it.", "warning")
         elif node.kind == "file" and node.entry is not None:
-            self.app.push_screen(FileScreen(self._image, node.path, node.entry.size, self._owner_of(node.path)))
+            image, path, index = self._image, node.path, self._owner_of(node.path)
+
+            def read(engine: Any, limit: int) -> bytes:
+                return engine.read_image_file(image, path, limit=limit, index=index)  # type: ignore[no-any-return]
+
+            self.app.push_screen(FileScreen(path, node.entry.size, read))
         else:
             self.tuidock.say(f"It is a {node.kind}: there is nothing to read.", "warning")
 

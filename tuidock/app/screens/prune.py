@@ -12,7 +12,7 @@ from textual.widgets import Static
 from tuidock.app import prune_rows, screen_keys
 from tuidock.app.format import size
 from tuidock.app.model import IMAGES, VOLUMES
-from tuidock.app.prune_rows import CACHE, CACHED, DANGLING, IMAGE, UNUSED, Candidate
+from tuidock.app.prune_rows import CACHE, CACHED, DANGLING, EMPTY, IMAGE, NETWORK, UNUSED, Candidate
 from tuidock.app.screens.dialog import Dialog, bindings
 from tuidock.app.screens.lines import KeyLine
 from tuidock.app.widgets.line_table import Cell, LineTable
@@ -66,7 +66,7 @@ class PruneScreen(Dialog):
                 row if row.size >= 0 or row.users else row._replace(size=engine.volume_size(row.name))
                 for row in volumes
             ]
-            return prune_rows.candidates(images, engine.build_cache(), sized, model.clock())
+            return prune_rows.candidates(images, engine.build_cache(), sized, model.clock(), engine.unused_networks())
 
         def found(every: list[Candidate]) -> None:
             if not self.is_attached:
@@ -113,7 +113,7 @@ class PruneScreen(Dialog):
         self._tick_all(DANGLING)
 
     def action_unused(self) -> None:
-        self._tick_all(DANGLING, UNUSED, CACHED)
+        self._tick_all(DANGLING, UNUSED, CACHED, EMPTY)
 
     def action_none(self) -> None:
         self._tick_all()
@@ -130,8 +130,8 @@ class PruneScreen(Dialog):
         if not chosen:
             self.tuidock.say("Nothing is ticked: space ticks the line under the cursor.", "warning")
             return
-        counts = {kind: sum(each.kind == kind for each in chosen) for kind in ("image", "cache", "volume")}
-        names = {"image": "image", "cache": "cached step", "volume": "volume"}
+        counts = {kind: sum(each.kind == kind for each in chosen) for kind in ("image", "cache", "network", "volume")}
+        names = {"image": "image", "cache": "cached step", "network": "network", "volume": "volume"}
         lines = [f"{count} {names[kind]}{'s' * (count != 1)}" for kind, count in counts.items() if count]
         if counts["volume"]:
             lines.append("What is in the volumes is lost.")
@@ -146,9 +146,11 @@ class PruneScreen(Dialog):
             if each.kind == CACHE:
                 engine.prune_builds(all=True, filters=[f"id={each.id}"])
             elif each.kind == IMAGE:
-                engine.remove_image(each.id, force=len(each.name.split()) > 1)
+                engine.remove_image(each.id, force=len(each.name.split()) > 1, now=True)
+            elif each.kind == NETWORK:
+                engine.remove_network(each.id)
             else:
-                engine.remove_volume(each.id)
+                engine.remove_volume(each.id, now=True)
 
         self.tuidock.engine_workers.move("removed", [(each.key, clean(each.name)) for each in chosen], call)
         self.dismiss(None)

@@ -1,0 +1,89 @@
+"""Actions about networks and what crosses them: the map, ports, new networks, places in them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tuidock.app.model import Row, row_name
+from tuidock.engine.clean import clean
+from tuidock.engine.types import Container, Network
+
+if TYPE_CHECKING:
+    from tuidock.app.app import TuidockApp
+    from tuidock.app.screens.main import MainScreen
+
+
+class Networks:
+    """See `actions/__init__.py`."""
+
+    screen: MainScreen
+    app: TuidockApp
+
+    def network_map(self) -> None:
+        from tuidock.app.screens.network_map import NetworkMapScreen
+
+        self.app.push_screen(NetworkMapScreen())
+
+    def network_ports(self) -> None:
+        from tuidock.app.screens.ports import PortsScreen
+
+        self.app.push_screen(PortsScreen())
+
+    def create_network(self, name: str = "") -> None:
+        from tuidock.app.screens.network_forms import NetworkForm
+
+        self.app.push_screen(NetworkForm({"name": name} if name else {}))
+
+    def network_connect(self, rows: list[Row]) -> None:
+        from tuidock.app.screens.network_forms import ConnectForm
+
+        row = rows[0]
+        network = row.name if isinstance(row, Network) else ""
+        container = row.name if isinstance(row, Container) else ""
+        self.app.push_screen(ConnectForm(self.app.model, network, container))
+
+    def connect(self, network: str, container: str) -> None:
+        self._place("connected", network, container, lambda engine: engine.connect_network(network, container))
+
+    def network_disconnect(self, rows: list[Row]) -> None:
+        """Which of its networks a container leaves, or which container leaves the network."""
+        from tuidock.app.screens.picker import Choice, PickerScreen
+
+        row = rows[0]
+        if isinstance(row, Network):
+            pairs = [(row.name, name) for name, _ in row.members]
+            choices = [Choice(clean(name), pair) for pair in pairs for name in pair[1:]]
+            title = f"Who leaves {clean(row.name)}?"
+        else:
+            assert isinstance(row, Container)
+            pairs = [(each.network, row.name) for each in row.networks]
+            choices = [Choice(clean(pair[0]), pair) for pair in pairs]
+            title = f"Which network does {clean(row.name)} leave?"
+        if not choices:
+            self.app.say(
+                f"{clean(row_name(row))} has no container."
+                if isinstance(row, Network)
+                else f"{clean(row_name(row))} is in no network.",
+                "warning",
+            )
+            return
+
+        def chosen(pair: Any) -> None:
+            if pair is not None:
+                self.disconnect(*pair)
+
+        self.app.push_screen(PickerScreen(title, choices), chosen)
+
+    def disconnect(self, network: str, container: str) -> None:
+        """Asks, because connections that are open break."""
+        self.app.confirm(
+            f"Disconnect {clean(container)} from {clean(network)}?", ["Connections that are open there break."], "disconnect",
+            lambda: self._place(
+                "disconnected", network, container, lambda engine: engine.disconnect_network(network, container)
+            ),
+        )  # fmt: skip
+
+    def _place(self, verb: str, network: str, container: str, call: Any) -> None:
+        self.app.engine_workers.move(
+            verb, [(container, f"{clean(container)} · {clean(network)}")], lambda engine, ref: call(engine)
+        )

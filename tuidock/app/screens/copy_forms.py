@@ -1,0 +1,71 @@
+"""Forms that copy files between this machine and a container or a volume."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable
+
+from tuidock.app import paths, tasks
+from tuidock.app.screens.form import Field, Form, Tick
+from tuidock.engine.types import Container
+
+IN, OUT = "in", "out"
+
+
+class CopyForm(Form):
+    """One path there and one here; the key says which way."""
+
+    VERB = "cp"
+    FIELDS = (Field("there", "There", "/etc/nginx"), Field("here", "Here", ".", path="file"))
+    TICKS = (Tick("archive", "keep owners"),)
+    NOTE = "A directory that exists gets it inside; the last part of a path that does not exist is its new name."
+    KEYS = (("out", "ctrl+o", "there → here"), ("in", "ctrl+n", "here → there"), ("copy", "ctrl+c", "copy the command"))
+
+    def __init__(self, name: str, reference: str, there: str = "", volume: bool = False) -> None:
+        super().__init__({"there": there, "here": ""})
+        self._subject, self._reference, self._volume = name, reference, volume
+        self._way = OUT
+
+    def heading(self) -> str:
+        return f"Copy files out of {self._subject}, or into it"
+
+    def first_field(self) -> str:
+        return "here" if self._given.get("there") else "there"
+
+    def command_text(self) -> str:
+        values = self.values()
+        there, here = values["there"].strip(), values["here"].strip() or "."
+        name = f"{self._subject}:{there if there.startswith('/') else '/' + there}"
+        flags = ["-a"] if self.ticks().get("archive") else []
+        if self._volume:
+            return f"{shlex.join([name])}  →  {shlex.join([here])}" if self._way == OUT else f"{here}  →  {name}"
+        return "tuidock " + shlex.join(["cp", *flags, *((name, here) if self._way == OUT else (here, name))])
+
+    def go(self, what: str) -> None:
+        self._way = what
+        self._draw()
+        if what == OUT and not self._volume and self.missing("there", "Which path there?"):
+            return
+        if what == IN and self.missing("here", "Which file or directory here?"):
+            return
+        here = paths.absolute(self.values()["here"]) or os.getcwd()
+        if what == IN and not os.path.lexists(here):
+            self.complain(f"There is no {here}.")
+            return
+        there, archive = self.values()["there"].strip(), self.ticks().get("archive", False)
+        begin: Callable[..., object]
+        if self._volume:
+            begin = tasks.copy_volume_out if what == OUT else tasks.copy_volume_in
+        else:
+            begin = tasks.copy_out if what == OUT else tasks.copy_in
+        if what == IN and self.tuidock.read_only:
+            self.complain("This session is read-only, so nothing may be changed.")
+            return
+        self.dismiss(None)
+        begin(self.tuidock, self._reference, self._subject, there, here, archive)
+        self.tuidock.show_jobs()
+
+
+def of_container(row: Container) -> CopyForm:
+    return CopyForm(row.name, row.id)
