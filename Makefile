@@ -14,7 +14,7 @@ setup:
 
 test:
 	@.ci/setup test
-	$(PYTHON) -m pytest -q $(PYTEST_ARGS)
+	$(PYTHON) -m pytest -q -n 2 --dist loadfile $(PYTEST_ARGS)
 
 # C warnings as errors with both compilers, types, style, and the arrow rule
 check:

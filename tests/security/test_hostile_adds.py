@@ -61,7 +61,7 @@ def add(engine: Engine, context: Path, tar: bytes, dockerfile: str = "FROM scrat
 def forget(engine: Engine) -> None:
     """The image and all that the build kept; nothing may be left."""
     if engine.images():
-        engine.remove_image("added:1", force=True)
+        engine.remove_image("added:1", force=True, now=True)
     engine.prune_builds(all=True)
     assert list(engine.check(repair=True)) == [] and os.listdir(engine.instance.paths.snapshots) == []
 
