@@ -273,12 +273,15 @@ CASES = {
     "networks": """
         d network create; d network create n1; d network create n1; d network create bridge
         d network create --subnet 198.19.77.0/24 --ip-range 198.19.77.128/25 --gateway 198.19.77.254 --label a=b n2
-        d network create --subnet 198.19.77.0/25 n3; d network create --subnet nonsense n3; d network create -d nonsense n3
+        d network create --subnet 198.19.77.0/25 n3; d network create --subnet nonsense n3
+        d network create -d nonsense n3
         d network create --gateway 198.19.78.1 n3; d network create --subnet 198.19.78.0/24 --gateway 198.19.79.1 n3
         d network create --subnet 198.19.78.0/24 --ip-range 198.19.79.0/24 n3; d network create --internal inner
-        d network create --subnet 198.19.78.0/24 --subnet 198.19.78.0/25 n3; d network create --driver macvlan -o parent=nope n3
+        d network create --subnet 198.19.78.0/24 --subnet 198.19.78.0/25 n3
+        d network create --driver macvlan -o parent=nope n3
         d network ls --format '{{.Name}} {{.Driver}} {{.Internal}} {{.Labels}}' -f type=custom | sort
-        d network ls -q -f label=a --no-trunc; d network ls -f bogus=1; d network ls -f dangling=true --format '{{.Name}}' | sort
+        d network ls -q -f label=a --no-trunc; d network ls -f bogus=1
+        d network ls -f dangling=true --format '{{.Name}}' | sort
         d network inspect -f '{{json .IPAM.Config}} {{.Internal}} {{.EnableIPv6}} {{.Labels}} {{len .Containers}}' n2
         d network inspect -f '{{.Internal}}' inner; d network inspect n2 nosuch -f '{{.Name}}'
         d network rm n1 nosuch; d network rm host; d network prune -f | sort; d network rm; d network prune -f
@@ -286,22 +289,28 @@ CASES = {
     "connecting": """
         q network create --subnet 198.19.77.0/24 n1; q network create n2
         d run -d --name aa --network n1 --ip 198.19.77.9 --network-alias al busybox sleep 100
-        d run -d --name bb --network n1 busybox sleep 100; d network connect n2 bb; d run --rm --network nosuch busybox true || echo refused
+        d run -d --name bb --network n1 busybox sleep 100; d network connect n2 bb
+        d run --rm --network nosuch busybox true || echo refused
         d run --rm --network n1 --ip 198.19.77.9 busybox true || echo refused
         d run --rm --network n1 --ip 1.2.3.4 busybox true || echo refused
-        d run --rm --network n2 --ip 1.2.3.4 busybox true || echo refused; d run --rm --ip 1.2.3.4 busybox true || echo refused
+        d run --rm --network n2 --ip 1.2.3.4 busybox true || echo refused
+        d run --rm --ip 1.2.3.4 busybox true || echo refused
         d run --rm --network-alias x busybox true || echo refused; d run --rm --network n1 --network bridge busybox true
         d run --rm --network n1 --network n1 busybox true
         d network connect n2 aa; d network connect n2 aa; d network connect nosuch aa; d network connect n1 nosuch
-        d network connect; d network connect host aa; d network connect --ip 1.2.3.4 n2 bb; d network disconnect n2 nosuch
+        d network connect; d network connect host aa; d network connect --ip 1.2.3.4 n2 bb
+        d network disconnect n2 nosuch
         d inspect -f '{{range $k, $v := .NetworkSettings.Networks}}{{$k}} {{$v.IPPrefixLen}} {{end}}' aa | sed 's/n2.*/n2/'
         d inspect -f '{{.NetworkSettings.Networks.n1.IPAddress}} {{.NetworkSettings.Networks.n1.IPPrefixLen}}' aa
-        d exec aa ip -o -4 addr show dev eth0 | awk '{print $4}'; d exec aa ip -o link | wc -l; d exec bb ip -o link | wc -l
+        d exec aa ip -o -4 addr show dev eth0 | awk '{print $4}'; d exec aa ip -o link | wc -l
+        d exec bb ip -o link | wc -l
         d exec aa cat /etc/resolv.conf | grep -E 'nameserver|ndots'; d network rm n1
         d network inspect -f '{{len .Containers}}' n2; d network disconnect n2 aa; d network disconnect n2 aa
         d exec aa ip -o link | wc -l; d network inspect -f '{{len .Containers}}' n2
-        d ps --format '{{.Names}} {{len .Networks}}'; d ps -q -f network=n2 | wc -l; q stop -t 0 bb; d network disconnect n2 bb
-        d inspect -f '{{range $k, $v := .NetworkSettings.Networks}}{{$k}} {{end}}' bb; q start bb; d exec bb ip -o link | wc -l
+        d ps --format '{{.Names}} {{len .Networks}}'; d ps -q -f network=n2 | wc -l; q stop -t 0 bb
+        d network disconnect n2 bb
+        d inspect -f '{{range $k, $v := .NetworkSettings.Networks}}{{$k}} {{end}}' bb; q start bb
+        d exec bb ip -o link | wc -l
         q rm -f aa bb; d network rm n1 n2
         """,
     "images": """
