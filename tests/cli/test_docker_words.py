@@ -225,6 +225,21 @@ def test_events_of_images(tuidock: Call) -> None:
     assert tuidock(*past, "{{.Actor.Attributes.reclaimed}}", "--filter", "event=prune").out.strip().isdecimal()
 
 
+def test_ps_shows_the_id_when_the_name_has_moved_on(tuidock: Call) -> None:
+    tuidock("tag", "busybox", "moves")
+    identity = tuidock("images", "-q", "busybox").out.strip()
+    tuidock("create", "--name", "by-name", "moves")
+    tuidock("create", "--name", "by-id", identity[:6])
+    shown = ("ps", "-a", "--format", "{{.Names}} {{.Image}}")
+    assert set(tuidock(*shown).out.splitlines()) == {"by-name moves", f"by-id {identity[:6]}"}
+    tuidock("build", "-q", "-t", "moves", "-", stdin=b"FROM busybox\nLABEL new=er\n")
+    assert f"by-name {identity}\n" in tuidock(*shown).out
+    tuidock("rmi", "moves")
+    assert f"by-name {identity}\n" in tuidock(*shown).out
+    assert f" {identity} " in tuidock("ps", "-a").out
+    assert tuidock("inspect", "-f", "{{.Config.Image}}", "by-name").out == "moves\n"
+
+
 def test_digests_of_an_image_with_several_names() -> None:
     digests = ("a@sha256:1", "b@sha256:1", "b@sha256:2")
     image = Image("sha256:9", ("a:1", "b:1", "c:1"), digests, 0, 0)

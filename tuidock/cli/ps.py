@@ -53,6 +53,7 @@ def run(context: Context, values: Values, _: list[str]) -> int:
             output.note("WARNING: Ignoring custom format, because both --format and --quiet are set.")
         sys.stdout.write("".join([(c.id if full else c.short_id) + "\n" for c in containers]))
         return 0
+    containers = context.engine.with_current_images(containers)
     # a template shows sizes only when it names them: measuring walks through every container's layer
     sized = values.on("size") or ".Size" in template or "{{json .}}" in template
     sizes = context.engine.container_sizes([c.id for c in containers]) if sized else {}

@@ -83,7 +83,7 @@ def _containers(context: Context) -> None:
 
     output.line("\nContainers space usage:\n")
     rows = [["CONTAINER ID", "IMAGE", "COMMAND", "LOCAL VOLUMES", "SIZE", "CREATED", "STATUS", "NAMES"]]
-    for container in context.engine.containers():
+    for container in context.engine.with_current_images(context.engine.containers()):
         size = context.engine.inspect_container(container.id, size=True).get("SizeRw") or 0
         mounted = sum(mount.type == "volume" for mount in container.mounts)
         rows.append(

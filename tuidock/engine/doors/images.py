@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, BinaryIO
 
+    from tuidock.engine.types import Container
+
 
 #: How often long work looks whether the disk gets full (s).
 _LOOK = 0.5
@@ -40,6 +42,24 @@ class Images(Door):
             if image.id == found.id:
                 return image
         raise NotFound("image", reference)
+
+    def with_current_images(self, containers: Sequence[Container]) -> list[Container]:
+        """The same containers, with the image's id in the place of a name that stands for another image now, or for none:
+        they go on with what they were made from."""
+        from tuidock.engine.store.lookup import normalised
+
+        db, now = self.instance.state.read(), {}
+        for name in {container.image for container in containers}:
+            row = db.execute(
+                "SELECT image_id FROM image_references WHERE reference = ?", (normalised(name),)
+            ).fetchone()
+            now[name] = str(row[0]) if row else ""
+
+        def is_current(container: Container) -> bool:
+            name, image_id = container.image, container.image_id
+            return now[name] == image_id or "@" in name or image_id.startswith((name, "sha256:" + name))
+
+        return [one if is_current(one) else one._replace(image=one.image_id) for one in containers]
 
     def image_sizes(self) -> Mapping[str, tuple[int, int]]:
         """By id: bytes of layers that other images have too, and bytes of its own."""
