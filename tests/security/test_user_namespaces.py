@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Run
-from tests.native.monitored import needs_root
+from tests.engine.rootless.test_rootless import page
+from tests.native.monitored import eventually, needs_root
 from tests.security.test_confinement import SERVE, execute
 from tuidock.engine import Engine
 from tuidock.engine.errors import InvalidArgument, Unsupported
@@ -93,6 +95,19 @@ def test_two_containers_have_nothing_in_common(engine: Engine, run: Run) -> None
     engine.stop(first, timeout=0)
     engine.start(first)
     assert execute(engine, first, "cat", "/proc/self/uid_map").split() == maps[0]
+
+
+def test_a_restart_by_policy_comes_up_with_network_and_ports(engine: Engine, run: Run) -> None:
+    serve = ["sh", "-c", "echo pong > /page; exec httpd -f -p 80"]
+    container = run.start(serve, **host("--userns", "auto", "--restart", "always", "--init", "-p", "127.0.0.1::80"))
+    port = engine.ports(container)[0].host_port
+    for again in (True, False):
+        eventually(lambda: page(port) == b"pong\n", "the page")
+        if again:
+            first = engine.container(container).pid
+            os.kill(first, signal.SIGKILL)
+            eventually(lambda first=first: engine.container(container).pid not in (0, first), "the restart")
+    assert "inet " in execute(engine, container, "ip", "addr", "show", "eth0")
 
 
 def test_maps_that_are_written_out(engine: Engine, run: Run) -> None:

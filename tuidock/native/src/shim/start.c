@@ -123,6 +123,10 @@ static int meanwhile(struct monitor *monitor, struct failure *failure)
 
 int monitor_launch(struct monitor *monitor, struct failure *failure)
 {
+    if (monitor->record.uid_map.count) {       /* only the user namespace of the run before could join its network */
+        close_fd(&monitor->netns);
+        monitor->netns = -1;
+    }
     struct prepared prepared = {.cgroup_fd = -1, .netns = monitor->netns, .netns_is_new = monitor->netns < 0,
                                 .self_exe = -1};
     struct stdio child = {-1, -1, -1};
