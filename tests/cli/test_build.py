@@ -219,6 +219,18 @@ def test_on_a_terminal(engine: Engine, context: Path) -> None:
     assert b"\x1b]0;" not in shown and b"exit code: 4" in shown
 
 
+def test_no_tar_goes_to_a_terminal(engine: Engine, context: Path) -> None:
+    ours, theirs = pty.openpty()
+    for place in ("-", "type=tar", "type=oci,dest=-"):
+        done = subprocess.run(
+            argv(engine, "build", "-o", place, str(context)), stdout=theirs, stderr=subprocess.PIPE, env=environment(),
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 125 and b"to a terminal" in done.stderr
+    os.close(theirs)
+    os.close(ours)
+
+
 def test_an_interrupted_build_leaves_nothing(engine: Engine, context: Path) -> None:
     import signal
 

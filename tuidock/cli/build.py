@@ -193,6 +193,9 @@ class _Target:
             raise Unsupported(f"--output type={self._kind} is not possible: docker, oci, tar or local")
         if self._kind == "oci" and not self._place:
             raise BadOptions("--output type=oci needs a file: dest=FILE")
+        to_stdout = self._place == "-" or (self._kind == "tar" and not self._place)
+        if to_stdout and output.is_terminal():
+            raise BadOptions("cowardly refusing to write a tar to a terminal: name a file with dest=FILE, or redirect")
         if self._kind == "local" and not self._place:
             raise BadOptions("--output type=local needs a directory: dest=DIR")
 
