@@ -171,6 +171,10 @@ def test_an_internal_network_and_one_without_talk(engine: Engine, run: Run) -> N
             place(engine, run, "in2", "inner")
             assert reaches(engine, "in1", address(engine, "in2", "inner"))
             assert not any(line.startswith("default") for line in routes(engine, "in1"))
+            run.start(
+                SLEEP, name="in3", NetworkMode="inner", PortBindings={"80/tcp": [{"HostPort": "0"}]}
+            )  # nobody outside reaches it, so nothing listens for it either
+            assert engine.container("in3").ports == ()
             place(engine, run, "mute1", "mute")
             place(engine, run, "mute2", "mute")
             assert cut_off(engine, "mute1", address(engine, "mute2", "mute"))

@@ -26,9 +26,9 @@ def gateway_place(places: Sequence[Place]) -> Place | None:
 
 
 def published_place(places: Sequence[Place]) -> Place | None:
-    """At which of its addresses the container's ports are published."""
-    bridges = [place for place in places if place.network.driver == "bridge"]
-    return gateway_place(bridges) or (bridges[0] if bridges else None)
+    """At which of its addresses the container's ports are published: on the bridge that is its way out, and on none in
+    internal networks, which nobody reaches from outside."""
+    return gateway_place([place for place in places if place.network.driver == "bridge"])
 
 
 def has_resolver(places: Sequence[Place]) -> bool:
