@@ -22,7 +22,6 @@ cap-add ALL, --privileged                 fails where root lacks      gives what
 exec of what cannot run                   126 and stdout (20.10)      126 or 127 and stderr, as later versions have it
 exec -w relative                          refused                     127, the directory is not there
 rm NAME NAME                              the second may fail         removed once, said twice
-rmi -f IMAGE in use, then ps              the image's short id        the name that the container was made with
 logs --tail x                             everything                  1: x is no number
 logs of --since 0s                        lines of this second        nothing: it is exact
 ps --format raw                           a list of fields            a template without fields

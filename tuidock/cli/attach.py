@@ -47,4 +47,11 @@ def run(context: Context, values: Values, arguments: list[str]) -> int:
     return outcome.exit_code if outcome.exit_code is not None else context.engine.wait(container.id)
 
 
-ATTACH = Command("[OPTIONS] CONTAINER", "Attach local standard input, output, and error streams to a running container", run, FLAGS, 1, 1)
+ATTACH = Command(
+    "[OPTIONS] CONTAINER",
+    "Attach local standard input, output, and error streams to a running container",
+    run,
+    FLAGS,
+    1,
+    1,
+)

@@ -217,7 +217,13 @@ RMI = Command(
     ),
     least=1,
 )
-TAG = Command("SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]", "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE", tag, least=2, most=2)
+TAG = Command(
+    "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
+    "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",
+    tag,
+    least=2,
+    most=2,
+)
 HISTORY = Command(
     "[OPTIONS] IMAGE",
     "Show the history of an image",
