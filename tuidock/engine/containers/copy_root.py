@@ -83,7 +83,7 @@ def _layers(instance: Instance, place: Place, directory: str) -> int:
     if place.plain:
         return native.open_tree(native.AT_FDCWD, place.plain)
     lower = rootfs.with_init_layer(instance.paths, place.image.top_chain_id, place.lower)
-    return merged.open_writable(instance.paths.cache, lower, place.upper, directory + "/work")
+    return merged.open_writable(directory, lower, place.upper, directory + "/work")
 
 
 def _points(instance: Instance, container: Container) -> list[MountPoint]:

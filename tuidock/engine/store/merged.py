@@ -26,8 +26,6 @@ _SEALED = native.MOUNT_ATTR_RDONLY | native.MOUNT_ATTR_NOSUID | native.MOUNT_ATT
 
 _WRITABLE = native.MOUNT_ATTR_NOSUID | native.MOUNT_ATTR_NODEV
 
-_WRITABLE = native.MOUNT_ATTR_NOSUID | native.MOUNT_ATTR_NODEV
-
 
 def open_merged(scratch: str, lower: Sequence[str]) -> int:
     """A descriptor of the merged tree of layers, topmost first: the only layer, or a detached read-only overlay.
@@ -46,17 +44,13 @@ def open_merged(scratch: str, lower: Sequence[str]) -> int:
 
 def open_writable(scratch: str, lower: Sequence[str], upper: str, work: str) -> int:
     """The same with a directory on top that takes what is written; nobody else may have it mounted. Raises OSError."""
-    own = [("upperdir", upper), ("workdir", work)]
+    own = (("upperdir", upper), ("workdir", work))
     try:
-        return _overlay([("lowerdir+", layer) for layer in lower] + own, _WRITABLE)
+        return _overlay([*(("lowerdir+", layer) for layer in lower), *own], _WRITABLE)
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise
-    below = open_merged(scratch, lower)
-    try:
-        return _overlay([("lowerdir", f"/proc/self/fd/{below}"), *own], _WRITABLE)
-    finally:
-        os.close(below)
+    return _overlay_by_one_option(scratch, lower, own)
 
 
 def _overlay(options: list[tuple[str, str]], attributes: int = _SEALED) -> int:
@@ -84,7 +78,7 @@ def _set_path(context: int, key: str, path: str) -> None:
         os.close(fd)
 
 
-def _overlay_by_one_option(scratch: str, lower: Sequence[str]) -> int:
+def _overlay_by_one_option(scratch: str, lower: Sequence[str], own: Sequence[tuple[str, str]] = ()) -> int:
     """Before Linux 6.8: all layers in one option of at most 255 bytes, so under the shortest names that there are.
 
     They are relative to the working directory of a thread that shares it with no other.
@@ -102,13 +96,16 @@ def _overlay_by_one_option(scratch: str, lower: Sequence[str]) -> int:
         try:
             _own_working_directory()
             os.chdir(directory)
-            result.append(_overlay([("lowerdir", ":".join(names))]))
+            options = [("lowerdir", ":".join(names)), *((key, key) for key, _ in own)]
+            result.append(_overlay(options, _WRITABLE if own else _SEALED))
         except BaseException as error:
             result.append(error)
 
     try:
         for name, layer in zip(names, lower, strict=True):
             os.symlink(layer, f"{directory}/{name}")
+        for key, path in own:
+            os.symlink(path, f"{directory}/{key}")
         thread = threading.Thread(target=mount)
         thread.start()
         thread.join()
