@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import shutil
 import signal
 import socket
 import struct
@@ -16,13 +17,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Run
+from tests.conftest import Run, missing
 from tests.engine.network.test_user_networks import address, network, place
 from tests.engine.network.waiting import eventually
 from tuidock import native
 from tuidock.engine import Engine
 from tuidock.engine.runtime.status import read_pid
-from tuidock.engine.types import CreateRequest, ExecRequest
+from tuidock.engine.types import CreateRequest
 
 A, PTR, MX, AAAA = 1, 12, 15, 28
 NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP = 0, 1, 2, 3, 4
@@ -102,6 +103,10 @@ class Asker:
         os.close(self.namespace)
 
 
+def address6(engine: Engine, container: str, name: str) -> str:
+    return next(end.address6 for end in engine.container(container).networks if end.network == name)
+
+
 @contextmanager
 def asking(engine: Engine, container: str) -> Iterator[Asker]:
     asker = Asker(engine, container)
@@ -142,10 +147,48 @@ def test_members_are_found_by_all_their_names(world: Engine) -> None:
     assert text.startswith("nameserver 127.0.0.11\n") and "options ndots:0" in text
 
 
-def test_libc_finds_them_and_port_53_is_free_inside(world: Engine) -> None:
-    argv = world.exec_argv("asker", ExecRequest(("ping", "-c1", "-W2", "web")))
-    done = subprocess.run(argv, capture_output=True, text=True)
-    assert done.stdout.startswith(f"PING web ({address(world, 'web', 'outer')})"), done
+#: What a program does that knows nothing of DNS: every address of a name, as its libc finds them.
+LOOK_UP = r"""
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <stdio.h>
+int main(int argc, char **argv)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
+    char text[64];
+    int error = getaddrinfo(argv[argc - 1], 0, &hints, &found);
+    if (error)
+        return puts(gai_strerror(error)), 1;
+    for (; found; found = found->ai_next) {
+        struct sockaddr_in6 *six = (void *)found->ai_addr;
+        struct sockaddr_in *four = (void *)found->ai_addr;
+        void *address = found->ai_family == AF_INET ? (void *)&four->sin_addr : (void *)&six->sin6_addr;
+        puts(inet_ntop(found->ai_family, address, text, sizeof text));
+    }
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "musl-gcc"])
+def test_a_libc_finds_them(world: Engine, run: Run, tmp_path: Path, compiler: str) -> None:
+    if shutil.which(compiler) is None:
+        missing(f"{compiler} is not installed")
+    (tmp_path / "look.c").write_text(LOOK_UP)
+    subprocess.run(
+        [compiler, "-static", "-w", "-o", "look", "look.c"], cwd=tmp_path, check=True, stderr=subprocess.DEVNULL
+    )
+    host = {"NetworkMode": "outer", "Binds": [f"{tmp_path}:/look:ro"]}
+    web = address(world, "web", "outer")
+    assert run.output(["/look/look", "web"], **host).split() == [web]
+    assert run.output(["/look/look", "www.outer"], **host).split() == [web]
+    inner = {"NetworkMode": "inner", "Binds": [f"{tmp_path}:/look:ro"]}
+    both = run.output(["/look/look", "web"], **inner).split()
+    assert sorted(both) == sorted([address(world, "web", "inner"), address6(world, "web", "inner")])
+    assert run.output(["/look/look", "nobody"], **inner) and run.code == 1
+
+
+def test_port_53_is_free_inside(world: Engine) -> None:
     with (
         asking(world, "asker") as asker,
         asker.socket(socket.SOCK_DGRAM) as udp,
@@ -160,7 +203,7 @@ def test_libc_finds_them_and_port_53_is_free_inside(world: Engine) -> None:
 def test_an_internal_network_answers_for_its_members_and_asks_nobody(world: Engine) -> None:
     with asking(world, "cave") as cave:
         assert cave.finds("web") == [address(world, "web", "inner")]
-        six = next(end.address6 for end in world.container("web").networks if end.network == "inner")
+        six = address6(world, "web", "inner")
         assert cave.finds("web", AAAA) == [six] and six.startswith("fd")
         assert code(cave.ask("example.org")) == NXDOMAIN
         assert code(cave.ask("asker")) == NXDOMAIN  # which is in the other network

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import Run
-from tests.engine.network.test_names import asking
+from tests.engine.network.test_names import address6, asking
 from tests.engine.network.test_user_networks import SLEEP, address, cut_off, inside, network, place, reaches
 from tests.engine.network.waiting import eventually
 from tuidock.engine import Engine
@@ -21,10 +21,6 @@ from tuidock.engine.types import CreateRequest
 
 PARENT = f"tdkp{os.getpid() & 0xFFFF:04x}"
 SUBNET = f"198.19.{200 + os.getpid() % 40}.0/24"
-
-
-def address6(engine: Engine, container: str, name: str) -> str:
-    return next(end.address6 for end in engine.container(container).networks if end.network == name)
 
 
 def test_ipv6_addresses_routes_and_published_ports(engine: Engine, run: Run) -> None:
