@@ -26,12 +26,15 @@ _PATIENCE: Final = 60
 
 
 def is_enabled() -> bool:
-    """Whether this kernel runs with AppArmor and lets us use it."""
+    """Whether this kernel runs with AppArmor and lets us use it; root of a user namespace may not even look."""
     try:
         with open(_ENABLED, encoding="ascii") as file:
-            return file.read(1) == "Y" and os.access(_LOADED, os.R_OK)
+            if file.read(1) != "Y":
+                return False
+        os.close(os.open(_LOADED, os.O_RDONLY | os.O_CLOEXEC))
     except OSError:
         return False
+    return True
 
 
 def asked(options: Sequence[str]) -> str:
