@@ -120,6 +120,11 @@ def _why(path: str, reason: str) -> tuple[str, str]:
     return (reason, "; free some space (tuidock system df) and try again") if not state.f_bavail else (reason, "")
 
 
+def _data_version(connection: sqlite3.Connection) -> int:
+    """Another number whenever somebody else has committed."""
+    return int(connection.execute("PRAGMA data_version").fetchone()[0])
+
+
 class State:
     """The database of one data root; every thread gets a connection of its own.
 
@@ -142,6 +147,10 @@ class State:
         if connection is None or (not connection.in_transaction and self._is_other_file()):
             self.close()
             connection = self._local.connection = self._open()
+        older: sqlite3.Connection | None = getattr(self._local, "older", None)
+        if older is not None and self._local.seen != _data_version(older):
+            connection.close()
+            connection = self._local.connection = self._copy(older)
         return connection
 
     def _is_other_file(self) -> bool:
@@ -174,6 +183,10 @@ class State:
         if connection is not None:
             connection.close()
             self._local.connection = None
+        older = getattr(self._local, "older", None)
+        if older is not None:
+            older.close()
+            self._local.older = None
 
     def _open(self) -> sqlite3.Connection:
         path = self.file
@@ -191,8 +204,12 @@ class State:
             elif version == 0 and self.existing:
                 connection.close()
                 raise self._lost("it is empty")
-            elif version < SCHEMA_VERSION and not (version and self.read_only):
+            elif version and version < SCHEMA_VERSION and self.read_only:
+                self._local.older = connection
+                connection = self._copy(connection)
+            elif version < SCHEMA_VERSION:
                 self._upgrade(connection)
+                os.chmod(path, 0o600)
         except sqlite3.Error as error:
             raise refusal(error, f"open {path}", path) from error
         return connection
@@ -201,6 +218,18 @@ class State:
         return SystemFailure(
             f"cannot open {self.file}: {how}; `tuidock system rebuild` makes it anew from the containers' own files"
         )
+
+    def _copy(self, older: sqlite3.Connection) -> sqlite3.Connection:
+        """An older version's database as the newest one would be, in memory: who only looks changes no file."""
+        try:
+            self._local.seen = _data_version(older)
+            copy = sqlite3.connect(":memory:", isolation_level=None, cached_statements=64)
+            older.backup(copy)
+            self._upgrade(copy)
+            copy.execute("PRAGMA query_only=1")
+        except sqlite3.Error as error:
+            raise refusal(error, f"read {self.file}", self.file) from error
+        return copy
 
     def _upgrade(self, connection: sqlite3.Connection) -> None:
         """Makes an empty file or an older version's the newest; what an older tuidock knows of it stays as it is."""
@@ -214,7 +243,6 @@ class State:
         if known < SCHEMA_VERSION:
             connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         connection.execute("COMMIT")
-        os.chmod(self.file, 0o600)
 
 
 class Transaction:

@@ -12,20 +12,26 @@ from tests.engine.build.helpers import build_text
 from tuidock.engine import Engine
 from tuidock.engine.build import cache
 from tuidock.engine.image_types import CacheEntry
-from tuidock.engine.state import SCHEMA_VERSION
+from tuidock.engine.state import SCHEMA_VERSION, STEPS
 
 
 def old_root(path: Path, archive: bytes) -> str:
-    """A data root as version 1 left it."""
+    """A data root as version 1 left it: what it knew already of the rows of today."""
     engine = Engine(str(path))
     for _ in engine.load(io.BytesIO(archive)):
         pass
     engine.close()
+    (path / "state.db").rename(path / "newest.db")
     database = sqlite3.connect(path / "state.db")
-    database.execute("DROP TABLE build_cache")
+    database.executescript(STEPS[1])
+    database.execute("ATTACH ? AS newest", (str(path / "newest.db"),))
+    for (table,) in database.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'").fetchall():
+        columns = ", ".join(row[1] for row in database.execute(f"PRAGMA main.table_info({table})"))
+        database.execute(f"INSERT OR REPLACE INTO main.{table}({columns}) SELECT {columns} FROM newest.{table}")
     database.execute("PRAGMA user_version=1")
     database.commit()
     database.close()
+    (path / "newest.db").unlink()
     return str(path)
 
 
@@ -43,6 +49,14 @@ def test_a_root_of_version_1_goes_on(archive: bytes, tmp_path: Path) -> None:
     assert looking.build_cache() == []
     assert [row.total for row in looking.disk_usage() if row.type == "Build Cache"] == [0]
     assert not [problem for problem in looking.check() if problem.area in ("image", "content")]
+    assert [image.references for image in looking.images()] == [("busybox:latest",)] and looking.containers() == []
+    database = sqlite3.connect(f"{root}/state.db")  # an older program goes on with it meanwhile
+    database.execute("UPDATE image_references SET reference = 'docker.io/library/other:1'")
+    database.commit()
+    assert [image.references for image in looking.images()] == [("other:1",)]
+    database.execute("UPDATE image_references SET reference = 'docker.io/library/busybox:latest'")
+    database.commit()
+    database.close()
     looking.close()
     assert version(root) == 1
     engine = Engine(root)
