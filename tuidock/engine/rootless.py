@@ -31,7 +31,7 @@ _TOLD_FD, _MAPPED_FD = 3, 4
 def is_active() -> bool:
     """Whether this process is in a user namespace, where root is not the machine's."""
     try:
-        with open("/proc/self/uid_map", encoding="ascii") as file:
+        with open("/proc/self/uid_map") as file:
             words = file.readline().split()
     except OSError:
         return False
@@ -40,7 +40,7 @@ def is_active() -> bool:
 
 def mapped(kind: str = "uid") -> tuple[tuple[int, int, int], ...]:
     """The lines of uid_map or gid_map of this process: first id here, first id outside, how many."""
-    with open(f"/proc/self/{kind}_map", encoding="ascii") as file:
+    with open(f"/proc/self/{kind}_map") as file:
         lines = [tuple(int(word) for word in line.split()) for line in file]
     return tuple((line[0], line[1], line[2]) for line in lines)
 
