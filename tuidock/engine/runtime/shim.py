@@ -141,7 +141,9 @@ def plug(verb: str, namespace: int, interface: Interface) -> None:
             if fd >= 0:
                 os.close(fd)
     if status:
-        raise SystemFailure(f"cannot change the network of a running container: {text.decode('utf-8', 'replace').strip()}")
+        raise SystemFailure(
+            f"cannot change the network of a running container: {text.decode('utf-8', 'replace').strip()}"
+        )
 
 
 def exec_argv(directory: str, run: str, options: Sequence[str], command: Sequence[str]) -> list[str]:
