@@ -78,6 +78,7 @@ class Torture:
         work.before(self.engine)
         told, hit = self._strike(one, chance)
         settled(self.engine)
+        eventually(self._removals_are_through, "what was being removed has gone")
         if known(self.engine, VICTIM):
             self._check_ends(one)
             self._check_lines()
@@ -90,6 +91,11 @@ class Torture:
         tidy(self.engine)
         settled(self.engine)
         return hit
+
+    def _removals_are_through(self) -> bool:
+        """A container that was told to end for its removal goes with the next sweep after its end."""
+        self.engine.sweep()
+        return not self.engine.instance.state.read().execute("SELECT 1 FROM containers WHERE removing").fetchone()
 
     def _words(self, work: Work) -> list[str]:
         words = argv(self.root, *work.words)
