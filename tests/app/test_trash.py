@@ -55,7 +55,7 @@ async def test_the_trash_lists_brings_back_and_empties() -> None:
         await ui.press("d")
         assert "Remove container migrate for good?" in ui.screen_text()
         await ui.press("y")
-        await ui.until(lambda: "1 things" in ui.screen_text() or "1 thing" in ui.screen_text())
+        await ui.until(lambda: "1 thing ·" in ui.screen_text())
         await ui.press("E", "y")
         await ui.until(lambda: "The trash is empty." in ui.screen_text())
         assert engine.called("empty_trash")[-1] == ((),)

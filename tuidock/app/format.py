@@ -72,6 +72,11 @@ def size(count: int) -> str:
     return f"{value:.0f}{_UNITS[unit]}"
 
 
+def counted(count: int, noun: str) -> str:
+    """ "1 port", "2 ports" """
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
 def rate(per_second: float) -> str:
     return f"{size(max(0, int(per_second)))}/s"
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 #: Behind what a removal takes along. How long: `trash:` in config.yaml.
 BACK = "u brings it back."
+REMOVED = "removed; u undoes it"
 
 
 def new_batch() -> str:
@@ -113,7 +114,7 @@ class Removing:
                     if error is not None:
                         raise error
 
-            self.app.engine_workers.move("removed", targets(rows), call)
+            self.app.engine_workers.move("removed" if now else REMOVED, targets(rows), call)
 
         self._ask(rows, CONTAINERS, force, lines, choices, "", refuse, remove)
 
@@ -127,7 +128,7 @@ class Removing:
         def remove(ticked: frozenset[str]) -> None:
             batch = new_batch()
             self.app.engine_workers.move(
-                "removed", targets(rows), lambda engine, ref: engine.remove_volume(ref, force=force, batch=batch)
+                REMOVED, targets(rows), lambda engine, ref: engine.remove_volume(ref, force=force, batch=batch)
             )
 
         self._ask(rows, VOLUMES, force, lines, [], expect, lambda ticked: "", remove)
@@ -189,7 +190,7 @@ class Removing:
         def remove(ticked: frozenset[str]) -> None:
             hard, batch = "f" in ticked, new_batch()
             self.app.engine_workers.move(
-                "removed", removal_targets(images, hard),
+                REMOVED, removal_targets(images, hard),
                 lambda engine, ref: engine.remove_image(ref, force=hard, batch=batch),
             )  # fmt: skip
 

@@ -12,6 +12,7 @@ from textual import on
 from textual.app import ComposeResult
 
 from tuidock.app import network_rows, screen_keys
+from tuidock.app.format import counted
 from tuidock.app.model import CONTAINERS, NETWORKS
 from tuidock.app.screens.keyed import Keyed, bindings
 from tuidock.app.screens.lines import KeyLine
@@ -94,8 +95,8 @@ class NetworkMapScreen(Keyed):
     def _draw_status(self) -> None:
         members = {member.container_id for each in self._maps for member in each.members if member.running}
         used = sum(bool(each.members) for each in self._maps)
-        words = f"{len(self._maps)} networks, {used} in use · {len(members)} containers connected" if self._maps else ""
-        self.query_one("#map-status", StatusLine).set(["Network map"], [Cell(words, "muted")])
+        words = f"{counted(len(self._maps), 'network')}, {used} in use · {counted(len(members), 'container')} connected"
+        self.query_one("#map-status", StatusLine).set(["Network map"], [Cell(words if self._maps else "", "muted")])
 
     # -- keys -------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 
 from tuidock.app import panes, reach, screen_keys
+from tuidock.app.format import counted
 from tuidock.app.screens.keyed import Keyed, bindings
 from tuidock.app.screens.lines import KeyLine
 from tuidock.app.widgets.line_table import LineTable
@@ -132,7 +133,7 @@ class PortsScreen(Keyed):
         else:
             table.set_rows(rows)
         listening = sum(answer == reach.LISTENING for answer in self._answers.values())
-        words = f"{len(self._ports)} ports" + (f", {listening} listening" if self._answers else "")
+        words = counted(len(self._ports), "port") + (f", {listening} listening" if self._answers else "")
         self.query_one("#ports-status", StatusLine).set(["Published ports"], [Cell(words, "muted")])
 
     def _under_cursor(self) -> Published | None:

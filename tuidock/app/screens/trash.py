@@ -10,7 +10,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
 from tuidock.app import screen_keys
-from tuidock.app.format import age, size
+from tuidock.app.format import age, counted, size
 from tuidock.app.screens.dialog import Dialog, bindings
 from tuidock.app.screens.lines import KeyLine
 from tuidock.app.widgets.line_table import LineTable
@@ -69,7 +69,7 @@ class TrashScreen(Dialog):
             table.set_empty("The trash is empty.")
             table.set_rows([row_of(entry, now) for entry in entries])
             whole = sum(max(0, entry.size) for entry in entries)
-            words = f"{len(entries)} things · {size(whole)}" if entries else ""
+            words = f"{counted(len(entries), 'thing')} · {size(whole)}" if entries else ""
             self.query_one("#trash-sum", StatusLine).set([], [Cell(words, "muted")])
 
         def failed(error: BaseException, text: str) -> None:

@@ -13,7 +13,7 @@ from textual.app import ComposeResult
 
 from tuidock.app import screen_keys
 from tuidock.app.filetree import mode_words
-from tuidock.app.format import age, size
+from tuidock.app.format import age, counted, size
 from tuidock.app.screens.copy_forms import CopyForm
 from tuidock.app.screens.files import FileScreen
 from tuidock.app.screens.keyed import Keyed, bindings
@@ -106,7 +106,7 @@ class VolumeFilesScreen(Keyed):
 
     def _draw_status(self) -> None:
         whole = sum(entry.size for entry in self._entries.values() if entry.kind == "file")
-        words = f"{len(self._entries)} names · {size(whole)} in files" if self._entries else "empty"
+        words = f"{counted(len(self._entries), 'name')} · {size(whole)} in files" if self._entries else "empty"
         place = f"{clean(self._volume)}:/{clean(self._path)}"
         self.query_one("#volume-status", StatusLine).set([place], [Cell(words, "muted")])
 
