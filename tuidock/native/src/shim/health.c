@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -185,6 +186,13 @@ static void conclude(struct monitor *monitor, const struct probed *probed)
     tell_change(monitor, before);
 }
 
+/* Its end is told by the recorder, which writes it down first: probes that fail until then say nothing about health. */
+static bool has_ended(const struct monitor *monitor)
+{
+    struct pollfd end = {monitor->init_pidfd, POLLIN, 0};
+    return !monitor->running || poll(&end, 1, 0) > 0;
+}
+
 static void forget_probe(struct monitor *monitor)
 {
     watch_close(monitor, &monitor->health.answer);
@@ -201,6 +209,8 @@ static void answer_ready(struct monitor *monitor, struct watch *watch, uint32_t 
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     forget_probe(monitor);
+    if (has_ended(monitor))
+        return;
     if (got == sizeof *probed && probed->verdict != VERDICT_VOID && probed->size < sizeof probed->output)
         conclude(monitor, probed);
     else
@@ -238,7 +248,7 @@ void health_due(struct monitor *monitor)
     struct health *health = &monitor->health;
     static const struct probed stuck = {.verdict = VERDICT_TIMEOUT};
 
-    if (!monitor->running)
+    if (has_ended(monitor))
         return;
     bool frozen = cgroup_frozen(&monitor->record);
     if (health->probe >= 0) {
