@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Run
-from tests.engine.rootless.test_rootless import page
+from tests.engine.rootless.conftest import page
 from tests.native.monitored import eventually, needs_root
 from tests.security.test_confinement import SERVE, execute
 from tuidock.engine import Engine

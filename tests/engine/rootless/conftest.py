@@ -10,6 +10,7 @@ import os
 import shlex
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -150,3 +151,16 @@ def user(archive: bytes) -> Iterator[User]:
 def alone(archive: bytes) -> Iterator[User]:
     """With one id only."""
     yield from _user(has_ranges=False)
+
+
+def page(port: int) -> bytes:
+    """What a web server of a container answers for /page; b"" when nobody listens inside yet."""
+    answer = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        try:
+            connection.sendall(b"GET /page HTTP/1.0\r\n\r\n")
+            while part := connection.recv(4096):
+                answer += part
+        except (ConnectionResetError, BrokenPipeError):
+            pass  # nobody listens in the container yet
+    return answer.rpartition(b"\r\n\r\n")[2]

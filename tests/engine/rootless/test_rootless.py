@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import missing
-from tests.engine.rootless.conftest import FIRST, UID, User
+from tests.engine.rootless.conftest import FIRST, UID, User, page
 from tests.native.monitored import eventually
 from tests.native.test_monitor_relay import echo_server
 
@@ -128,18 +128,6 @@ def echoed(port: int) -> bool:
             return peer.recv(16) == b"echo"
         except OSError:
             return False
-
-
-def page(port: int) -> bytes:
-    answer = b""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-        try:
-            connection.sendall(b"GET /page HTTP/1.0\r\n\r\n")
-            while part := connection.recv(4096):
-                answer += part
-        except (ConnectionResetError, BrokenPipeError):
-            pass  # nobody listens in the container yet
-    return answer.rpartition(b"\r\n\r\n")[2]
 
 
 def name_of(pid: int) -> str:

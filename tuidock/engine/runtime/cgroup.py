@@ -14,7 +14,7 @@ from tuidock.engine import rootless
 from tuidock.engine.errors import SystemFailure, Unsupported
 from tuidock.engine.named import Named
 from tuidock.engine.runtime import cgroup_files as files
-from tuidock.engine.runtime import cgroup_settings
+from tuidock.engine.runtime import cgroup_settings, delegation
 from tuidock.engine.runtime.cgroup_settings import Setting, as_record
 from tuidock.engine.runtime.defaults import DeviceRule
 
@@ -60,7 +60,7 @@ class Usage(Named):
 def detect(instance: str, root: str = ROOT, mounts: str = "/proc/self/mounts") -> Cgroups:
     """What this machine has. A unified hierarchy beside v1 ones (hybrid) has no controllers of use and counts as v1."""
     if root == ROOT and rootless.is_active():
-        base = _delegated(root)
+        base = delegation.base_of(root)
         return Cgroups(instance, {"": base} if base else {})
     if os.path.exists(f"{root}/cgroup.controllers"):
         return Cgroups(instance, {"": root})
@@ -80,29 +80,10 @@ def detect(instance: str, root: str = ROOT, mounts: str = "/proc/self/mounts") -
     return Cgroups(instance, hierarchies)
 
 
-def _delegated(root: str) -> str:
-    """The control group that systemd gave to this user, who may make others below it; "" when there is none.
-
-    That of the user's own service manager, wherever this command runs: what has been started in it is found from outside.
-    """
-    user = rootless.mapped()[0][1]
-    base = f"{root}/user.slice/user-{user}.slice/user@{user}.service"
-    try:
-        return base if os.stat(base).st_uid == 0 and os.access(f"{base}/cgroup.procs", os.W_OK) else ""
-    except OSError:
-        return ""
-
-
-def _may_be_joined(base: str, root: str = ROOT) -> bool:
-    """Whether a process of ours may be moved below it: only from a group that is below it already."""
-    own = files.read("/proc/self/cgroup").partition("0::")[2].split("\n")[0]
-    return f"{root}{own}/".startswith(base + "/")
-
-
 def cgroups_for_start(instance: Instance) -> Cgroups:
     """Those that a container which is started now can be put into: without root perhaps none."""
     found = cgroups_of(instance)
-    if instance.rootless and found.version == 2 and not _may_be_joined(found.base):
+    if instance.rootless and found.version == 2 and not delegation.may_be_joined(found.base, ROOT):
         return Cgroups(instance.id, {})
     return found
 
