@@ -31,7 +31,7 @@ def tidy(engine: Engine) -> Iterator[None]:
     for image in engine.images():
         for reference in image.references or (image.id,):
             if reference != "busybox:latest":
-                engine.remove_image(reference, force=True)
+                engine.remove_image(reference, force=True, now=True)
 
 
 @pytest.fixture

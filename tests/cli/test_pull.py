@@ -45,7 +45,7 @@ def image(engine: Engine, registry: Misbehaving) -> Iterator[made.Made]:  # noqa
     for one in engine.images():
         for name in one.references:
             if name.startswith(registry.host):
-                engine.remove_image(name, force=True)
+                engine.remove_image(name, force=True, now=True)
 
 
 def made_layer() -> bytes:

@@ -118,7 +118,7 @@ def test_a_load_that_is_killed_at_any_step_can_be_repeated(archive: bytes) -> No
             done = cli(root, "load", "-q", "-i", str(path))
             assert done.returncode == 0, done.stderr
             assert cli(root, "run", "--rm", "busybox", "echo", "usable").stdout == "usable\n"
-            cli(root, "rmi", "-f", "busybox")
+            cli(root, "rmi", "-f", "--now", "busybox")
             assert fresh.images() == []
             settled(fresh)
         assert count > 3, "the injection does not work: the command was not killed"

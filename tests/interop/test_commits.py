@@ -39,7 +39,7 @@ def committed(engine: Engine, run: Run) -> Iterator[str]:
         image = step.subject
     yield image
     engine.remove_many(run.made, force=True, volumes=True)
-    engine.remove_image(NAME, force=True)
+    engine.remove_image(NAME, force=True, now=True)
 
 
 def test_others_load_it_and_see_the_same(

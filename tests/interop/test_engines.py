@@ -56,7 +56,7 @@ def ours(engine: Engine) -> Iterator[Engine]:
     for image in engine.images():
         for reference in image.references or (image.id,):
             if "busybox" not in reference:
-                engine.remove_image(reference, force=True)
+                engine.remove_image(reference, force=True, now=True)
 
 
 def load(engine: Engine, raw: bytes) -> None:
@@ -82,7 +82,7 @@ def test_it_loads_what_we_save_and_we_load_what_it_saves(
     assert other("run", "--rm", NAME, *_COMMAND) == _SEEN
     other("save", "-o", tmp_path / "theirs.tar", NAME)
     other("rmi", "-f", NAME)
-    ours.remove_image(NAME)
+    ours.remove_image(NAME, now=True)
     load(ours, (tmp_path / "theirs.tar").read_bytes())
     assert ours.image(NAME).id == identity
     assert ours.inspect_image(NAME)["RootFS"]["Layers"] == told
@@ -96,7 +96,7 @@ def test_oci_archives_of_podman_keep_their_manifest(
     load(ours, docker_archive([(tars, [NAME])]))
     with podman() as other:
         other("load", "-i", save(ours, tmp_path / "ours.tar"))
-        ours.remove_image(NAME)
+        ours.remove_image(NAME, now=True)
         other("save", "--format", "oci-archive", "-o", tmp_path / "theirs.tar", NAME)
     load(ours, (tmp_path / "theirs.tar").read_bytes())
     assert ours.image(NAME).id == sha256(config(tars))
@@ -124,7 +124,7 @@ def test_podman_and_we_exchange_images_by_a_registry(
         assert other("run", "--rm", there, *_COMMAND) == _SEEN
         other("push", "--tls-verify=false", there, back)
         for reference in (NAME, there):
-            ours.remove_image(reference)
+            ours.remove_image(reference, now=True)
         for _ in ours.pull(back):
             pass
         assert ours.image(back).id == identity

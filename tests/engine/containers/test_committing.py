@@ -43,7 +43,7 @@ def tidy(engine: Engine, run: Run) -> Iterator[None]:
     for image in engine.images():
         for reference in image.references or (image.id,):
             if reference != "busybox:latest":
-                engine.remove_image(reference, force=True)
+                engine.remove_image(reference, force=True, now=True)
 
 
 def ready(engine: Engine, container: str, path: str = "ready") -> None:

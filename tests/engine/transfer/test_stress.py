@@ -28,7 +28,7 @@ for _ in range(12):
         if what == "pull":
             list(engine.pull(name))
         elif what == "remove":
-            engine.remove_image(name, force=True)
+            engine.remove_image(name, force=True, now=True)
         elif what == "collect":
             collection.collect(engine.instance.state, engine.instance.paths)
             collection.sweep(engine.instance.paths)
