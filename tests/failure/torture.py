@@ -29,7 +29,7 @@ from typing import NamedTuple
 
 from tests.conftest import busybox_archive
 from tests.failure import failpoint
-from tests.failure.machine import REPOSITORY, argv, known, settled
+from tests.failure.machine import REPOSITORY, argv, eventually, known, settled
 from tests.failure.torture_works import ENDS, UNSEEN, VICTIM, Work, tidy, works
 from tuidock import native
 from tuidock.engine import Engine
