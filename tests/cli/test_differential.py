@@ -168,7 +168,8 @@ CASES = {
         """,
     "restart policies": """
         d run -d --restart bogus busybox; d run --rm --restart always busybox; d run -d --restart always:3 busybox
-        q run -d --name aa --restart on-failure:1 busybox sh -c 'exit 3'; sleep 1
+        q run -d --name aa --restart on-failure:1 busybox sh -c 'exit 3'
+        for i in $(seq 100); do [ "$($CLI inspect -f '{{.State.Status}}' aa)" = exited ] && break; sleep 0.1; done
         d inspect -f '{{.RestartCount}} {{.State.ExitCode}} {{.State.Status}}' aa
         """,
     "ps": """
