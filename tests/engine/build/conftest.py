@@ -26,3 +26,4 @@ def engine(archive: bytes, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     assert [name for name in os.listdir(paths.snapshots) if name.startswith(".")] == []
     assert os.listdir(paths.ingest) == []
     assert os.listdir(paths.trash) == []
+    engine.reset()

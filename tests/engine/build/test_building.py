@@ -352,3 +352,4 @@ def test_a_cache_that_travels_with_the_image(engine: Engine, archive: bytes, tmp
     assert set(hit.states().values()) == {"cached"} and hit.id == first.id
     missing = build_text(other, tmp_path, text, cache_from=("localhost:1/none",))
     assert any(event.kind == "warning" and "none" in event.message for event in missing.events)
+    other.reset()

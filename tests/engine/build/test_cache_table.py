@@ -64,6 +64,7 @@ def test_a_root_of_version_1_goes_on(archive: bytes, tmp_path: Path) -> None:
     assert version(root) == SCHEMA_VERSION
     build_text(engine, tmp_path / "context", "FROM busybox\nRUN true\n")
     assert len(engine.build_cache()) == 1
+    engine.reset()
 
 
 def test_the_last_use_is_written_down_when_it_is_news(engine: Engine, tmp_path: Path) -> None:

@@ -95,6 +95,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         build(engine, context, tags=names)
     yield engine
     assert not leaks(engine)
+    engine.reset()
 
 
 def context_of(name: str, target: Path) -> tuple[Path, str]:
