@@ -45,7 +45,7 @@ def test_commit(tuidock: Call, changed: str) -> None:
         "commit", "-a", "Jane", "-m", "a message", "-c", 'CMD ["cat", "/etc/motd"]', "--pause=false", changed, "made:1"
     )
     assert done.code == 0 and re.fullmatch(r"sha256:[0-9a-f]{64}\n", done.out)
-    assert tuidock("run", "--rm", "made:1").out == "hi\n"
+    assert tuidock("run", "--rm", "made:1") == (0, "hi\n", "")
     assert tuidock("image", "inspect", "-f", "{{.Author}} {{.Comment}}", "made:1").out == "Jane a message\n"
     assert tuidock("history", "--format", "{{.Comment}}", "made:1").out.splitlines()[0] == "a message"
     unnamed = tuidock("container", "commit", changed)
