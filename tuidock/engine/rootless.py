@@ -87,9 +87,12 @@ def _runtime(uid: int, environ: Mapping[str, str]) -> str:
     """A directory for what ends with the session: $XDG_RUNTIME_DIR/tuidock, or one in /tmp that is surely ours."""
     for base in (environ.get("XDG_RUNTIME_DIR", ""), f"/run/user/{uid}"):
         if base and os.path.isdir(base) and os.stat(base).st_uid == uid:
-            os.makedirs(base + "/tuidock", mode=0o700, exist_ok=True)
-            return base + "/tuidock"
-    path = f"/tmp/tuidock-{uid}"
+            return _own(base + "/tuidock", uid)
+    return _own(f"/tmp/tuidock-{uid}", uid)
+
+
+def _own(path: str, uid: int) -> str:
+    """The directory, made if it is not there: what lies in it leads into this user's namespace."""
     try:
         os.mkdir(path, 0o700)
     except FileExistsError:
@@ -167,10 +170,24 @@ def _orphan(uid: int) -> int:
         except OSError:
             continue
         words = (read_text(f"/proc/{name}/uid_map") or "").split()
-        if words[:3] == ["0", str(uid), "1"] and is_alive(int(name), process_start_time(int(name))):
+        if (
+            words[:3] == ["0", str(uid), "1"]
+            and _is_outside(name)
+            and is_alive(int(name), process_start_time(int(name)))
+        ):
             return pidfd
         os.close(pidfd)
     return -1
+
+
+def _is_outside(pid: str) -> bool:
+    """Whether a process sees our files and processes. A container's may call itself as it likes, and who joined its mounts
+    would run its programs with the rights of this user."""
+    try:
+        root, ours = os.stat(f"/proc/{pid}/root"), os.stat("/")
+        return os.path.samestat(root, ours) and os.path.samefile(f"/proc/{pid}/ns/pid", "/proc/self/ns/pid")
+    except OSError:
+        return False
 
 
 def _living(runtime: str) -> int:

@@ -203,10 +203,14 @@ def test_a_hostile_tar_stays_where_it_is_put(engine: Engine, box: str, tmp_path:
         tar(("way", link), ("way/escape", {})),
         tar(("up", {"type": tarfile.SYMTYPE, "linkname": "../.."}), ("up/escape", {})),
         tar(("hard", {"type": tarfile.LNKTYPE, "linkname": "../../etc/passwd"})),
+        tar(("nul", {"pax_headers": {"path": "nul\0nul"}})),
+        tar(("nul", {"type": tarfile.SYMTYPE, "pax_headers": {"linkpath": "nul\0nul"}})),
+        tar(("x/" * 3000 + "x", {})),
     ):
         with pytest.raises(EngineError):
             done(engine.copy_in(box, archive, "/data/sub"))
     assert list(outside.iterdir()) == [] and not (root / "escape").exists()
+    done(engine.copy_in(box, tar(("deep/" + "x/" * 1100 + "file", {})), "/data/sub"))  # deeper than Python calls
     # a name that ends in a link is replaced, the link is not written through
     done(engine.copy_in(box, tar(("final", link), ("final", {})), "/data/sub"))
     assert not os.path.islink(root / "data/sub/final") and list(outside.iterdir()) == []

@@ -249,6 +249,30 @@ def test_a_killed_keeper_loses_no_container(user: User) -> None:
     user.output("rm", "-f", "box")
 
 
+def test_no_process_of_a_container_stands_for_the_keeper(user: User) -> None:
+    """It calls itself a shim, and the only true one that is left has gone too."""
+    script = "echo -n tuidock-shim > /proc/self/comm && touch /tmp/called && exec 3<>/tmp/f && read -r line <&3"
+    user.output("run", "-d", "--name", "liar", "--network", "none", "busybox", "sh", "-c", "mkfifo /tmp/f; " + script)
+    assert user.output("exec", "liar", "cat", "/proc/1/comm").strip()
+    liar = int(user.output("inspect", "-f", "{{.State.Pid}}", "liar"))
+    eventually(lambda: Path(f"/proc/{liar}/comm").read_text() == "tuidock-shim\n", "the process to lie")
+    others = [pid for pid in user.processes() if pid != liar and not _is_in_container(pid, liar)]
+    for pid in others:
+        os.kill(pid, signal.SIGSTOP)  # nobody puts another in the place of one
+    for pid in others:
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: set(user.processes()) <= {liar}, "the others to end")
+    user.run("ps")
+    assert os.readlink(f"/proc/{user.keeper()}/ns/mnt") != os.readlink(f"/proc/{liar}/ns/mnt")
+
+
+def _is_in_container(pid: int, init: int) -> bool:
+    try:
+        return os.readlink(f"/proc/{pid}/ns/pid") == os.readlink(f"/proc/{init}/ns/pid")
+    except OSError:
+        return False
+
+
 def test_one_id_is_enough(alone: User, archive: bytes) -> None:
     done = alone.run("load", stdin=archive)
     assert done.returncode == 0 and "one id only, root" in done.stderr

@@ -173,11 +173,7 @@ class TreeTarget:
         if self._parent >= 0 and self._parent_path == path:
             return self._parent
         try:
-            fd = self._open(path, native.O_PATH | os.O_DIRECTORY)
-        except FileNotFoundError:
-            outer, _, name = path.rpartition("/")
-            os.mkdir(name, 0o755, dir_fd=self._directory(outer))
-            return self._directory(path)
+            fd = self._made(path)
         except OSError as error:
             if error.errno in (errno.EXDEV, errno.ELOOP):
                 raise BadContent(f"{path} leads out of the directory that is copied to") from None
@@ -185,6 +181,25 @@ class TreeTarget:
         if self._parent >= 0:
             os.close(self._parent)
         self._parent, self._parent_path = fd, path
+        return fd
+
+    def _made(self, path: str) -> int:
+        """Opens a directory; from the first name on that is not there, directories are made."""
+        absent: list[str] = []
+        while True:
+            try:
+                fd = self._open(path, native.O_PATH | os.O_DIRECTORY)
+                break
+            except FileNotFoundError:
+                path, _, name = path.rpartition("/")
+                absent.append(name)
+        for name in reversed(absent):
+            outer = fd
+            try:
+                os.mkdir(name, 0o755, dir_fd=outer)
+                fd = os.open(name, native.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=outer)
+            finally:
+                os.close(outer)
         return fd
 
     def _ids(self, entry: Entry) -> tuple[int, int]:

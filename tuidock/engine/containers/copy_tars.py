@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 BLOCK = 512
+#: Linux: PATH_MAX with the NUL at its end.
+_PATH_MOST = 4095
 _ATTRIBUTE = "SCHILY.xattr.security.capability"
 _TYPES = {
     stat.S_IFREG: tarfile.REGTYPE, stat.S_IFDIR: tarfile.DIRTYPE, stat.S_IFLNK: tarfile.SYMTYPE,
@@ -93,7 +95,7 @@ def tar_entries(stream: BinaryIO) -> Iterator[Entry]:
                 path = _inside(info.name)
                 yield Entry(
                     path, kind, info.mode & 0o7777, info.uid, info.gid, int(info.mtime * 1_000_000_000), info.size,
-                    _inside(info.linkname) if kind == 0 else info.linkname,
+                    _inside(info.linkname) if kind == 0 else _whole(info.linkname),
                     os.makedev(info.devmajor, info.devminor) if kind in (stat.S_IFCHR, stat.S_IFBLK) else 0,
                     info.pax_headers.get(_ATTRIBUTE, "").encode("utf-8", "surrogateescape"),
                     archive.extractfile(info) if kind == stat.S_IFREG else None,  # type: ignore[arg-type]
@@ -104,7 +106,14 @@ def tar_entries(stream: BinaryIO) -> Iterator[Entry]:
 
 def _inside(name: str) -> str:
     """A clean relative name. Raises BadContent for one that leads out."""
-    path = os.path.normpath(name.lstrip("/") or ".")
+    path = os.path.normpath(_whole(name).lstrip("/") or ".")
     if path == ".." or path.startswith("../"):
         raise BadContent(f'the archive has an entry outside of its root: "{name}"')
     return path
+
+
+def _whole(name: str) -> str:
+    """A name or target of a link, which PAX lets have any length and bytes. Raises BadContent for what no system has."""
+    if "\0" in name or len(name) > _PATH_MOST:
+        raise BadContent(f"the archive has a name of {len(name)} characters that no file can have: {name!r:.60}")
+    return name

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
+from tuidock.engine.errors import SystemFailure
 from tuidock.engine.named import Named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
     from tuidock.engine.migrate.source import Source
@@ -64,8 +67,27 @@ class Inventory(Named):
     containers: tuple[TheirContainer, ...]
 
 
+#: What comes of a document that is not shaped as docker's.
+_MISSHAPEN = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+
+
+@contextmanager
+def understood(kind: str) -> Iterator[None]:
+    """Whatever the other engine's documents hold where something else belongs is a sentence. Raises SystemFailure."""
+    try:
+        yield
+    except _MISSHAPEN as error:
+        why = f"{type(error).__name__}: {error!s:.200}"
+        raise SystemFailure(f"{kind} gives an answer that is not understood ({why}); is this its API?") from error
+
+
 def read(source: Source) -> Inventory:
-    """Raises SystemFailure when it does not answer."""
+    """Raises SystemFailure when it does not answer, or not as docker does."""
+    with understood(source.kind):
+        return _read(source)
+
+
+def _read(source: Source) -> Inventory:
     info = source.get("/info")
     listed = source.get("/containers/json", all="true") or ()
     containers = tuple(_container(source.get(f"/containers/{row['Id']}/json")) for row in listed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from tuidock.engine.migrate.inventory import understood
 from tuidock.engine.migrate.translating import translate
 from tuidock.engine.named import Named
 from tuidock.engine.oci import Invalid
@@ -34,11 +35,12 @@ class Here(Named):
 
 
 def plan(inventory: Inventory, here: Here) -> list[MigrationItem]:
-    """Every item, in the order in which it would be taken."""
-    items = [_image(image, here) for image in inventory.images]
-    items += [_network(network, here) for network in inventory.networks]
-    items += [_volume(volume, here) for volume in inventory.volumes]
-    items += [_container(container, inventory, here) for container in _ordered(inventory)]
+    """Every item, in the order in which it would be taken. Raises SystemFailure for what is not understood."""
+    with understood(inventory.kind):
+        items = [_image(image, here) for image in inventory.images]
+        items += [_network(network, here) for network in inventory.networks]
+        items += [_volume(volume, here) for volume in inventory.volumes]
+        items += [_container(container, inventory, here) for container in _ordered(inventory)]
     return items
 
 

@@ -6,6 +6,7 @@ import os
 
 from tuidock.engine.errors import EngineError, NotFound
 from tuidock.engine.files import refuse
+from tuidock.engine.migrate.inventory import understood
 from tuidock.engine.migrate.translating import translate
 from tuidock.engine.types import Progress
 
@@ -44,12 +45,15 @@ def take(house: House, source: Source, inventory: Inventory, items: Sequence[Mig
             if item.kind == "image":
                 yield from _image(house, source, item, subject)
             elif item.kind == "volume":
-                _volume(house, next(one for one in inventory.volumes if one.name == item.name))
+                with understood(inventory.kind):
+                    _volume(house, next(one for one in inventory.volumes if one.name == item.name))
             elif item.kind == "network":
-                message = _network(house, next(one for one in inventory.networks if one.name == item.name))
+                with understood(inventory.kind):
+                    message = _network(house, next(one for one in inventory.networks if one.name == item.name))
             else:
-                container = next(one for one in inventory.containers if one.name == item.name)
-                house.create(translate(container, inventory).request)
+                with understood(inventory.kind):
+                    container = next(one for one in inventory.containers if one.name == item.name)
+                    house.create(translate(container, inventory).request)
         except EngineError as error:
             yield Progress(subject, "failed", 0, item.size, str(error))
         else:
