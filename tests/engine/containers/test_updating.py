@@ -97,6 +97,7 @@ def test_a_stopped_one_gets_them_with_its_next_start(engine: Engine, run: Run) -
     [
         ({"Memory": 64 * MB}, {"Memory": 500 * MB}, None, "Memory limit should be smaller than already set memoryswap"),
         ({}, {"Memory": MB}, None, "Minimum memory limit allowed is 6MB"),
+        ({}, {"PidsLimit": 1 << 70}, None, "invalid value for PidsLimit: numbers go up to 9223372036854775807"),
         ({"Memory": 64 * MB}, {"MemorySwap": 32 * MB}, None, "Minimum memoryswap limit should be larger than memory"),
         (
             {"CpuPeriod": 50_000},

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _LEAST_MEMORY = 6 << 20
+#: Go, and the kernel: numbers have 64 bits and a sign.
+_MOST = (1 << 63) - 1
 _CAPABILITIES = (
     "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE "
     "NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN "
@@ -122,6 +124,9 @@ def _check_mount(mount: dict[str, Any]) -> str:
 
 def check_resources(host: Mapping[str, Any], *, update: bool = False) -> None:
     """Limits that contradict themselves. An update may give the swap of a container that has no limit of memory."""
+    for key, value in host.items():
+        if type(value) is int and not -_MOST <= value <= _MOST:
+            raise InvalidArgument(f"invalid value for {key}: numbers go up to {_MOST}")
     memory, swap = host.get("Memory") or 0, host.get("MemorySwap") or 0
     reservation = host.get("MemoryReservation") or 0
     if 0 < memory < _LEAST_MEMORY:

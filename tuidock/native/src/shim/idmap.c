@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/fsuid.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -49,13 +50,16 @@ static int make_namespace(const struct record *record, struct failure *failure)
 {
     int pipes[2], rc;
     char path[40];
-    pid_t pid;
+    pid_t pid, parent = getpid();
 
     if (pipe2(pipes, O_CLOEXEC) < 0)
         return fail(failure, "userns", -errno, "make a pipe: %s", strerror(errno));
     pid = fork();
     if (pid == 0) {
         rc = checked(syscall(SYS_unshare, CLONE_NEWUSER)) < 0 ? errno : 0;
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);     /* else a killed monitor's lock would be held here for ever */
+        if (getppid() != parent)
+            _exit(1);
         write_all(pipes[1], &(char){(char)rc}, 1);
         close(pipes[1]);
         for (;;)
