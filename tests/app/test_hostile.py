@@ -11,7 +11,18 @@ from tests.fakes.engine import Engine, identity
 from tuidock.app import panes
 from tuidock.app.model import KINDS
 from tuidock.engine.errors import Conflict
-from tuidock.engine.types import Container, Endpoint, Image, MountPoint, Network, PortBinding, Volume
+from tuidock.engine.image_types import TreeEntry
+from tuidock.engine.types import (
+    Container,
+    Endpoint,
+    Image,
+    Member,
+    MountPoint,
+    Network,
+    NetworkMap,
+    PortBinding,
+    Volume,
+)
 
 #: Title, clipboard, clear, C1 CSI, bidi override, markup, line breaks.
 EVIL = "e\x1b]0;own\x07\x1b]52;c;ZXZpbA==\x07\x1b[2J\x9b31m\u202egnp.\u2066[bold red]x[/]\r\n\tz\x00\x7f"
@@ -64,7 +75,6 @@ def hostile_engine() -> Engine:
         LayerInfo,
         Login,
         SearchResult,
-        TreeEntry,
     )
     from tuidock.engine.types import Progress
 
@@ -177,6 +187,25 @@ async def test_the_filter_and_commands_with_hostile_rows() -> None:
         await ui.type("stop ")
         await ui.press("tab")
         check(ui)
+
+
+async def test_networks_ports_files_and_the_trash() -> None:
+    engine = hostile_engine()
+    member = Member(identity(1), EVIL, True, EVIL, EVIL, EVIL, EVIL, (EVIL,), (PortBinding(80, EVIL, EVIL, 8080),), 1)
+    engine.network_map = lambda: [NetworkMap(engine.network_rows[0], True, (member,))]  # type: ignore[method-assign]
+    engine.volume_files = lambda name, path="": [TreeEntry(EVIL.replace("/", ""), "link", "", target=EVIL)]  # type: ignore[method-assign]
+    engine.put_in_trash(EVIL, EVIL, EVIL, None, False, "b")
+    seen = {
+        ("1", "map"): "─●", ("1", "ports"): "2 ports, 0 listening", ("1", "trash"): "1 thing", ("3", "files"): "1 name",
+        ("4", "connect"): "Connect", ("4", "disconnect"): "Who leaves",
+    }  # fmt: skip
+    async with running(engine, size=(160, 48)) as ui:
+        for (pane, word), words in seen.items():
+            await ui.press(pane)
+            await ui.command(word)
+            await ui.until(lambda words=words: ui.app.screen is not ui.main and words in ui.screen_text(), word)  # type: ignore[misc]
+            check(ui)
+            await leave(ui)
 
 
 #: A word and what is to be seen before its screen is looked at.

@@ -41,6 +41,8 @@ def ask(port: PortBinding) -> str:
         return SILENT
     except OSError as error:
         return error.strerror.lower() if error.strerror else SILENT
+    except ValueError:  # an address that is none
+        return UNASKED
 
 
 def ask_all(ports: Sequence[PortBinding]) -> list[str]:

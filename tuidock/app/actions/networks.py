@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuidock.app.model import Row, row_name
+from tuidock.app.model import Row, row_id, row_name
 from tuidock.engine.clean import clean
 from tuidock.engine.types import Container, Network
 
@@ -38,8 +38,10 @@ class Networks:
         from tuidock.app.screens.network_forms import ConnectForm
 
         row = rows[0]
-        network = row.name if isinstance(row, Network) else ""
-        container = row.name if isinstance(row, Container) else ""
+        # A name that is not shown as it is cannot be typed either; the id can.
+        name = row_name(row) if clean(row_name(row)) == row_name(row) else row_id(row)
+        network = name if isinstance(row, Network) else ""
+        container = name if isinstance(row, Container) else ""
         self.app.push_screen(ConnectForm(self.app.model, network, container))
 
     def connect(self, network: str, container: str) -> None:

@@ -16,9 +16,16 @@ if TYPE_CHECKING:
     from tuidock.app.app import TuidockApp
     from tuidock.app.screens.main import MainScreen
 
-#: Behind what a removal takes along. How long: `trash:` in config.yaml.
-BACK = "u brings it back."
+#: Behind what a removal takes along.
+BACK, GONE = "u brings it back.", "It is gone for good: the trash keeps nothing."
 REMOVED = "removed; u undoes it"
+
+
+def afterwards() -> str:
+    """Whether it can come back, by `trash:` in config.yaml."""
+    from tuidock.engine.options.settings import trash_limits
+
+    return BACK if trash_limits()[0] > 0 else GONE
 
 
 def new_batch() -> str:
@@ -87,11 +94,11 @@ class Removing:
         alive = with_status(rows, *ALIVE)
         lines = listed(rows) if len(rows) > 1 else []
         if len(rows) == 1 and isinstance(rows[0], Container):
-            lines.append(f"It is {rows[0].status}; its writable layer and its logs go with it. {BACK}")
+            lines.append(f"It is {rows[0].status}; its writable layer and its logs go with it. {afterwards()}")
         elif alive:
             lines.append(f"{len(alive)} of them still run.")
         if len(rows) > 1:
-            lines.append(BACK)
+            lines.append(afterwards())
         choices = [
             Choice("f", "force: stop what runs (SIGKILL)", force),
             Choice("v", "remove its anonymous volumes, too"),
@@ -120,7 +127,7 @@ class Removing:
 
     def _remove_volumes(self, rows: list[Row], force: bool) -> None:
         lines = listed(rows) if len(rows) > 1 else []
-        lines.append(BACK)
+        lines.append(afterwards())
         expect = clean(row_name(rows[0])) if len(rows) == 1 else str(len(rows))
         if len(rows) > 1:
             lines.append(f"Type {len(rows)} to confirm.")

@@ -148,7 +148,7 @@ class Form(ClosesOnce, ModalScreen[None]):
         elif known := self.known(field.key):
             suggester = CompleteFrom(lambda text: known)
         yield StillInput(
-            self._given.get(field.key, ""), placeholder=field.placeholder, id=f"field-{field.key}",
+            clean(self._given.get(field.key, "")), placeholder=field.placeholder, id=f"field-{field.key}",
             suggester=suggester, select_on_focus=False, password=field.secret,
         )  # fmt: skip
 
