@@ -95,4 +95,4 @@ class BuildEnd:
 def _forget(engine: Any, image: str) -> None:
     """Removes an image that was only made to look into; one that has got a name meanwhile stays."""
     if not engine.image(image).references:
-        engine.remove_image(image)
+        engine.remove_image(image, now=True)
