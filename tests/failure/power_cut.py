@@ -117,6 +117,13 @@ class Trial:
         finally:
             self.disk.unmount()
 
+    def close(self) -> None:
+        """Takes away what bears the data root's name in the kernel: all cuts of an operation share one instance."""
+        self.disk.restore(self._before)
+        self.disk.mount()
+        Engine(self.root).reset()
+        self.disk.unmount()
+
     def _await(self, process: subprocess.Popen[bytes], moment: Moment, before: int) -> None:
         deadline = time.monotonic() + moment.seconds
         if not moment.sectors:
@@ -232,6 +239,7 @@ def main(words: Sequence[str]) -> int:
                     except AssertionError as error:
                         failed.append(f"  cut at {moment}: {error}")
                 failures += len(failed)
+                trial.close()
                 print(summary(trial, outcomes, len(failed)), *failed, sep="\n", flush=True)
     return 1 if failures else 0
 
