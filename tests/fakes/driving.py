@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -32,6 +33,19 @@ def make_app(engine: Engine, **values: Any) -> Any:
     return TuidockApp(workers, model, values.pop("config", Config()), read_only=engine.read_only, **values)
 
 
+#: How long a key's questions to the engine are waited for; some tests hold an answer back on purpose (s).
+_ANSWERS = 0.25
+_ASKING = ("tuidock-question", "tuidock-open", "tuidock-refresh", "tuidock-run")
+
+
+def is_asking(app: Any) -> bool:
+    """Whether a thread of the app is finding an answer, which comes as a message afterwards."""
+    workers = app.engine_workers
+    if workers._questions or any(thread.name in _ASKING for thread in threading.enumerate()):
+        return True
+    return not workers.stopping.is_set() and workers._opened.is_set() and not workers._asked._waiters
+
+
 class Driver:
     """A running app, its engine and its pilot. `copied` and `given` are what went to clipboard and terminal."""
 
@@ -52,6 +66,10 @@ class Driver:
         for key in keys:
             await self.pilot.press(key)
         await self.pilot.pause()
+        end = time.monotonic() + _ANSWERS
+        while is_asking(self.app) and time.monotonic() < end:
+            await asyncio.sleep(0.001)
+            await self.pilot.pause()
 
     def send(self, text: str) -> None:
         """All keys are there before the app has seen the first, as after one read of a terminal."""

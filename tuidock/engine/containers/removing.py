@@ -133,10 +133,22 @@ def _forget(
         ]
         for path in graves:
             remove_tree(path)
+        _settle_disk(instance)
         anonymous, graves, found = _move(instance, gone, None)
     for path in graves:
         remove_tree(path)
     return anonymous, found
+
+
+def _settle_disk(instance: Instance) -> None:
+    """A journalling file system gives away the room of deleted files only when their deletion is on the disk."""
+    from tuidock import native
+
+    root = os.open(instance.paths.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        native.syncfs(root)
+    finally:
+        os.close(root)
 
 
 def _move(
