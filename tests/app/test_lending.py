@@ -16,6 +16,14 @@ from tests.conftest import Run
 from tuidock.engine import Engine
 
 
+def lives(process: str | int) -> bool:
+    """Whether it has not ended; what has may wait long for whoever reaps it."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
 def eventually(condition: Callable[[], object], seconds: float = 15.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
@@ -80,7 +88,7 @@ def test_the_session_is_lost_meanwhile(
     terminal.until(lambda text: "── survivor: " in text and ("#" in text or key == "a"))
     children = Path(f"/proc/{app}/task/{app}/children").read_text().split()
     terminal.tmux("kill-session", "-t", "t")
-    eventually(lambda: not any(Path(f"/proc/{process}").exists() for process in (*children, app)))
+    eventually(lambda: not any(lives(process) for process in (*children, app)))
     assert engine.container(made).status == "running"
 
 
