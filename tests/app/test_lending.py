@@ -57,7 +57,7 @@ def test_a_shell_ends_with_the_app(
     children = Path(f"/proc/{app}/task/{app}/children").read_text().split()
     assert children
     os.kill(app, signal.SIGKILL)
-    eventually(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
+    eventually(lambda: not any(lives(child) for child in children))
     eventually(lambda: not any(line.split()[-1] in ("sh", "bash", "ash") for line in commands(engine, made)))
     terminal.press("Enter")
     terminal.until(lambda text: text.rstrip().endswith("prompt$"))
@@ -106,7 +106,7 @@ def test_the_session_is_lost_while_much_is_drawn(
     app = terminal.process()
     terminal.press("j", "k", "2", "1", "l")
     terminal.tmux("kill-server")
-    eventually(lambda: not Path(f"/proc/{app}").exists())
+    eventually(lambda: not lives(app))
 
 
 def test_attach_from_the_app(terminal: Terminal, engine: Engine, run: Run) -> None:  # noqa: F811
