@@ -25,6 +25,7 @@ from tests.failure.machine import argv
 from tests.failure.power import PowerDisk, alone, lacking, power_disk, prove, recover
 from tests.failure.power_works import BASE, VICTIM, Work, works
 from tuidock.engine import Engine
+from tuidock.engine.network.links import delete_link
 
 #: Later than the end, because what is done must stay done (part of the operation's time).
 _BEYOND = 1.5
@@ -121,7 +122,9 @@ class Trial:
         """Takes away what bears the data root's name in the kernel: all cuts of an operation share one instance."""
         self.disk.restore(self._before)
         self.disk.mount()
-        Engine(self.root).reset()
+        engine = Engine(self.root)
+        engine.reset()
+        delete_link(engine.instance.bridge)  # the database from before the operation does not know of it
         self.disk.unmount()
 
     def _await(self, process: subprocess.Popen[bytes], moment: Moment, before: int) -> None:
