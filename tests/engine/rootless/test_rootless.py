@@ -290,6 +290,19 @@ def test_one_id_is_enough(alone: User, archive: bytes) -> None:
     assert alone.output("run", "--rm", "--network", "none", "owned", "stat", "-c", "%u", "/file") == "0\n"
 
 
+def test_reset_leaves_the_links_of_the_machine_alone(alone: User) -> None:
+    """sysfs shows them to every user, and one may have the name that the user's own bridge would have."""
+    alone.output("network", "ls")
+    bridge = "tdk" + (alone.root / "instance").read_text().split()[1]
+    subprocess.run(["ip", "link", "add", bridge, "type", "bridge"], check=True)
+    try:
+        alone.output("system", "reset", "-f")
+        assert os.path.exists(f"/sys/class/net/{bridge}")
+    finally:
+        subprocess.run(["ip", "link", "del", bridge], check=False)
+    assert not (alone.root / "instance").exists()
+
+
 def test_a_place_that_cannot_be_had_is_a_sentence(user: User) -> None:
     done = user.run("--root", "/proc/tuidock", "ps")
     assert done.returncode == 1 and "/proc/tuidock" in done.stderr and "Traceback" not in done.stderr

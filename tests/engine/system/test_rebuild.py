@@ -238,3 +238,13 @@ def test_reset_leaves_an_empty_machine(archive: bytes, tmp_path: Path) -> None:
     assert not os.path.exists(f"/sys/class/net/{bridge}")
     assert not (tmp_path / "root").exists()
     assert leaks(engine) == []
+
+
+def test_reset_takes_bridges_that_a_restored_database_does_not_know(tmp_path: Path) -> None:
+    engine = Engine(str(tmp_path / "root"))
+    own = "tdk" + engine.instance.id[:4] + "deadbeef"
+    for name in (engine.instance.bridge, own):
+        subprocess.run(["ip", "link", "add", name, "type", "bridge"], check=True)
+    engine.reset()
+    assert not os.path.exists(f"/sys/class/net/{engine.instance.bridge}")
+    assert not os.path.exists(f"/sys/class/net/{own}")

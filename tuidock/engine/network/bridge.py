@@ -183,6 +183,13 @@ def remove(network: NetworkRow) -> None:
         links.delete_link(network.bridge)
 
 
+def remove_unknown(instance: str, default: str) -> None:
+    """Delete the bridges that bear an instance's names and that of its default network, whatever its database knows."""
+    for name in (default, *made_by(instance)):
+        if os.path.isdir(f"/sys/class/net/{name}/bridge"):
+            links.delete_link(name)
+
+
 def made_by(instance: str) -> list[str]:
     """The bridges with names that an instance gives to networks of people (`creation`)."""
     prefix = f"tdk{instance[:4]}"

@@ -38,8 +38,10 @@ def reset(instance: Instance) -> None:
     from tuidock.engine.runtime.cgroup import cgroups_of
 
     hidden.sweep(instance)
-    for network in networks.all_networks(instance.state.read()):
-        bridge.remove(network)
+    if not instance.rootless:  # who has made no links sees those of the host, under the same names
+        for network in networks.all_networks(instance.state.read()):
+            bridge.remove(network)
+        bridge.remove_unknown(instance.id, instance.bridge)
     if nftables.exists(instance.nft_table):
         nftables.remove(instance.nft_table)
     cgroups_of(instance).remove_parent()
