@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +15,7 @@ import pytest
 
 from tests.conftest import missing
 from tests.engine.rootless.conftest import FIRST, UID, User, page
+from tests.engine.store.archives import tar_of
 from tests.native.monitored import eventually
 from tests.native.test_monitor_relay import echo_server
 
@@ -139,23 +138,12 @@ def name_of(pid: int) -> str:
     return "" if "State:\tZ" in text else text.split()[1]
 
 
-def context(**files: bytes) -> bytes:
-    """A build context as a tar."""
-    raw = io.BytesIO()
-    with tarfile.open(fileobj=raw, mode="w") as tar:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
-    return raw.getvalue()
-
-
 def test_images_are_made_and_kept(user: User) -> None:
     dockerfile = (
         b"FROM busybox\nCOPY --chown=1000 data /data\nRUN --network=none rm -rf /var && mkdir /var && id -u > /var/who\n"
         b'RUN --network=none rm /data\nUSER user\nCMD ["cat", "/var/who"]\n'
     )
-    user.output("build", "-q", "-t", "built", "-", stdin=context(Dockerfile=dockerfile, data=b"data\n"))
+    user.output("build", "-q", "-t", "built", "-", stdin=tar_of({"Dockerfile": dockerfile, "data": b"data\n"}))
     assert user.output("run", "--rm", "--network", "none", "built") == "0\n"
     # a directory that was made anew hides what lies below it, for those too who read the layers elsewhere
     user.output("run", "--name", "box", "--network", "none", "built", "sh", "-c", "echo x > /tmp/new")
@@ -286,7 +274,7 @@ def test_one_id_is_enough(alone: User, archive: bytes) -> None:
     done = alone.run("run", "--rm", "--network", "none", "-u", "1000", "busybox", "true")
     assert done.returncode == 125 and "does not map" in done.stderr
     dockerfile = b"FROM busybox\nCOPY --chown=7:8 <<EOF /file\ntext\nEOF\n"
-    alone.output("build", "-q", "-t", "owned", "-", stdin=context(Dockerfile=dockerfile))
+    alone.output("build", "-q", "-t", "owned", "-", stdin=tar_of({"Dockerfile": dockerfile}))
     assert alone.output("run", "--rm", "--network", "none", "owned", "stat", "-c", "%u", "/file") == "0\n"
 
 

@@ -46,6 +46,7 @@ def config(layers: Sequence[bytes], settings: Mapping[str, Any] | None = None, *
 
 
 def tar_of(members: Mapping[str, bytes], links: Mapping[str, str] | None = None) -> bytes:
+    """Files with these contents, then symlinks."""
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w") as tar:
         for name, content in members.items():

@@ -68,3 +68,19 @@ def new_store(tmp_path: Path) -> Iterator[Callable[[], Store]]:
     yield make
     for one in made:
         one.state.close()
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    """For volumes alone."""
+    paths = Paths(str(tmp_path / "root"))
+    for directory in (paths.volumes, paths.trash):
+        os.makedirs(directory)
+    return paths
+
+
+@pytest.fixture
+def state(paths: Paths) -> Iterator[State]:
+    state = State(paths)
+    yield state
+    state.close()

@@ -7,32 +7,17 @@ import io
 import os
 import stat
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
 
+from tests.engine.store.archives import tar_of
 from tuidock.engine.errors import BadContent, Conflict, InvalidArgument, NotFound
 from tuidock.engine.paths import Paths
 from tuidock.engine.state import State
 from tuidock.engine.store import removed, volume_archives, volumes
 from tuidock.engine.types import Progress
-
-
-@pytest.fixture
-def paths(tmp_path: Path) -> Paths:
-    paths = Paths(str(tmp_path / "root"))
-    for directory in (paths.volumes, paths.trash):
-        os.makedirs(directory)
-    return paths
-
-
-@pytest.fixture
-def state(paths: Paths) -> Iterator[State]:
-    state = State(paths)
-    yield state
-    state.close()
 
 
 def export(state: State, paths: Paths, name: str, place: Path) -> bytes:
@@ -44,16 +29,6 @@ def export(state: State, paths: Paths, name: str, place: Path) -> bytes:
 
 def bring(state: State, paths: Paths, name: str, source: BinaryIO, **options: object) -> Progress:
     return list(volume_archives.import_volume(state, paths, name, source, **options))[-1]  # type: ignore[arg-type]
-
-
-def tar_of(entries: dict[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as tar:
-        for name, content in entries.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
-    return out.getvalue()
 
 
 def test_a_volume_comes_out_and_in_the_same(state: State, paths: Paths, tmp_path: Path) -> None:

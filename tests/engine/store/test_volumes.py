@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,21 +15,6 @@ from tuidock.engine.options import volume_driver
 from tuidock.engine.paths import Paths
 from tuidock.engine.state import State
 from tuidock.engine.store import copyup, volumes
-
-
-@pytest.fixture
-def paths(tmp_path: Path) -> Paths:
-    paths = Paths(str(tmp_path / "root"))
-    for directory in (paths.volumes, paths.trash):
-        os.makedirs(directory)
-    return paths
-
-
-@pytest.fixture
-def state(paths: Paths) -> Iterator[State]:
-    state = State(paths)
-    yield state
-    state.close()
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from tuidock.engine.options.env_file import read_env, read_pairs
 from tuidock.engine.options.flags import BadOptions, CannotAttach, UsageError, Values, WrongArguments
 from tuidock.engine.options.networks import EndpointFlags, make_endpoints
 from tuidock.engine.options.ports import parse_expose, parse_port_specs
+from tuidock.engine.options.resource_flags import read_resources
 from tuidock.engine.options.run_flags import CREATE_FLAGS, RUN_FLAGS
 from tuidock.engine.options.values import parse_mac, parse_restart_policy, to_mapping
 from tuidock.engine.options.volumes import absolute_bind, parse_volume
@@ -255,28 +256,16 @@ def _resources(values: Values) -> dict[str, Any]:
     if swappiness != -1 and not 0 <= swappiness <= 100:
         raise InvalidArgument(f"invalid value: {swappiness}. Valid memory swappiness range is 0-100")
     return {
-        "CpuShares": values["cpu-shares"],
-        "Memory": values["memory"] or 0,
-        "NanoCpus": values["cpus"] or 0,
+        **read_resources(values),
         "CgroupParent": values["cgroup-parent"],
-        "BlkioWeight": values["blkio-weight"] or 0,
         "BlkioWeightDevice": values.items("blkio-weight-device"),
         "BlkioDeviceReadBps": values.items("device-read-bps"),
         "BlkioDeviceWriteBps": values.items("device-write-bps"),
         "BlkioDeviceReadIOps": values.items("device-read-iops"),
         "BlkioDeviceWriteIOps": values.items("device-write-iops"),
-        "CpuPeriod": values["cpu-period"],
-        "CpuQuota": values["cpu-quota"],
-        "CpuRealtimePeriod": values["cpu-rt-period"],
-        "CpuRealtimeRuntime": values["cpu-rt-runtime"],
-        "CpusetCpus": values["cpuset-cpus"],
-        "CpusetMems": values["cpuset-mems"],
         "DeviceCgroupRules": values.items("device-cgroup-rule") or None,
-        "MemoryReservation": values["memory-reservation"] or 0,
-        "MemorySwap": values["memory-swap"] or 0,
         "MemorySwappiness": swappiness,
         "OomKillDisable": values.on("oom-kill-disable"),
-        "PidsLimit": values["pids-limit"],
         "Ulimits": merge_ulimits(values.items("ulimit")),
         "CpuCount": values["cpu-count"],
         "CpuPercent": values["cpu-percent"],

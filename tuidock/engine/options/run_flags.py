@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from tuidock.engine.options.detach_keys import check_detach_keys
 from tuidock.engine.options.devices import (
     check_cgroup_rule,
     check_device,
-    parse_blkio_weight,
     parse_gpus,
     parse_throttle_bps,
     parse_throttle_iops,
@@ -16,6 +17,7 @@ from tuidock.engine.options.devices import (
 from tuidock.engine.options.flags import Flag, listed, number, switch, text
 from tuidock.engine.options.mounts import parse_mount
 from tuidock.engine.options.networks import parse_network
+from tuidock.engine.options.resource_flags import RESOURCE_FLAGS, size
 from tuidock.engine.options.userns import parse_map
 from tuidock.engine.options.values import (
     check_attach,
@@ -26,28 +28,20 @@ from tuidock.engine.options.values import (
     check_pull,
     check_sysctl,
     parse_address,
-    parse_cpus,
     parse_dns_search,
     parse_extra_host,
     parse_positive_duration,
-    parse_size,
-    parse_swap,
 )
-
-
-def _size(name: str, short: str, help: str) -> Flag:
-    return text(name, short, help, kind="bytes", parse=parse_size, default="")
 
 
 def _duration(name: str, help: str) -> Flag:
     return text(name, "", help, kind="duration", parse=parse_positive_duration, default="")
 
 
-CREATE_FLAGS: tuple[Flag, ...] = (
+_CREATE_FLAGS: tuple[Flag, ...] = (
     listed("add-host", "", "Add a line to /etc/hosts (host:ip; ip may be host-gateway)", parse=parse_extra_host),
     listed("annotation", "", "Add an annotation for the runtime (key=value)", kind="map"),
     listed("attach", "a", "Attach to stdin, stdout or stderr", parse=check_attach),
-    text("blkio-weight", "", "Block I/O weight, 10 to 1000, or 0 for none", kind="uint16", parse=parse_blkio_weight),
     listed("blkio-weight-device", "", "Block I/O weight of one device (path:weight)", parse=parse_weight_device),
     listed("cap-add", "", "Add Linux capabilities"),
     listed("cap-drop", "", "Drop Linux capabilities"),
@@ -56,14 +50,6 @@ CREATE_FLAGS: tuple[Flag, ...] = (
     text("cidfile", "", "Write the container's id to this file"),
     number("cpu-count", "", "Number of CPUs (Windows only)"),
     number("cpu-percent", "", "CPU percent (Windows only)"),
-    number("cpu-period", "", "Period of the CPU quota in microseconds"),
-    number("cpu-quota", "", "CPU time per period in microseconds"),
-    number("cpu-rt-period", "", "Real-time period in microseconds"),
-    number("cpu-rt-runtime", "", "Real-time run time per period in microseconds"),
-    number("cpu-shares", "c", "CPU shares (relative weight)"),
-    text("cpus", "", "Number of CPUs, fractions allowed", kind="decimal", parse=parse_cpus),
-    text("cpuset-cpus", "", "CPUs to run on (0-3, 0,1)"),
-    text("cpuset-mems", "", "Memory nodes to use (0-3, 0,1)"),
     listed("device", "", "Give a device of the host to the container", parse=check_device),
     listed("device-cgroup-rule", "", "Add a rule to the allowed devices ('c 1:3 rwm')", parse=check_cgroup_rule),
     listed("device-read-bps", "", "Limit the read rate of a device (path:bytes)", parse=parse_throttle_bps),
@@ -91,13 +77,13 @@ CREATE_FLAGS: tuple[Flag, ...] = (
     text("hostname", "h", "Host name of the container"),
     switch("init", "", "Run a small init as PID 1 that forwards signals and reaps processes"),
     switch("interactive", "i", "Keep stdin open even if not attached"),
-    _size("io-maxbandwidth", "", "Highest I/O bandwidth (Windows only)"),
+    size("io-maxbandwidth", "", "Highest I/O bandwidth (Windows only)"),
     number("io-maxiops", "", "Highest I/O rate (Windows only)", kind="uint"),
     text("ip", "", "IPv4 address", parse=parse_address),
     text("ip6", "", "IPv6 address", parse=parse_address),
     text("ipc", "", "IPC namespace: private, host, shareable, none or container:NAME"),
     text("isolation", "", "Isolation technology (Windows only)"),
-    _size("kernel-memory", "", "Kernel memory limit (kernels ignore it)"),
+    size("kernel-memory", "", "Kernel memory limit (kernels ignore it)"),
     listed("label", "l", "Set labels (key=value)", parse=check_label),
     listed("label-file", "", "Read labels from a file"),
     listed("link", "", "Link to another container (name:alias)", parse=check_link),
@@ -105,9 +91,6 @@ CREATE_FLAGS: tuple[Flag, ...] = (
     text("log-driver", "", "Where the log goes: file or none"),
     listed("log-opt", "", "Log options (max-size=10m, max-file=3)"),
     text("mac-address", "", "MAC address (02:42:ac:11:00:02)"),
-    _size("memory", "m", "Memory limit"),
-    _size("memory-reservation", "", "Memory soft limit"),
-    text("memory-swap", "", "Limit of memory and swap together, -1 for none", kind="bytes", parse=parse_swap),
     number("memory-swappiness", "", "Swappiness, 0 to 100", default=-1),
     listed("mount", "", "Attach a file system (type=bind,source=/a,target=/b)", kind="mount", parse=parse_mount),
     text("name", "", "Name of the container"),
@@ -117,7 +100,6 @@ CREATE_FLAGS: tuple[Flag, ...] = (
     switch("oom-kill-disable", "", "Do not kill when memory is out"),
     number("oom-score-adj", "", "Adjust the OOM score (-1000 to 1000)"),
     text("pid", "", "PID namespace: host or container:NAME"),
-    number("pids-limit", "", "Limit of processes, -1 for none"),
     text("platform", "", "Platform that the image has to be for (linux/amd64)", parse=check_platform),
     switch("privileged", "", "Give extended privileges to the container"),
     listed("publish", "p", "Publish a port of the container ([ip:][host]:port[/protocol])"),
@@ -133,7 +115,7 @@ CREATE_FLAGS: tuple[Flag, ...] = (
         "",
         "Security options (no-new-privileges, seccomp=FILE|unconfined, apparmor=PROFILE)",
     ),
-    _size("shm-size", "", "Size of /dev/shm"),
+    size("shm-size", "", "Size of /dev/shm"),
     text("stop-signal", "", "Signal that stops the container"),
     number("stop-timeout", "", "Seconds to wait before it is killed"),
     listed("storage-opt", "", "Options of the storage (size=10G)"),
@@ -151,6 +133,8 @@ CREATE_FLAGS: tuple[Flag, ...] = (
     listed("volumes-from", "", "Mount what other containers mount (name[:ro])"),
     text("workdir", "w", "Working directory inside the container"),
 )
+#: By name, as help and completion show them.
+CREATE_FLAGS: tuple[Flag, ...] = tuple(sorted((*_CREATE_FLAGS, *RESOURCE_FLAGS), key=attrgetter("name")))
 
 RUN_FLAGS: tuple[Flag, ...] = (
     *CREATE_FLAGS,
