@@ -232,6 +232,11 @@ def test_names_follow_what_happens_at_once(world: Engine, run: Run) -> None:
     with asking(world, "plain") as asker:
         eventually(lambda: _answers(asker, "cave"))
         assert "127.0.0.11" in Path(world.instance.paths.container(plain), "resolv.conf").read_text()
+        world.disconnect_network("inner", "plain")
+        eventually(lambda: resolver_of(world, "plain") == 0)
+        assert "127.0.0.11" not in Path(world.instance.paths.container(plain), "resolv.conf").read_text()
+        world.connect_network("inner", "plain")
+        eventually(lambda: _answers(asker, "cave"))
 
 
 def _answers(asker: Asker, name: str) -> bool:

@@ -199,6 +199,8 @@ void resolver_leave(struct monitor *monitor)
 void resolver_look(struct monitor *monitor)
 {
     struct failure failure;
-    if (monitor->running && resolver_prepare(monitor, &failure) >= 0)
+    if (!is_wanted(monitor))
+        resolver_stop(monitor);                /* it has left its last network with names; resolv.conf names others now */
+    else if (monitor->running && resolver_prepare(monitor, &failure) >= 0)
         resolver_start(monitor);
 }
