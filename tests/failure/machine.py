@@ -51,8 +51,8 @@ def cli(root: str, *words: str, stdin: bytes | None = None) -> subprocess.Comple
 def spawn(root: str, *words: str, **options: object) -> subprocess.Popen[bytes]:
     """One command line that somebody will kill."""
     return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
-        argv(root, *words), cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        **{"stdin": subprocess.DEVNULL, **options},
+        argv(root, *words), cwd=REPOSITORY,
+        **{**dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL), **options},
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Run, missing, request
-from tests.failure.machine import clear, cli, empty, eventually, kills, known, running, settled, spawn
+from tests.failure.machine import clear, cli, empty, eventually, kill, kills, known, monitors, running, settled, spawn
 from tuidock.engine import Engine
+from tuidock.engine.runtime.cgroup import cgroups_of
 
 #: The calls by which a client changes the disk or starts and awaits a shim. Writes of the database are one transaction,
 #: of which the commit (fdatasync) counts.
@@ -149,3 +151,24 @@ def test_clients_that_are_killed_at_random_moments_leave_nothing_wrong(engine: E
         engine.remove("victim", force=True)
     assert cli(engine.root, *serve("victim")).returncode == 0
     empty(engine)
+
+
+@pytest.mark.parametrize("shim", ["lives", "was killed before", "is killed with it"])
+def test_a_container_that_a_killed_client_has_frozen_goes_on_at_once(run: Run, shim: str) -> None:
+    """Without anybody who looks."""
+    engine = run.engine
+    container = run.start(["sh", "-c", "head -c 1000000 /dev/zero >/big; touch /ready; exec sleep 1000"])
+    eventually(lambda: Path(f"/proc/{monitors(engine, container).init[0]}/root/ready").exists(), "it has its files")
+    mark, groups = Path(engine.instance.paths.container_run(container), "paused"), cgroups_of(engine.instance)
+    client = spawn(engine.root, "cp", f"{container}:/big", "-", stdout=subprocess.PIPE)  # which nobody reads
+    eventually(lambda: mark.exists() and groups.frozen(container), "it stands still")
+    monitor = monitors(engine, container).shim
+    if shim == "was killed before":
+        kill(monitor)
+        eventually(lambda: monitors(engine, container).shim != monitor, "its shim has a successor")
+        assert groups.frozen(container)
+    client.kill()
+    if shim == "is killed with it":
+        kill(monitor)
+    eventually(lambda: not mark.exists() and not groups.frozen(container), "it goes on")
+    client.communicate()

@@ -24,7 +24,7 @@ LOST: Final = 18
 STATE: Final = 19
 POSITION: Final = 20
 
-WANT_STDIN, WANT_STDOUT, WANT_STDERR, OWNER = 1, 2, 4, 8
+WANT_STDIN, WANT_STDOUT, WANT_STDERR, OWNER, HOLDS_STILL = 1, 2, 4, 8, 16
 _HEADER: Final = Struct("<BBHI")
 HEADER_SIZE: Final = _HEADER.size
 
@@ -65,8 +65,8 @@ def socket_pair() -> tuple[socket.socket, socket.socket]:
     return ours, theirs
 
 
-def connect(run: str, wants: int = WANT_STDIN | WANT_STDOUT | WANT_STDERR) -> socket.socket:
-    """Connects to a shim's socket and says hello; long paths go through a descriptor (limit of 108 bytes).
+def connect(run: str, wants: int = WANT_STDIN | WANT_STDOUT | WANT_STDERR, token: bytes = b"") -> socket.socket:
+    """Connects to a shim's socket and says hello, with the token of HOLDS_STILL; long paths go through a descriptor (limit of 108 bytes).
 
     Raises OSError when nobody listens.
     """
@@ -74,7 +74,7 @@ def connect(run: str, wants: int = WANT_STDIN | WANT_STDOUT | WANT_STDERR) -> so
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
         connection.connect(f"/proc/self/fd/{directory}/attach")
-        connection.sendall(frame(HELLO, bytes((1, wants))))
+        connection.sendall(frame(HELLO, bytes((1, wants)) + token))
     except BaseException:
         connection.close()
         raise

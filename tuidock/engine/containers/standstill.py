@@ -1,12 +1,14 @@
 """A container that stands still while its files are read: frozen when it runs, kept from starting when it does not.
 
-Frozen is marked as paused, with the process that did it: should that be killed, whoever looks next lets it go on.
+Frozen is marked as paused, with the process that did it and a token. As long as it lasts there is a connection to the shim
+that said the token: should the process be killed, the shim lets the container go on (native/src/shim/standstill.c). Where
+the shim does not know that yet, whoever looks next does it.
 """
 
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from tuidock.engine.containers.moves import move_lock, status_of
 from tuidock.engine.errors import Conflict, SystemFailure
@@ -14,6 +16,7 @@ from tuidock.engine.files import is_alive, process_start_time, read_text, write_
 from tuidock.engine.instance import Instance
 from tuidock.engine.runtime.cgroup import cgroups_of
 from tuidock.engine.runtime.status import read_pid
+from tuidock.engine.stream import HOLDS_STILL, connect
 from tuidock.engine.types import Container
 
 TYPE_CHECKING = False
@@ -49,23 +52,28 @@ def standstill(instance: Instance, container: Container, *, pause: bool = True) 
             f"container {container.name} went on while its files were read: without root nothing can make it stand still"
         )
         pause = False
-    with move_lock(instance, container.id):
-        state = status_of(instance, container.id)
-        mark = _freeze(instance, container.id) if pause and state.status == "running" else ""
-        if not mark and (pause or state.status != "running") and state.status != "paused":
-            yield Still(instance, container, "")  # the lock keeps it from starting, and its shim from restarting it
-            return
-    try:
-        yield Still(instance, container, mark)
-    finally:
-        if mark:
-            _go_on(instance, container.id, mark)
+    with ExitStack() as held:
+        with move_lock(instance, container.id):
+            state = status_of(instance, container.id)
+            mark = _freeze(instance, container.id, held) if pause and state.status == "running" else ""
+            if not mark and (pause or state.status != "running") and state.status != "paused":
+                yield Still(instance, container, "")  # the lock keeps it from starting, and its shim from restarting it
+                return
+        try:
+            yield Still(instance, container, mark)
+        finally:
+            if mark:
+                _go_on(instance, container.id, mark)
 
 
-def _freeze(instance: Instance, container_id: str) -> str:
+def _freeze(instance: Instance, container_id: str, held: ExitStack) -> str:
     """The mark; "" when there was nobody left to freeze: it has just ended. Lock held."""
-    own = os.getpid()
-    mark = f"reading {own} {process_start_time(own)} {os.urandom(4).hex()}\n"
+    own, token = os.getpid(), os.urandom(4).hex()
+    mark = f"reading {own} {process_start_time(own)} {token}\n"
+    try:
+        held.callback(connect(instance.paths.container_run(container_id), HOLDS_STILL, token.encode()).close)
+    except OSError:
+        pass  # its shim has just been killed; the next one goes by the mark
     write_atomic(_path(instance, container_id), mark, 0o600, durable=False)
     cgroups = cgroups_of(instance)
     try:

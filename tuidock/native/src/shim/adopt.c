@@ -133,6 +133,7 @@ static int adopt(struct monitor *monitor)
     resolver_look(monitor);
     monitor_watch(monitor);
     health_adopt(monitor);
+    still_adopt(monitor);
     if (ended)
         monitor_init_died(monitor, &ending);
     else if (alone)

@@ -105,6 +105,10 @@ static bool hello(struct monitor *monitor, struct client *client)
         return false;
     client->flags = client->small[1];
     client->greeted = true;
+    if (client->small_used < 2 + TOKEN_SIZE)
+        client->flags &= ~(unsigned)HOLDS_STILL;
+    else
+        memcpy(client->token, client->small + 2, TOKEN_SIZE);
     if ((client->flags & IS_OWNER) && !monitor->owner)
         monitor->owner = client;
     const unsigned char state[2] = {monitor->record.tty, monitor->record.stdin_open && monitor->input.fd >= 0};

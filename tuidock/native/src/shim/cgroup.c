@@ -175,6 +175,19 @@ bool cgroup_frozen(const struct record *record)
     return false;
 }
 
+int cgroup_thaw(const struct record *record)
+{
+    int rc = -ENOENT;
+
+    for (size_t i = 0; i < record->cgroups && rc < 0; i++) {
+        cleanup_close int directory = open_at(AT_FDCWD, record->cgroup[i].directory, O_DIRECTORY | O_PATH, 0);
+        if (directory >= 0)
+            rc = record->cgroup_v2 ? write_file_at(directory, "cgroup.freeze", "0")
+                                   : write_file_at(directory, "freezer.state", "THAWED");
+    }
+    return rc;
+}
+
 /* Kills every process of one cgroup directory; how many there were. */
 static size_t kill_members(int directory)
 {

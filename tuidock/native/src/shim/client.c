@@ -33,6 +33,8 @@ void client_close(struct monitor *monitor, struct client *client)
         if (monitor->record.bound && monitor->running)         /* nobody else knows that it is there */
             pidfd_signal_(monitor->init_pidfd, SIGKILL);
     }
+    if (client->flags & HOLDS_STILL)
+        still_left(monitor, client->token);
     watch_close(monitor, &client->watch);
     if (client->buffer)
         munmap(client->buffer, client->size);

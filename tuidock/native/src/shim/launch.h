@@ -158,6 +158,7 @@ int stream_run(const struct relay_ends *ends, const struct keys *keys, int pidfd
 
 /* cgroup.c */
 bool cgroup_frozen(const struct record *record);
+int cgroup_thaw(const struct record *record);               /* 0, or that of the last failure */
 int cgroup_join_v1(const struct record *record, struct failure *failure);
 
 #endif

@@ -211,6 +211,7 @@ int monitor_prepare(struct monitor *monitor, const char *container_path, const c
     monitor->lock = monitor->netns = monitor->init_pidfd = monitor->epoll = -1;
     monitor->resolver = (struct resolver_watch){.watch = none, .udp = -1, .tcp = -1, .alive = -1};
     monitor->control = monitor->init_watch = monitor->oom = monitor->attach = monitor->input = monitor->rules = none;
+    monitor->still = none;
     monitor->pump = (struct pump){.chunk = {-1, -1}, .view = {-1, -1}, .null = -1, .mark_fd = -1,
                                   .source = {{.watch = none}, {.watch = none}}};
     monitor->log = (struct log){.directory = -1, .segment = -1, .dropped_file = -1};
@@ -355,6 +356,9 @@ static void timer_fired(struct monitor *monitor, enum timer timer)
         break;
     case TIMER_RULES:
         rules_look(monitor);
+        break;
+    case TIMER_STILL:
+        still_due(monitor);
         break;
     case TIMER_OOM:
         oom_look(monitor);

@@ -104,7 +104,8 @@ void pump_rest(struct monitor *monitor);
 
 enum { FRAME_HELLO, FRAME_STDIN, FRAME_STDIN_EOF, FRAME_RESIZE, FRAME_SIGNAL,
        FRAME_OUT = 16, FRAME_EXIT, FRAME_LOST, FRAME_STATE, FRAME_POSITION };
-enum { WANT_STDIN = 1, WANT_STDOUT = 2, WANT_STDERR = 4, IS_OWNER = 8 };
+enum { WANT_STDIN = 1, WANT_STDOUT = 2, WANT_STDERR = 4, IS_OWNER = 8, HOLDS_STILL = 16 };
+enum { TOKEN_SIZE = 8 };           /* of one who holds the container still, behind the flags of the hello */
 
 struct client {
     struct watch watch;
@@ -112,6 +113,7 @@ struct client {
     bool greeted, closing, waits_for_stdin, half_closed;
     uint64_t lost;                 /* > 0: too slow; gets what is buffered, then LOST */
     unsigned char header[8], small[16];
+    char token[TOKEN_SIZE + 1];
     unsigned header_used, small_used;
     uint32_t left;                 /* payload of the current frame still to come */
     char *buffer;
@@ -126,6 +128,12 @@ void attach_stdin_opened(struct monitor *monitor);
 bool attach_flushed(const struct monitor *monitor);
 bool attach_owner_full(const struct monitor *monitor);
 void attach_close(struct monitor *monitor);
+
+/* ---- standstill.c: it is frozen for a client ---- */
+
+void still_left(struct monitor *monitor, const char *token);   /* the client that held it has hung up */
+void still_due(struct monitor *monitor);
+void still_adopt(struct monitor *monitor);
 
 /* ---- relay.c: published ports ---- */
 
@@ -252,7 +260,7 @@ _Noreturn void probe_main(const struct record *record, int container, int answer
 /* ---- the monitor ---- */
 
 enum timer { TIMER_RESTART, TIMER_TTY, TIMER_RELAY, TIMER_LINGER, TIMER_REST, TIMER_OOM, TIMER_HEALTH,
-             TIMER_RESOLVER, TIMER_RULES, TIMERS };
+             TIMER_RESOLVER, TIMER_RULES, TIMER_STILL, TIMERS };
 
 struct monitor {
     struct record record;
@@ -260,7 +268,7 @@ struct monitor {
     int container_dir, run_dir, lock;
     int answer, move_lock;                     /* while starting */
     int epoll;
-    struct watch signals, control, init_watch, oom, attach, input, rules;
+    struct watch signals, control, init_watch, oom, attach, input, rules, still;
     struct pids pids;
     int init_pidfd, netns;
     long oom_kills;
@@ -274,6 +282,7 @@ struct monitor {
     struct record renewed;                     /* what an update has changed since the start; see restart.c */
     uint64_t deadline[TIMERS];                 /* of ticks_ns(); 0: not set */
     uint64_t run_began, restart_delay, oom_delay;
+    char still_token[TOKEN_SIZE + 1];
     struct ending ending;
     struct launched times;
     bool running, ended, stop_wanted, may_release, quiet;
