@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuidock.app import panes, program
+from tuidock.app import grouping, panes, program
 from tuidock.app.layout import WIDE
 from tuidock.app.model import CONTAINERS, IMAGES, KINDS, NETWORKS, VOLUMES, Row, row_name
 from tuidock.engine.clean import clean
@@ -146,24 +146,45 @@ class Views:
         pane.sort_by(fitting[0], again)
 
     def list_columns(self) -> None:
-        """Hides and shows columns of the pane."""
-        from tuidock.app import columns
+        """Hides, shows and moves columns of the pane."""
+        from tuidock.app import lists
         from tuidock.app.screens.columns import ColumnsScreen
 
         pane = self.screen.pane()
-        hidden = self.app.hidden_columns.setdefault(pane.kind, set())
+        base = self.app.config.lists.get(pane.kind) or lists.defaults()[pane.kind]
+        listing = pane.listing
+        self.app.push_screen(
+            ColumnsScreen(
+                lists.COLUMNS[pane.kind], listing.order, listing.hidden, (base.order, base.hidden), pane.arrange_columns
+            )
+        )
 
-        def changed(key: str) -> None:
-            hidden.symmetric_difference_update({key})
-            pane.set_hidden(hidden)
-            columns.save(self.app.hidden_columns)
+    def list_group(self) -> None:
+        """By the next word of the pane, then not at all; `:group LABEL` groups by any label."""
+        from tuidock.app.grouping import WORDS
 
-        self.app.push_screen(ColumnsScreen(panes.columns(pane.kind), hidden, changed))
+        pane = self.screen.pane()
+        steps = ["", *WORDS[pane.kind]]
+        now = pane.listing.group
+        self.group_by(steps[(steps.index(now) + 1) % len(steps)] if now in steps else "")
+
+    def group_by(self, by: str) -> None:
+        pane = self.screen.pane()
+        pane.group_by(by)
+        self.screen._arrange()
+        self.app.say(f"Grouped by {grouping.words(by)}." if by else "Not grouped.")
+
+    def list_fold(self) -> None:
+        """All groups at once: folds them, or unfolds them when all are folded."""
+        pane = self.screen.pane()
+        if not pane.grouped:
+            self.app.say("The list is not grouped: z groups it.", "warning")
+            return
+        pane.fold_all(len(pane.folded) < pane.line_count - pane.row_count)
 
     def container_all(self) -> None:
         pane = self.screen.pane(CONTAINERS)
-        pane.only_running = not pane.only_running
-        pane.show_rows()
+        pane.set_running(not pane.only_running)
         self.app.say("Only containers that run." if pane.only_running else "All containers.")
 
     # -- looking closely ------------------------------------------------------------------------------------------
@@ -283,23 +304,10 @@ class Views:
     # -- the program ----------------------------------------------------------------------------------------------
 
     def app_command(self) -> None:
-        from tuidock.app.commands import complete, execute
-        from tuidock.app.quoting import fault
-        from tuidock.app.screens.prompt import PromptLine
-        from tuidock.app.theme import theme_names
+        from tuidock.app.commands import execute
+        from tuidock.app.screens.command_line import command_line
 
-        columns = [each.key for each in self.screen.pane().columns if each.sortable]
-        more = {"theme": theme_names(self.app.available_themes), "sort": columns}
-        self.screen.open_prompt(
-            PromptLine(
-                ":",
-                lambda text: execute(self.screen, text),
-                past=self.app.commands_typed,
-                completer=lambda text: complete(self.app.model, text, more),
-                check=lambda text: f"{fault(text)}." if fault(text) else "",
-                note="tab completes",
-            )
-        )
+        self.screen.open_prompt(command_line(self.screen, lambda text: execute(self.screen, text)))
 
     def app_palette(self) -> None:
         self.app.action_command_palette()

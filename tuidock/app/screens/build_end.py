@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from tuidock.app.actions.terminal import SHELL
-from tuidock.app.model import IMAGES
+from tuidock.app.model import IMAGES, Row
 from tuidock.engine.clean import clean
 
 if TYPE_CHECKING:
@@ -49,6 +49,10 @@ class BuildEnd:
 
     def image_name(self: BuildScreen) -> str:  # type: ignore[misc]
         return self.build.tags[0] if self.build.tags else self.build.image.removeprefix("sha256:")[:12]
+
+    def command_rows(self: BuildScreen) -> tuple[str, list[Row]]:  # type: ignore[misc]
+        row = self.tuidock.model.find(IMAGES, self.build.image) if self.build.image else None
+        return IMAGES, [row] if row is not None else []
 
     def action_run(self: BuildScreen) -> None:  # type: ignore[misc]
         from tuidock.app.screens.run_form import RunForm

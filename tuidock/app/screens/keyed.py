@@ -9,9 +9,11 @@ from textual import events, on
 from textual.binding import Binding, BindingType
 
 from tuidock.app.screen_keys import READ_ONLY, Key, items, refused
+from tuidock.app.screens.command_line import COMMAND_KEY, CommandLine
 from tuidock.app.screens.lines import KeyLine, PressableLine
 from tuidock.app.screens.log_keys import LogKeys
 from tuidock.app.screens.prompt import PromptLine
+from tuidock.app.words import tr
 
 if TYPE_CHECKING:
     from tuidock.app.widgets.log_view import LogView
@@ -21,9 +23,10 @@ def bindings(keys: Sequence[Key]) -> list[BindingType]:
     return [Binding(key.keys, key.id.partition(".")[2], key.footer or key.help, show=False, id=key.id) for key in keys]
 
 
-class Keyed(LogKeys):
+class Keyed(CommandLine, LogKeys):
     """Base of the full screens beside the main one. A key does nothing while a line at the foot is being typed in."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [COMMAND_KEY]
     KEYS: ClassVar[tuple[Key, ...]] = ()
     HELP_TITLE: ClassVar[str] = ""
 
@@ -41,7 +44,7 @@ class Keyed(LogKeys):
 
     def draw_keys(self) -> None:
         labels = self.key_labels()
-        shown = items(self.KEYS, self.tuidock.read_only, self.hidden_keys())
+        shown = items(self.KEYS, self.tuidock.read_only, self.hidden_keys(), self.tuidock.keymap)
         self.query_one("#keys", KeyLine).set_items(
             [item._replace(text=labels.get(item.key, item.text)) for item in shown]
         )
@@ -54,8 +57,8 @@ class Keyed(LogKeys):
 
     def on_key(self, event: events.Key) -> None:
         """A key that would change something says why it does not."""
-        if self.tuidock.read_only and not self.query(PromptLine) and refused(self.KEYS, event.key):
-            self.tuidock.say(READ_ONLY, "warning")
+        if self.tuidock.read_only and not self.query(PromptLine) and refused(self.KEYS, event.key, self.tuidock.keymap):
+            self.tuidock.say(tr(READ_ONLY), "warning")
             event.stop()
 
     @on(PressableLine.Pressed, "#keys")

@@ -18,6 +18,8 @@ from textual.widgets import Static
 from tuidock.app import filetree
 from tuidock.app.format import size
 from tuidock.app.layout import WIDE
+from tuidock.app.model import IMAGES
+from tuidock.app.model import Row as Thing
 from tuidock.app.screens.files import FileScreen, TreeScreen
 from tuidock.app.screens.lines import KeyLine
 from tuidock.app.widgets.file_tree import FileTree
@@ -119,6 +121,10 @@ class LayersScreen(TreeScreen):
         if self.is_attached:
             self.query_one(PlainTable).set_empty(text)
             self.files.clear("")
+
+    def command_rows(self) -> tuple[str, list[Thing]]:
+        row = self.tuidock.model.find(IMAGES, self._image)
+        return IMAGES, [row] if row is not None else []
 
     # -- layout -----------------------------------------------------------------------------------------------------
 

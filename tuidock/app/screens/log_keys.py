@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from tuidock.app.screens.guarded import GuardedScreen
-from tuidock.app.screens.prompt import PromptLine
+from tuidock.app.screens.prompt import PromptLine, open_line
 from tuidock.engine.clean import clean
 
 if TYPE_CHECKING:
@@ -54,9 +54,7 @@ class LogKeys(GuardedScreen):
 
     def open_prompt(self, prompt: PromptLine) -> None:
         """One line at a time."""
-        for old in self.query(PromptLine):
-            old.action_cancel()
-        self.mount(prompt)
+        open_line(self, prompt)
 
     def _problem(self, text: str) -> str:
         """What is wrong with an expression, before the line that it is typed in closes."""

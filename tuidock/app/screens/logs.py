@@ -9,12 +9,15 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 
-from tuidock.app import tabs
+from tuidock.app import bindings, tabs
+from tuidock.app.model import CONTAINERS, Row
+from tuidock.app.screens.command_line import COMMAND_KEY, CommandLine
 from tuidock.app.screens.lines import Item, KeyLine, PressableLine
 from tuidock.app.screens.log_keys import LogKeys
 from tuidock.app.screens.prompt import PromptLine
 from tuidock.app.widgets.log_view import LogSource, LogView
 from tuidock.app.widgets.status import StatusLine
+from tuidock.app.words import mark, tr
 from tuidock.engine.clean import clean
 from tuidock.engine.types import Container, Event
 
@@ -23,23 +26,24 @@ if TYPE_CHECKING:
 
 #: Keys of the log view for the foot: (id of the binding, key, label).
 KEYS = (
-    ("log.search", "/", "search"),
-    ("log.next_hit", "n/N", "next hit"),
-    ("log.filter", "&", "filter"),
-    ("log.follow", "s", "follow"),
-    ("log.wrap", "w", "wrap"),
-    ("log.timestamps", "t", "time"),
-    ("log.since", "0-6", "since"),
-    ("log.mark", "m", "mark"),
-    ("log.copy", "c", "copy"),
-    ("log.save", "ctrl+s", "save"),
+    ("log.search", "/", mark("search")),
+    ("log.next_hit", "n/N", mark("next hit")),
+    ("log.filter", "&", mark("filter")),
+    ("log.follow", "s", mark("follow")),
+    ("log.wrap", "w", mark("wrap")),
+    ("log.timestamps", "t", mark("time")),
+    ("log.since", "0-6", mark("since")),
+    ("log.mark", "m", mark("mark")),
+    ("log.copy", "c", mark("copy")),
+    ("log.save", "ctrl+s", mark("save")),
 )
 
 
-class LogsScreen(LogKeys):
+class LogsScreen(CommandLine, LogKeys):
     """A log view with a line that says what is shown and one with its keys."""
 
     BINDINGS = [
+        COMMAND_KEY,
         Binding("escape,q", "back", "back", show=False, id="logs.back"),
         Binding("question_mark,f1", "help", "help", show=False, id="logs.help"),
         Binding("f", "back", "back", show=False, id="logs.full"),
@@ -61,13 +65,19 @@ class LogsScreen(LogKeys):
         view.show(sources, note=tabs.log_note(self._sources[0][0]) if len(self._sources) == 1 else "No output yet.")
         view.focus()
         self.query_one("#keys", KeyLine).set_items(
-            [Item(key, text, hint) for key, hint, text in KEYS] + [Item("logs.back", "back", "esc")]
+            [
+                Item(key, tr(text), bindings.hint(key, written, self.tuidock.keymap))
+                for key, written, text in (*KEYS, ("logs.back", "esc", mark("back")))
+            ]
         )
         self._draw(view.state_text)
 
     @property
     def log_view(self) -> LogView | None:
         return self.query_one(LogView)
+
+    def command_rows(self) -> tuple[str, list[Row]]:
+        return CONTAINERS, [row for row, _ in self._sources]
 
     def log_name(self) -> str:
         return "+".join(row.name for row, _ in self._sources)

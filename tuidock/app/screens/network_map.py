@@ -13,7 +13,7 @@ from textual.app import ComposeResult
 
 from tuidock.app import network_rows, screen_keys
 from tuidock.app.format import counted
-from tuidock.app.model import CONTAINERS, NETWORKS
+from tuidock.app.model import CONTAINERS, NETWORKS, Row
 from tuidock.app.screens.keyed import Keyed, bindings
 from tuidock.app.screens.lines import KeyLine
 from tuidock.app.widgets.line_table import LineTable
@@ -104,6 +104,12 @@ class NetworkMapScreen(Keyed):
         network, _, container = (self.query_one(PlainTable).cursor_key or "").partition(" ")
         found = next((each for each in self._maps if each.network.id == network), None)
         return found, self.tuidock.model.containers().get(container)
+
+    def command_rows(self) -> tuple[str, list[Row]]:
+        network, container = self._under_cursor()
+        if container is not None:
+            return CONTAINERS, [container]
+        return NETWORKS, [network.network] if network is not None else []
 
     @on(LineTable.RowSelected)
     def action_open(self) -> None:

@@ -10,6 +10,8 @@ from textual.app import ComposeResult
 
 from tuidock.app import panes, reach, screen_keys
 from tuidock.app.format import counted
+from tuidock.app.model import CONTAINERS
+from tuidock.app.model import Row as Thing
 from tuidock.app.screens.keyed import Keyed, bindings
 from tuidock.app.screens.lines import KeyLine
 from tuidock.app.widgets.line_table import LineTable
@@ -139,6 +141,10 @@ class PortsScreen(Keyed):
     def _under_cursor(self) -> Published | None:
         key = self.query_one(PlainTable).cursor_key
         return next((each for each in self._ports if each.key == key), None)
+
+    def command_rows(self) -> tuple[str, list[Thing]]:
+        each = self._under_cursor()
+        return CONTAINERS, [each.container] if each is not None else []
 
     @on(LineTable.RowSelected)
     def action_open(self) -> None:

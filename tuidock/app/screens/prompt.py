@@ -196,3 +196,10 @@ class PromptLine(Horizontal):
         if before is not None and before.is_attached and before.display:
             before.focus()
         self.remove()
+
+
+def open_line(screen: Widget, prompt: PromptLine) -> None:
+    """One line at a time."""
+    for old in screen.query(PromptLine):
+        old.action_cancel()
+    screen.mount(prompt)

@@ -14,6 +14,8 @@ from textual.app import ComposeResult
 from tuidock.app import screen_keys
 from tuidock.app.filetree import mode_words
 from tuidock.app.format import age, counted, size
+from tuidock.app.model import VOLUMES
+from tuidock.app.model import Row as Thing
 from tuidock.app.screens.copy_forms import CopyForm
 from tuidock.app.screens.files import FileScreen
 from tuidock.app.screens.keyed import Keyed, bindings
@@ -113,6 +115,10 @@ class VolumeFilesScreen(Keyed):
     @property
     def _entry(self) -> TreeEntry | None:
         return self._entries.get(self.query_one(PlainTable).cursor_key or "")
+
+    def command_rows(self) -> tuple[str, list[Thing]]:
+        row = self.tuidock.model.find(VOLUMES, self._volume)
+        return VOLUMES, [row] if row is not None else []
 
     @on(LineTable.RowSelected)
     def action_open(self) -> None:
