@@ -23,7 +23,12 @@ def doctor(context: Context, values: Values, _: list[str]) -> int:
     if values["format"]:
         from tuidock.cli import formats
 
-        columns = {"State": _state, "Area": lambda row: row.area, "Message": lambda row: row.message}
+        columns = {
+            "State": _state,
+            "Area": lambda row: row.area,
+            "Message": lambda row: row.message,
+            "Command": lambda row: row.command,
+        }
         formats.write(values["format"], found, columns, {name: name.upper() for name in columns})
     return int(any(finding.state == "fail" for finding in found))
 

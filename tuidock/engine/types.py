@@ -295,11 +295,13 @@ class Problem(Named):
 
 
 class Finding(Named):
-    """What `system doctor` says of one thing. state: ok, warn (something is worse than it could be) or fail."""
+    """What `system doctor` says of one thing. state: ok, warn (something is worse than it could be) or fail; command: the
+    command line that mends it, "" where there is none."""
 
     area: str
     state: str
     message: str
+    command: str = ""
 
 
 class MigrationItem(Named):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tuidock.engine import examine
-from tuidock.engine.system import doctor, kernel_options
+from tuidock.engine.system import doctor, kernel_options, remedies
 from tuidock.engine.types import Finding
 
 AREAS = {
@@ -57,9 +57,21 @@ def test_an_ordinary_user_is_told_what_is_his(tmp_path: Path) -> None:
     with open(reader, "rb") as pipe:
         found = [Finding(*finding) for finding in json.loads(pipe.read())]
     os.waitpid(child, 0)
-    assert of(found, "subuid").state == "warn" and "--add-subuids" in of(found, "subuid").message
+    subuid = of(found, "subuid")
+    assert subuid.state == "warn" and "--add-subuids" in subuid.message
+    assert subuid.command.startswith("usermod --add-subuids ") and subuid.command.endswith(" nobody")
     assert "without root" in of(found, "limits").message
     assert "only root can try" in of(found, "storage").message
+
+
+def test_a_package_by_the_manager_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remedies, "PATH", str(tmp_path))
+    assert remedies.install("nftables") == ""
+    for manager, words in (("apk", "apk add shadow-uidmap"), ("dnf", "dnf install shadow-utils")):
+        (tmp_path / manager).touch(0o755)
+        assert remedies.install("uidmap") == words
+    assert remedies.install("nftables") == "dnf install nftables"
+    assert {finding.command for finding in doctor._helpers() if finding.area == "git"} <= {"", "dnf install git"}
 
 
 def test_options_of_a_kernel() -> None:

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 class MovingIn(Looking, Moving, Images, Places, Networks):
     """Takes over what another engine on this machine has; that one is only looked at."""
 
+    def migration_sockets(self) -> dict[str, str]:
+        """docker and podman as far as they are here, each with its socket; "" for a podman that would be asked to serve."""
+        from tuidock.engine.migrate.source import sockets
+
+        return sockets()
+
     def migration_source(self, kind: str, host: str = "") -> Source:
         """kind: docker or podman; host: unix:///socket, "" for the usual places. Close it.
 

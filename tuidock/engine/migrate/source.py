@@ -32,6 +32,15 @@ _SOCKETS = {
 }
 
 
+def sockets() -> dict[str, str]:
+    """Which engine listens where on this machine; an engine of KINDS that does not is not named, but for a podman that
+    can be started: "podman": ""."""
+    found = {kind: path for kind in KINDS if (path := _usual(kind))}
+    if "podman" not in found and shutil.which("podman") is not None:
+        found["podman"] = ""
+    return found
+
+
 class Source:
     """A running docker or podman. Close it: a podman service that was started for it ends then."""
 

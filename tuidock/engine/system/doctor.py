@@ -18,6 +18,7 @@ from tuidock.engine.errors import EngineError
 from tuidock.engine.options.platforms import architecture_of
 from tuidock.engine.paths import Paths
 from tuidock.engine.system import doctor_network, doctor_users, kernel_options
+from tuidock.engine.system.remedies import PATH, install
 from tuidock.engine.types import Finding
 from tuidock.engine.units import human_size
 
@@ -99,8 +100,9 @@ def _storage(root: str) -> Iterator[Finding]:
     free, inodes = found.f_bavail * found.f_frsize, found.f_favail
     if free < _LITTLE:
         yield Finding(
-            "disk", "warn", f"{human_size(free)} are free at {place}: see `tuidock system df` and `image prune`"
-        )
+            "disk", "warn", f"{human_size(free)} are free at {place}: see `tuidock system df` and `image prune`",
+            "tuidock system df",
+        )  # fmt: skip
     elif found.f_files and inodes < found.f_files // 50:
         yield Finding("disk", "warn", f"{inodes} inodes are free at {place}: remove small files, or use another disk")
     else:
@@ -178,7 +180,8 @@ def _groups(root: str = "/sys/fs/cgroup", known: str = "/proc/cgroups") -> Itera
         return
     mounted = {name for name in (*_CONTROLLERS, "blkio", "freezer", "devices") if os.path.isdir(f"{root}/{name}")}
     if not mounted:
-        yield Finding("cgroups", "fail", f"no control groups are mounted: mount -t cgroup2 none {root}")
+        remedy = f"mount -t cgroup2 none {root}"
+        yield Finding("cgroups", "fail", f"no control groups are mounted: {remedy}", remedy)
         return
     has = {name for name in _CONTROLLERS if _V1_NAMES.get(name, name) in mounted}
     yield _controllers("version 1", has, f"mount their hierarchies below {root}")
@@ -209,9 +212,9 @@ def _walls() -> Iterator[Finding]:
 
     if not apparmor.is_enabled():
         yield Finding("apparmor", "ok", "not in this kernel; containers are confined by seccomp and capabilities")
-    elif shutil.which("apparmor_parser", path=doctor_network.PATH) is None:
+    elif shutil.which("apparmor_parser", path=PATH) is None:
         why = "the kernel has it, but apparmor_parser is missing, so containers run without a profile: install apparmor"
-        yield Finding("apparmor", "warn", why)
+        yield Finding("apparmor", "warn", why, install("apparmor"))
     else:
         yield Finding("apparmor", "ok", f"containers run under the profile {apparmor.DEFAULT}")
     if os.path.exists("/sys/fs/selinux/enforce"):
@@ -231,7 +234,11 @@ def _limits() -> Iterator[Finding]:
         if values[name] < few
     ]
     if low:
-        yield Finding("inotify", "warn", f"{' and '.join(low)}: raise it with sysctl, or live views stop")
+        limits = (("watches", values["watches"], 524288), ("instances", values["instances"], 512))
+        remedy = "sysctl -w " + " ".join(
+            f"fs.inotify.max_user_{name}={max(value, good)}" for name, value, good in limits
+        )
+        yield Finding("inotify", "warn", f"{' and '.join(low)}: raise it with sysctl, or live views stop", remedy)
     else:
         yield Finding("inotify", "ok", f"{values['watches']} watches, {values['instances']} instances for each user")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -246,17 +253,20 @@ def _helpers() -> Iterator[Finding]:
     if shutil.which("git"):
         yield Finding("git", "ok", "contexts of `build` may be repositories")
     else:
-        yield Finding("git", "warn", "it is missing, so `build` cannot fetch a context from a repository: install git")
-    if shutil.which("busybox", path=doctor_network.PATH):
+        why = "it is missing, so `build` cannot fetch a context from a repository: install git"
+        yield Finding("git", "warn", why, install("git"))
+    if shutil.which("busybox", path=PATH):
         yield Finding("busybox", "ok", "host/base gets its programs")
     else:
-        yield Finding("busybox", "warn", "host/base has no httpd and nc without it: install busybox-static")
+        why = "host/base has no httpd and nc without it: install busybox-static"
+        yield Finding("busybox", "warn", why, install("busybox-static"))
     if platform.system() == "Linux" and os.path.isdir("/run/systemd/system"):
         enabled = os.path.lexists("/etc/systemd/system/multi-user.target.wants/tuidock.service")
         how = "`tuidock boot --install-unit`, then `systemctl enable tuidock`"
+        remedy = "tuidock boot --install-unit && systemctl enable tuidock"
     else:
-        enabled, how = False, "let the init system call `tuidock boot`"
+        enabled, how, remedy = False, "let the init system call `tuidock boot`", ""
     if enabled:
         yield Finding("boot", "ok", "restart policies are applied after a reboot")
     else:
-        yield Finding("boot", "warn", f"after a reboot no container starts by itself: {how}")
+        yield Finding("boot", "warn", f"after a reboot no container starts by itself: {how}", remedy)

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 from tuidock.engine.clean import clean
+from tuidock.engine.system.remedies import PATH, install
 from tuidock.engine.types import Finding
 
 TYPE_CHECKING = False
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Final
 
-#: Where programs of the administrator lie, also for who has a short PATH.
-PATH: Final = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
 _PATIENCE: Final = 20
 
 
@@ -35,7 +34,8 @@ def examine() -> Iterator[Finding]:
 def _nft() -> Finding:
     program = shutil.which("nft", path=PATH)
     if program is None:
-        return Finding("nftables", "fail", "nft is missing, so there are no networks and ports: install nftables")
+        why = "nft is missing, so there are no networks and ports: install nftables"
+        return Finding("nftables", "fail", why, install("nftables"))
     if os.geteuid() != 0:
         return Finding("nftables", "ok", program)
     # --check asks the kernel for a table and takes it back; a list of all would begin again with every change by others
@@ -66,7 +66,9 @@ def _forwarding(version: str, path: str) -> Finding:
             "forwarding", "ok", f"{version}: off; the first container with a network of it switches {name} on"
         )
     state = "warn" if os.geteuid() else "fail"
-    return Finding("forwarding", state, f"{name} is 0 and cannot be set here: sysctl -w {name}=1, as root")
+    return Finding(
+        "forwarding", state, f"{name} is 0 and cannot be set here: sysctl -w {name}=1, as root", f"sysctl -w {name}=1"
+    )
 
 
 def _firewalls() -> Iterator[Finding]:

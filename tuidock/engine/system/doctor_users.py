@@ -7,7 +7,7 @@ import shutil
 
 from tuidock.engine.files import read_text
 from tuidock.engine.rootless import subordinate
-from tuidock.engine.system.doctor_network import PATH
+from tuidock.engine.system.remedies import PATH, install
 from tuidock.engine.types import Finding
 
 TYPE_CHECKING = False
@@ -41,12 +41,13 @@ def examine() -> Iterator[Finding]:
     missing = [name for name in ("newuidmap", "newgidmap") if shutil.which(name, path=PATH) is None]
     if missing:
         why = f"{' and '.join(missing)} missing, so containers of ordinary users have one id only: install uidmap"
-        yield Finding("uidmap", "warn", why)
+        yield Finding("uidmap", "warn", why, install("uidmap"))
     if shutil.which("slirp4netns", path=PATH) is None:
         why = "it is missing, so containers of ordinary users have no network of their own: install slirp4netns"
-        yield Finding("slirp4netns", "warn", why)
+        yield Finding("slirp4netns", "warn", why, install("slirp4netns"))
     elif not os.path.exists("/dev/net/tun"):
-        yield Finding("slirp4netns", "warn", "/dev/net/tun is missing, without which it does nothing: modprobe tun")
+        why = "/dev/net/tun is missing, without which it does nothing: modprobe tun"
+        yield Finding("slirp4netns", "warn", why, "modprobe tun")
     else:
         yield Finding("slirp4netns", "ok", "containers of ordinary users can have networks")
     if os.geteuid() != 0:
@@ -58,7 +59,7 @@ def _namespaces() -> Finding:
         if (read_text(path) or "").strip() == forbidden:
             state = "fail" if os.geteuid() else "warn"
             name = path.removeprefix("/proc/sys/").replace("/", ".")
-            return Finding("user namespaces", state, f"{name} forbids them to ordinary users: {remedy}")
+            return Finding("user namespaces", state, f"{name} forbids them to ordinary users: {remedy}", remedy)
     return Finding("user namespaces", "ok", "ordinary users may run containers")
 
 
@@ -67,4 +68,14 @@ def _ranges(uid: int) -> Finding:
     if min(counts) >= _IDS:
         return Finding("subuid", "ok", f"uid {uid} has {min(counts)} ids for its containers")
     why = f"uid {uid} has {min(counts)} ids in /etc/subuid and /etc/subgid, {_IDS} are needed"
-    return Finding("subuid", "warn", f"{why}: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 NAME")
+    remedy = "usermod --add-subuids 100000-165535 --add-subgids 100000-165535"
+    return Finding("subuid", "warn", f"{why}: {remedy} NAME", f"{remedy} {_name(uid)}")
+
+
+def _name(uid: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return "NAME"
