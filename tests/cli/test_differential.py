@@ -32,7 +32,7 @@ inspect CgroupnsMode on cgroup v1         host                        private
 inspect Timeline, LogDropped              -                           how long each step of the start took, lost output
 image inspect Config                      all keys (before API 1.50)  those that are set (as API 1.50); templates know all
 images --digests of a loaded image        <none>                      the digest of its manifest
-events                                    attach, network             no attach and network events
+events                                    network, volume mount       what connects and mounts with a start is not told
 events --filter of an unknown key         nothing                     1: it would hide a typing error
 /etc/resolv.conf, fe00::                  search first, fe00::0       nameserver first, fe00:: (as docker 28)
 IPv6 inside without an IPv6 network       switched off                link-local and ::1 stay
@@ -211,6 +211,7 @@ CASES = {
     "events": """
         sleep 1.1; since=$(date +%s)  # what is behind us happened in another second
         q run -d --name aa -l x=y busybox sleep 100; q pause aa; q unpause aa; q stop -t 0 aa; q rename aa bb; q rm bb
+        q run --name cc -d busybox sleep 100; q top cc; q export -o x cc; q rename cc dd; q rm -f dd; q run --rm busybox true
         q volume create vv; q volume rm vv; q tag busybox t:1; q rmi t:1; until=$(($(date +%s) + 1))
         d events --since $since --until $until -f type=container --format '{{.Action}}'
         d events --since $since --until $until -f type=volume -f type=image --format '{{.Type}} {{.Action}}'

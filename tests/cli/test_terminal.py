@@ -117,9 +117,26 @@ def test_detach_leaves_it_running_and_attach_comes_back(engine: Engine, terminal
     again.expect(b"\nagain")
     again.type(b"\x01d")
     assert again.end() == 0
+    inside = terminal("exec", "-it", "shell", "sh")
+    inside.expect(b"# ")
+    inside.type(b"\x10\x11")
+    assert inside.end() == 1
     last = terminal("attach", "shell")
+    last.resize(33, 77)
+    last.type(b"while ! stty size | grep 77; do :; done\r")
+    last.expect(b"\n33 77")
+    engine.top("shell", told=True)
+    engine.rename("shell", "other")
     last.type(b"exit 4\r")
     assert last.end() == 4
+    told = [event for batch in engine.events(since=1, follow=False) for event in batch]
+    life = [event for event in told if event.id == engine.container("other").id]
+    assert [event.action.partition(":")[0] for event in life] == [
+        *("create", "attach", "start", "detach", "attach", "detach", "exec_create", "exec_start", "exec_detach"),
+        *("attach", "resize", "top", "rename", "die"),
+    ]
+    assert (life[10].attributes["height"], life[10].attributes["width"]) == ("33", "77")
+    assert life[-1].name == "other"
 
 
 def test_a_killed_client_leaves_the_terminal_as_it_was(terminal: Callable[..., Terminal]) -> None:

@@ -38,6 +38,7 @@ def run(context: Context, values: Values, arguments: list[str]) -> int:
     )
     outcome = session.run()
     if outcome.detached:
+        context.engine.detached(container.id)
         return 0
     if outcome.lost:
         raise SystemFailure(

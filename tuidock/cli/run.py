@@ -139,6 +139,7 @@ def _foreground(context: Context, command: RunCommand) -> int:
     )
     outcome = session.run()
     if outcome.detached:
+        context.engine.detached(container_id)
         return 0
     code = outcome.exit_code
     if code is None:

@@ -60,6 +60,7 @@ def _attached(context: Context, values: Values, reference: str) -> int:
     )
     outcome = session.run()
     if outcome.detached:
+        context.engine.detached(container.id)
         return 0
     code = outcome.exit_code if outcome.exit_code is not None else engine.wait(container.id)
     if container.auto_remove and owner:

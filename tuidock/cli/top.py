@@ -8,7 +8,7 @@ from tuidock.engine.options.flags import Values
 
 
 def run(context: Context, _: Values, arguments: list[str]) -> int:
-    table = context.engine.top(arguments[0], arguments[1:])
+    table = context.engine.top(arguments[0], arguments[1:], told=True)
     output.table([table.titles, *table.rows], least=20)
     return 0
 

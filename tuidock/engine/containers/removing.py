@@ -13,7 +13,7 @@ from tuidock.engine.containers import rows
 from tuidock.engine.containers.living_mounts import has_options, release_idle
 from tuidock.engine.containers.moves import move_lock, send_signal, status_of, wait_for_end, write_intent
 from tuidock.engine.containers.stopping import KILL_TIMEOUT
-from tuidock.engine.containers.telling import attributes_of
+from tuidock.engine.containers.telling import attributes_of, tell
 from tuidock.engine.errors import EngineError, SystemFailure, WrongState
 from tuidock.engine.events import append
 from tuidock.engine.files import Undo, remove_tree
@@ -83,6 +83,7 @@ def _doom(instance: Instance, container_id: str, name: str, force: bool) -> None
                     send_signal(record._replace(init=record.shim), signal.SIGTERM)
                 else:
                     send_signal(record, signal.SIGKILL)
+                    tell(instance, "kill", container_id, name, signal=str(int(signal.SIGKILL)))
             if state.status == "paused":
                 from tuidock.engine.runtime.cgroup import cgroups_of
 

@@ -1,4 +1,4 @@
-"""rename: a new name in the database and in create.json; a running shim's next event bears it from its next start."""
+"""rename: a new name in the database, in create.json, and in the launch record, from which a running shim takes it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from tuidock.engine.containers.rows import one_container
 from tuidock.engine.events import append
 from tuidock.engine.files import read_text, write_atomic
 from tuidock.engine.instance import Instance
+from tuidock.engine.runtime import record, spec
 from tuidock.engine.types import Container
 
 
@@ -26,6 +27,7 @@ def rename(instance: Instance, container: Container, new_name: str) -> None:
         row = one_container(instance, container.id)
         if row.status in ("running", "paused", "restarting"):
             placing.reannounce(instance, row)  # its neighbours ask for the new name at once
+            _rename_record(instance, row)
     append(
         instance.paths.journal,
         "container",
@@ -35,3 +37,13 @@ def rename(instance: Instance, container: Container, new_name: str) -> None:
         image=container.image,
         oldName="/" + container.name,
     )
+
+
+def _rename_record(instance: Instance, row: Container) -> None:
+    """The end of this run is told under the new name."""
+    path = instance.paths.container(row.id) + "/record"
+    with open(path, "rb") as file:
+        pairs = record.decode(file.read())
+    fresh = {"name": row.name, "actor": spec.actor(row.name, row.image, row.labels)}
+    changed = [(key, fresh.pop(key, value)) for key, value in pairs]
+    write_atomic(path, record.encode(changed), 0o600, durable=False)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from tuidock.engine.doors.base import LIVING, Door
 from tuidock.engine.errors import Unsupported
-from tuidock.engine.types import Container, LogLine, PortBinding, ProcessTable, Stats, Step
+from tuidock.engine.types import Container, Event, LogLine, PortBinding, ProcessTable, Stats, Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,11 +77,17 @@ class Looking(Door):
 
         return listeners(self._running(reference).pid)
 
-    def top(self, reference: str, ps_args: Sequence[str] = ()) -> ProcessTable:
-        """Its processes as the host's ps shows them. Raises WrongState when it does not run."""
+    def top(self, reference: str, ps_args: Sequence[str] = (), *, told: bool = False) -> ProcessTable:
+        """Its processes as the host's ps shows them. told: with an event. Raises WrongState when it does not run."""
         from tuidock.engine.containers.processes import top
 
-        return top(self.instance, self._running(reference), ps_args)
+        container = self._running(reference)
+        table = top(self.instance, container, ps_args)
+        if told and not self.read_only:
+            from tuidock.engine.containers.telling import tell
+
+            tell(self.instance, "top", container.id, container.name)
+        return table
 
     def logs(
         self, reference: str, *, follow: bool = False, tail: int | None = None, since: int = 0, until: int = 0,
@@ -109,15 +115,25 @@ class Looking(Door):
 
     def _kept_log(self, container_id: str) -> str:
         """Its directory. Raises Unsupported when the container was asked to keep no log."""
-        from tuidock.engine.containers.inspecting import request_of
         from tuidock.engine.runtime.logs import segments
 
         directory = self.log_directory(container_id)
-        if not segments(directory):
-            log = request_of(self.instance, container_id)[1].get("LogConfig") or {}
-            if log.get("Type") == "none":
-                raise Unsupported("configured logging driver does not support reading: the container keeps no log")
+        if not segments(directory) and self.log_driver(container_id) == "none":
+            raise Unsupported("configured logging driver does not support reading: the container keeps no log")
         return directory
+
+    def log_driver(self, reference: str) -> str:
+        """What it was created with: "none" keeps no log."""
+        from tuidock.engine.containers.inspecting import request_of
+
+        log = request_of(self.instance, self._id(reference))[1].get("LogConfig") or {}
+        return str(log.get("Type") or "")
+
+    def runs(self, ids: Sequence[str]) -> list[Event]:
+        """Starts and ends of these containers (whole ids) that the journal still tells of, the earliest first."""
+        from tuidock.engine.events import of_containers
+
+        return of_containers(self.instance.paths.journal, frozenset(ids), ("start", "die"))
 
     def log_directory(self, reference: str) -> str:
         """Where the segments of its log lie."""

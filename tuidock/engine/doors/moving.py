@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tuidock.engine.doors.base import Door
+from tuidock.engine.containers.telling import attributes_of, tell
 from tuidock.engine.errors import EngineError, WrongPlatform, WrongState
 from tuidock.engine.events import append
 from tuidock.engine.types import Container, CreateRequest, ExecRequest
@@ -56,7 +57,10 @@ class Moving(Door):
         self._change("start a container")
         container = self.container(reference)
         image = self._image_view(container.image_id)
-        fd = -1 if owner is None else owner.fileno()
+        fd = -1
+        if owner is not None:
+            fd = owner.fileno()
+            tell(self.instance, "attach", container.id, container.name)
         try:
             start(self.instance, container, image, owner=fd, tty_size=tty_size)
         except EngineError:
@@ -228,7 +232,16 @@ class Moving(Door):
         container = self._running(reference)
         if container.status == "paused":
             raise WrongState("You cannot attach to a paused container, unpause it first")
-        return connect(self.instance.paths.container_run(container.id))
+        connection = connect(self.instance.paths.container_run(container.id))
+        tell(self.instance, "attach", container.id, container.name)
+        return connection
+
+    def detached(self, reference: str) -> None:
+        """Tells that a client left a container by its detach keys; one that has gone meanwhile is fine."""
+        known = attributes_of(self.instance, reference)
+        if known:
+            container = self.container(reference)
+            append(self.instance.paths.journal, "container", "detach", container.id, container.name, **known)
 
     def resumer(self, reference: str) -> Resumer:
         """What finds the output that a client lacks when its shim is killed; ask before that happens."""
@@ -241,6 +254,12 @@ class Moving(Door):
         from tuidock.engine.containers.reattaching import reattach
 
         return reattach(self.instance, container_id, owner=owner)
+
+    def shells(self, reference: str, user: str = "") -> tuple[str, ...]:
+        """The shells of a running container, the best for that user first. Raises WrongState."""
+        from tuidock.engine.containers.shells import shells
+
+        return shells(self.instance, self._running(reference), user)
 
     def exec_argv(self, reference: str, request: ExecRequest) -> list[str]:
         """The argv of `tuidock-shim exec`, to be executed or spawned by the client. Raises WrongState."""

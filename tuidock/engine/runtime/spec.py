@@ -179,7 +179,7 @@ def _identity(writer: RecordWriter, launch: Launch) -> None:
     for key, value in (
         ("id", launch.id), ("name", launch.name), ("instance", launch.instance), ("generation", launch.generation),
         ("container-dir", launch.directory), ("run-dir", launch.run), ("events", launch.journal),
-        ("actor", _actor(launch)),
+        ("actor", actor(launch.name, launch.image, launch.config.get("Labels"))),
     ):  # fmt: skip
         writer.add(key, value)
     for name, duration in launch.steps:
@@ -191,10 +191,9 @@ def _identity(writer: RecordWriter, launch: Launch) -> None:
     writer.add("domainname", str(launch.config.get("Domainname") or ""))
 
 
-def _actor(launch: Launch) -> str:
+def actor(name: str, image: str, labels: Mapping[str, object] | None) -> str:
     """What the shim's events say of the container: members of a JSON object."""
-    text = f'"name":{_json(launch.name)},"image":{_json(launch.image)}'
-    labels = launch.config.get("Labels") or {}
+    text = f'"name":{_json(name)},"image":{_json(image)}'
     if not labels:
         return text
     return text + ',"labels":{' + ",".join(f"{_json(key)}:{_json(str(labels[key]))}" for key in labels) + "}"

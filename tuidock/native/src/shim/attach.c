@@ -119,14 +119,20 @@ static bool hello(struct monitor *monitor, struct client *client)
 
 static void resize(struct monitor *monitor, const unsigned char *payload)
 {
-    struct winsize size = {0};
+    struct winsize size = {0}, before;
+    int terminal = monitor->record.tty ? monitor->pump.source[0].watch.fd : -1;
     uint16_t rows, cols;
+    char attributes[64];
     memcpy(&rows, payload, sizeof rows);
     memcpy(&cols, payload + 2, sizeof cols);
     size.ws_row = rows;
     size.ws_col = cols;
-    if (monitor->record.tty && monitor->pump.source[0].watch.fd >= 0)
-        ioctl(monitor->pump.source[0].watch.fd, TIOCSWINSZ, &size);
+    if (terminal < 0 || (ioctl(terminal, TIOCGWINSZ, &before) == 0 && before.ws_row == rows && before.ws_col == cols))
+        return;
+    if (ioctl(terminal, TIOCSWINSZ, &size) < 0)
+        return;
+    snprintf(attributes, sizeof attributes, "{\"height\":\"%u\",\"width\":\"%u\"}", rows, cols);
+    journal_append(&monitor->record, "resize", attributes);
 }
 
 /* A whole small frame has come. False: the client does not speak the protocol. */

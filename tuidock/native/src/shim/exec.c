@@ -300,6 +300,7 @@ static int run(const struct record *record, const struct options *options, int c
             hold_terminal(&exec, entered.terminal, entered.pidfd);
             _exit(0);
         }
+        exec_detach_journal(&exec);
         fputs("read escape sequence\n", stderr);
         return holder < 0 ? 125 : 1;
     }

@@ -71,6 +71,14 @@ void exec_journal(struct exec_told *told, const char *action)
     journal_append(told->record, text, attributes);
 }
 
+void exec_detach_journal(const struct exec_told *told)
+{
+    char attributes[96];
+
+    snprintf(attributes, sizeof attributes, "{\"execID\":\"%s\"}", told->id);
+    journal_append(told->record, "exec_detach", attributes);
+}
+
 void exec_die_journal(const struct exec_told *told, int code)
 {
     char attributes[160];

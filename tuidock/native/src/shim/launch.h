@@ -139,6 +139,7 @@ struct exec_told {               /* an exec as the journal tells it */
     char id[65];                 /* made at the first word */
 };
 void exec_journal(struct exec_told *told, const char *action);          /* exec_create, exec_start */
+void exec_detach_journal(const struct exec_told *told);                 /* its client went by the detach keys */
 void exec_die_journal(const struct exec_told *told, int code);          /* code < 0: not known */
 
 /* stream.c: the caller's terminal and streams while an exec runs in front */

@@ -22,8 +22,8 @@ static bool intent_is_stop(const struct monitor *monitor)
     return read_file_at(monitor->container_dir, "intent", text, sizeof text) > 0 && strncmp(text, "run", 3);
 }
 
-/* An update writes the record anew while the container runs: the policy and the limits of the next run are its. All else
- * stays as it was at the start, since others point into that. */
+/* An update writes the record anew while the container runs: the policy and the limits of the next run are its, and what
+ * events tell of it, for a rename. All else stays as it was at the start, since others point into that. */
 static void renew(struct monitor *monitor)
 {
     struct record *record = &monitor->record, fresh;
@@ -36,12 +36,15 @@ static void renew(struct monitor *monitor)
     }
     struct cgroup *former = record->cgroup;
     size_t formers = record->cgroups;
+    char *actor = record->actor;
     record->restart_policy = fresh.restart_policy;
     record->restart_max = fresh.restart_max;
     record->cgroup = fresh.cgroup;
     record->cgroups = fresh.cgroups;
     fresh.cgroup = former;                     /* freed with it, once nobody looks at its strings any more */
     fresh.cgroups = formers;
+    record->actor = fresh.actor;
+    fresh.actor = actor;
     record_free(&monitor->renewed);
     monitor->renewed = fresh;
 }
