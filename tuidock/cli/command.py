@@ -12,16 +12,18 @@ from tuidock.engine.options.flags import Flag, Values
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tuidock.engine import Engine
+    from tuidock.engine.viewer import Viewer
 
 
 class Context:
     """What a verb works with. The engine is opened when it is first asked for, so that --help needs no data root."""
 
-    __slots__ = ("_configured", "_engine", "debug", "path", "read_only", "root")
+    __slots__ = ("_configured", "_engine", "_viewer", "debug", "path", "read_only", "root")
 
     def __init__(self, root: str = "", read_only: bool = False, debug: bool = False, path: str = "") -> None:
         self.root, self.read_only, self.debug, self.path = root, read_only, debug, path
         self._engine: Engine | None = None
+        self._viewer: Viewer | None = None
         self._configured = False
 
     @property
@@ -29,17 +31,27 @@ class Context:
         if self._engine is None:
             from tuidock.engine import Engine
 
-            self._engine = Engine(root=self.root, read_only=self.read_only)
+            instance = self._viewer.instance if self._viewer is not None else None
+            self._viewer = self._engine = Engine(self.root, read_only=self.read_only, instance=instance)
         return self._engine
+
+    @property
+    def viewer(self) -> Viewer:
+        """As much of the engine as a list of containers needs."""
+        if self._viewer is None:
+            from tuidock.engine.viewer import Viewer
+
+            self._viewer = Viewer(self.root, read_only=self.read_only)
+        return self._viewer
 
     def notices(self) -> list[str]:
         """What the engine has to say beside its result."""
-        return self._engine.notices() if self._engine is not None else []
+        return self._viewer.notices() if self._viewer is not None else []
 
     @property
     def made_root(self) -> str:
         """The data root, when it was chosen by hand and has just been made."""
-        instance = self._engine.instance if self._engine is not None else None
+        instance = self._viewer.instance if self._viewer is not None else None
         return instance.paths.root if instance is not None and instance.is_new and not instance.paths.is_default else ""
 
     @property

@@ -34,7 +34,7 @@ HEADERS = ("CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NA
 
 def run(context: Context, values: Values, _: list[str]) -> int:
     last = 1 if values.on("latest") and values.number("last") < 0 else values.number("last")
-    containers = context.engine.containers(all=True)
+    containers = context.viewer.containers(all=True)
     everything = values.on("all") or last >= 0
     if values.items("filter"):
         from tuidock.cli import filters
@@ -53,10 +53,10 @@ def run(context: Context, values: Values, _: list[str]) -> int:
             output.note("WARNING: Ignoring custom format, because both --format and --quiet are set.")
         sys.stdout.write("".join([(c.id if full else c.short_id) + "\n" for c in containers]))
         return 0
-    containers = context.engine.with_current_images(containers)
+    containers = context.viewer.with_current_images(containers)
     # a template shows sizes only when it names them: measuring walks through every container's layer
     sized = values.on("size") or ".Size" in template or "{{json .}}" in template
-    sizes = context.engine.container_sizes([c.id for c in containers]) if sized else {}
+    sizes = context.viewer.container_sizes([c.id for c in containers]) if sized else {}
     if template and template != "table":
         from tuidock.cli import formats
 

@@ -12,21 +12,8 @@ from tuidock.engine.doors.layers import Layers
 from tuidock.engine.doors.moving_in import MovingIn
 from tuidock.engine.doors.removed import Trash
 from tuidock.engine.doors.system import System
-from tuidock.engine.instance import Instance
+from tuidock.engine.viewer import Viewer
 
 
-class Engine(System, Builds, Layers, MovingIn, Trash):
+class Engine(System, Builds, Layers, MovingIn, Trash, Viewer):
     """Containers, images, volumes and networks of one data root ("" = TUIDOCK_ROOT or /var/lib/tuidock)."""
-
-    def __init__(self, root: str = "", *, read_only: bool = False) -> None:
-        self.instance = Instance(root, read_only=read_only)
-        self.read_only = read_only
-
-    def notices(self) -> list[str]:
-        """What went on in another way than usual since the last call, a sentence each."""
-        found, self.instance.notices = self.instance.notices, []
-        return found
-
-    def close(self) -> None:
-        """Closes this thread's database connection."""
-        self.instance.state.close()

@@ -124,17 +124,15 @@ def _container(
     elif auto_remove and status == "exited":
         status = "removing"  # its shim has asked for the removal; a sweep does it if nobody did
     running = status in ("running", "paused", "restarting")
+    # every field in its order: that makes a tuple at once, names would be looked up one by one for each row of `ps`
     return Container(
-        id=identity, name=str(name), image=str(image), image_id=str(image_id), command=str(command),
-        created=int(str(created)), status=status, pid=state.pid, exit_code=exit_code, started=state.started,
-        finished=state.finished, restarts=state.restarts, oom_killed=state.oom_killed, error=message,
-        health=health.status(instance.paths.container(identity), running=status in ("running", "paused")),
-        ports=tuple(claims.get(identity, ())) if running else (),
-        exposed=tuple(str(exposed).split()), networks=tuple(endpoints.get(identity, ())),
-        mounts=_placed(instance, unpack_mounts(str(mounts))), labels=unpack(str(labels)), tty=bool(tty),
-        open_stdin=bool(stdin), auto_remove=bool(auto_remove), restart_policy=str(policy),
-        log_dropped=_dropped(instance, identity),
-        stopped=status == "exited" and bool(exit_code) and _was_stopped(instance, identity),
+        identity, str(name), str(image), str(image_id), str(command), int(str(created)), status, state.pid, exit_code,
+        state.started, state.finished, state.restarts, state.oom_killed, message,
+        health.status(instance.paths.container(identity), running=status in ("running", "paused")),
+        tuple(claims.get(identity, ())) if running else (), tuple(str(exposed).split()),
+        tuple(endpoints.get(identity, ())), _placed(instance, unpack_mounts(str(mounts))), unpack(str(labels)), bool(tty),
+        bool(stdin), bool(auto_remove), str(policy), _dropped(instance, identity),
+        status == "exited" and bool(exit_code) and _was_stopped(instance, identity),
     )  # fmt: skip
 
 
@@ -153,8 +151,7 @@ def _placed(instance: Instance, points: tuple[MountPoint, ...]) -> tuple[MountPo
 
 def _dropped(instance: Instance, container_id: str) -> int:
     try:
-        with open(instance.paths.container(container_id) + "/logs/dropped", "rb") as file:
-            return int(file.read() or b"0")
+        return int(read_text(instance.paths.container(container_id) + "/logs/dropped") or 0)
     except (OSError, ValueError):
         return 0
 

@@ -83,7 +83,7 @@ def read_status(paths: Paths, container_id: str) -> Status:
         paused = os.path.exists(run + "/paused")
         return Status(
             "paused" if paused else "running", record.init[0], record.init[1], None, record.started, 0, record.restarts,
-            needs_shim=not has_shim,
+            False, "", not has_shim, False,
         )  # fmt: skip
     code, signal_oom = _exit_code(ended)
     restarts = int((ended or {}).get("restarts", "0") or 0)
