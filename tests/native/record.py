@@ -27,6 +27,8 @@ STRICT = MS_NOSUID | MS_NODEV | MS_NOEXEC
 DEFAULT_CAPS = 0xA80425FB
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CGROUP = Path("/sys/fs/cgroup")
+#: A machine of cgroup v2 alone; where both are, these tests take v1 (test_launch_cgroup_v2.py takes the other).
+ONLY_V2 = (CGROUP / "cgroup.controllers").exists()
 CONTROLLERS = ("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids")
 MASKED = (
     *(f"/proc/{name}" for name in ("acpi", "asound", "interrupts", "kcore", "keys", "latency_stats", "sched_debug")),
@@ -109,7 +111,8 @@ class Box:
         self.mounts: list[Pair] = self.default_mounts()
         self.interfaces: list[Pair] = []
         self.settings: dict[str, list[Pair]] = {}
-        self.cgroups = [CGROUP / name / f"tuidock-test-{self.id[:8]}" / self.id for name in CONTROLLERS]
+        tops = [CGROUP] if ONLY_V2 else [CGROUP / name for name in CONTROLLERS]
+        self.cgroups = [top / f"tuidock-test-{self.id[:8]}" / self.id for top in tops]
         self.lowers = [self.rootfs, shared_base()]
 
     # -- the record ---------------------------------------------------------------------------------------------
@@ -146,7 +149,7 @@ class Box:
             "rootfs": "overlay",
             "upper": str(self.upper),
             "work": str(self.work),
-            "cgroup-mode": "v1",
+            "cgroup-mode": "v2" if ONLY_V2 else "v1",
             "cgroup-memory": str(next((path for path in self.cgroups if "/memory/" in str(path)), "")),
             "ns-cgroup": "private",
             "cwd": "/",
