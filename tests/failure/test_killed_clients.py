@@ -106,6 +106,17 @@ def test_a_foreground_run_that_is_killed_leaves_no_container_that_was_to_be_remo
     assert count > 8, "the injection does not work: the command was not killed"
 
 
+def test_a_container_that_is_bound_to_its_run_goes_with_it(engine: Engine) -> None:
+    done = cli(engine.root, "run", "--rm", "--bound", "busybox", "sh", "-c", "exit 5")
+    assert done.returncode == 5, done.stderr
+    client = spawn(engine.root, "run", "--rm", "--bound", "--name", "victim", "busybox", "sleep", "1000")
+    eventually(lambda: running(engine, "victim"), "it runs")
+    client.kill()
+    client.wait()
+    eventually(lambda: not known(engine, "victim"), "it is gone")
+    settled(engine)
+
+
 def test_a_load_that_is_killed_at_any_step_can_be_repeated(archive: bytes) -> None:
     root = tempfile.mkdtemp(prefix="tuidock-test-")
     fresh = Engine(root)

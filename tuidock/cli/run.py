@@ -115,7 +115,7 @@ def _foreground(context: Context, command: RunCommand) -> int:
     try:
         size = window_size(0, 1, 2) if command.tty else (0, 0)
         try:
-            context.publisher.start(container_id, owner=theirs, tty_size=size)
+            context.publisher.start(container_id, owner=theirs, tty_size=size, bound=command.bound)
         finally:
             theirs.close()
     except BaseException:

@@ -66,9 +66,9 @@ def socket_pair() -> tuple[socket.socket, socket.socket]:
 
 
 def connect(run: str, wants: int = WANT_STDIN | WANT_STDOUT | WANT_STDERR, token: bytes = b"") -> socket.socket:
-    """Connects to a shim's socket and says hello, with the token of HOLDS_STILL; long paths go through a descriptor (limit of 108 bytes).
+    """Connects to a shim's socket and says hello; token: the eight letters of HOLDS_STILL.
 
-    Raises OSError when nobody listens.
+    A long path goes through a descriptor (the limit is 108 bytes). Raises OSError when nobody listens.
     """
     directory = os.open(run, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)

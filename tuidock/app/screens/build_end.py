@@ -35,7 +35,7 @@ class BuildEnd:
             argv = [sys.executable, "-m", "tuidock"]
             if app.root:
                 argv += ["--root", app.root]
-            argv += ["run", "-it", "--rm", "--entrypoint", SHELL[0], image, *SHELL[1:]]
+            argv += ["run", "--bound", "-it", "--rm", "--entrypoint", SHELL[0], image, *SHELL[1:]]
             app.give_terminal(argv, "the last good state: leave with exit or ctrl+d; nothing that is done here is kept")
             if image not in known:
                 # made for this look only

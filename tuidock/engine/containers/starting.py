@@ -34,11 +34,13 @@ _PACKAGE_PARENT = os.path.dirname(os.path.dirname(os.path.abspath(tuidock.__file
 
 
 def start(
-    instance: Instance, row: Container, image: ImageView, *, owner: int = -1, tty_size: tuple[int, int] = (0, 0)
-) -> int:
+    instance: Instance, row: Container, image: ImageView, *, owner: int = -1, tty_size: tuple[int, int] = (0, 0),
+    bound: bool = False,
+) -> int:  # fmt: skip
     """Starts a container and returns the pid of its init process; 0 when it was running already.
 
-    owner is a stream socket whose other end gets all output with back-pressure (SHIM contract in main.c).
+    owner is a stream socket whose other end gets all output with back-pressure (SHIM contract in main.c); bound: the
+    container is killed when that hangs up.
     Raises StartFailed (exit code 125, 126 or 127), PortTaken, WrongState, NotFound or SystemFailure; what was claimed is
     given back, and the failure stays readable in `inspect`.
     """
@@ -62,7 +64,7 @@ def start(
                     instance.notices.append(place.warning)
                 undo.add(wiring.release, instance, row, host_config)
                 launch = plan_launch(instance, row, config, host_config, lower, place, generation, tty_size, began)
-                pid = _launch(instance, launch, lock, owner)
+                pid = _launch(instance, launch._replace(bound=bound), lock, owner)
             except OSError as error:
                 raise refuse(error, f"start container {row.name}") from error
             except EngineError as error:

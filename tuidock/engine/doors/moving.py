@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tuidock.engine.doors.base import Door
 from tuidock.engine.containers.telling import attributes_of, tell
+from tuidock.engine.doors.base import Door
 from tuidock.engine.errors import EngineError, WrongPlatform, WrongState
 from tuidock.engine.events import append
 from tuidock.engine.types import Container, CreateRequest, ExecRequest
@@ -46,9 +46,12 @@ class Moving(Door):
             raise WrongPlatform(reference, wanted, has)
 
     def start(
-        self, reference: str, *, owner: socket.socket | None = None, tty_size: tuple[int, int] = (0, 0)
-    ) -> Container:
+        self, reference: str, *, owner: socket.socket | None = None, tty_size: tuple[int, int] = (0, 0),
+        bound: bool = False,
+    ) -> Container:  # fmt: skip
         """Starts it; owner is the far end of a stream socket that gets the output with back-pressure.
+
+        bound: the container is killed when the near end is closed, by whatever.
 
         Raises StartFailed with docker's exit code.
         """
@@ -62,7 +65,7 @@ class Moving(Door):
             fd = owner.fileno()
             tell(self.instance, "attach", container.id, container.name)
         try:
-            start(self.instance, container, image, owner=fd, tty_size=tty_size)
+            start(self.instance, container, image, owner=fd, tty_size=tty_size, bound=bound)
         except EngineError:
             if container.auto_remove and container.status in ("created", "exited"):
                 self.remove_many([container.id], force=True, volumes=True)

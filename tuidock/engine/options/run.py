@@ -38,6 +38,7 @@ class RunCommand(Named):
     command: list[str]
     name: str = ""
     detach: bool = False
+    bound: bool = False
     interactive: bool = False
     tty: bool = False
     rm: bool = False
@@ -70,7 +71,10 @@ def make_command(
     except InvalidArgument as error:
         raise BadOptions(str(error)) from None
     detach = bool(values.get("detach", False))
+    bound = bool(values.get("bound", False))
     if detach:
+        if bound:
+            raise BadOptions("conflicting options: cannot specify both --bound and --detach")
         if values.items("attach"):
             raise CannotAttach("conflicting options: cannot specify both --attach and --detach")
         request.config.update(AttachStdin=False, AttachStdout=False, AttachStderr=False, StdinOnce=False)
@@ -82,6 +86,7 @@ def make_command(
         command=list(words[1:]),
         name=request.name,
         detach=detach,
+        bound=bound,
         interactive=values.on("interactive"),
         tty=values.on("tty"),
         rm=values.on("rm"),

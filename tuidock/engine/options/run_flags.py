@@ -138,6 +138,7 @@ CREATE_FLAGS: tuple[Flag, ...] = tuple(sorted((*_CREATE_FLAGS, *RESOURCE_FLAGS),
 
 RUN_FLAGS: tuple[Flag, ...] = (
     *CREATE_FLAGS,
+    switch("bound", "", "Kill the container when this command ends, however that comes", hidden=True),
     switch("detach", "d", "Run in the background and print the container's id"),
     text("detach-keys", "", "Keys that detach from the container", parse=check_detach_keys),
     switch("sig-proxy", "", "Pass received signals on to the process", on=True),
