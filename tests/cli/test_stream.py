@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from tuidock.cli.detaching import Detacher
 from tuidock.cli.stream import Outcome, Session
 from tuidock.engine import stream as protocol
+from tuidock.engine.options.detach_keys import Detacher
 
 
 class Peer:

@@ -12,10 +12,10 @@ import os
 import select
 from struct import unpack, unpack_from
 
-from tuidock.cli.detaching import Detacher
 from tuidock.cli.terminals import LineTerminal, RawTerminal, hung_up, in_foreground
 from tuidock.engine import stream as protocol
 from tuidock.engine.named import Named
+from tuidock.engine.options.detach_keys import Detacher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

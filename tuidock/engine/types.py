@@ -336,7 +336,7 @@ class CreateRequest(Named):
 
 
 class ExecRequest(Named):
-    """What `exec` asks for; user and working_dir "" mean the container's own."""
+    """What `exec` asks for; user and working_dir "" mean the container's own; detach_keys "" means none."""
 
     command: tuple[str, ...]
     tty: bool = False

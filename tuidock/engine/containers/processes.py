@@ -121,7 +121,6 @@ def exec_argv(instance: Instance, container_id: str, request: ExecRequest) -> li
         options += ("-w", request.working_dir)
     if request.user:
         options += ("-u", request.user)
-    if request.detach_keys:
-        options += ("--detach-keys", request.detach_keys)
+    options += ("--detach-keys", request.detach_keys)
     paths = instance.paths
     return shim.exec_argv(paths.container(container_id), paths.container_run(container_id), options, request.command)
