@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tests.fakes.images import IMAGE_NUMBERS, ImageDoors
+from tests.fakes.moving import MovingDoors
 from tests.fakes.places import PlaceDoors
 from tests.fakes.values import ALIVE, NOW, SECOND, identity
 from tuidock.engine.errors import Conflict, InUse, NotFound, PortTaken, WrongState
@@ -95,7 +96,7 @@ def sample_containers() -> list[Container]:
     ]
 
 
-class Engine(ImageDoors, PlaceDoors):
+class Engine(ImageDoors, PlaceDoors, MovingDoors):
     """The engine's door, in memory. `calls` records what was asked for; `fail` raises for a method by name."""
 
     def __init__(self, root: str = "", read_only: bool = False, *, empty: bool = False) -> None:
@@ -132,6 +133,7 @@ class Engine(ImageDoors, PlaceDoors):
         self.samples = 0
         self._make_images(empty)
         self._make_places()
+        self._make_moving()
         self._condition = threading.Condition()
         self._events: list[Event] = []
 

@@ -215,6 +215,8 @@ ACTIONS: tuple[Action, ...] = (
            command="keys", group="Program", arguments="[PRESET]"),
     Action("app.jobs", "J", "jobs", "What goes on in the background: pulls, builds, saves; give up, retry, look into",
            command="jobs", group="Program"),
+    Action("app.migrate", "", "move in", "Take over images, volumes, networks and containers of docker or podman",
+           command="migrate", group="Program", arguments="[docker|podman [SOCKET]]"),
     Action("app.mouse", "M", "mouse", "Give the mouse to the terminal, or take it", command="mouse", group="Program"),
     Action("app.refresh", "ctrl+r", "refresh", "Read everything again", command="refresh", group="Program"),
     Action("app.quit", "q", "quit", "Quit; containers go on", command="quit", group="Program"),

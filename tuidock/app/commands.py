@@ -83,6 +83,8 @@ def complete(model: ViewModel, text: str, more: Mapping[str, Sequence[str]] = {}
         names = list(more[command])
     elif command == "keys":
         names = list(PRESETS)
+    elif command == "migrate":
+        names = ["docker", "podman"]
     elif command in ("run", "create"):
         names = [row_name(row) for row in model.rows[IMAGES].values()]
     elif command == "pull":
@@ -370,6 +372,7 @@ SPECIAL: dict[str, Callable[[MainScreen, list[str]], None]] = {
     "login": lambda screen, arguments: screen.actions.registry_login(arguments[0]),
     "logout": lambda screen, arguments: screen.actions.logout(arguments[0]),
     "filter": lambda screen, arguments: screen.actions.set_filter(" ".join(arguments)),
+    "migrate": lambda screen, arguments: screen.actions.migrate(*arguments[:2]),
     "merged": lambda screen, arguments: _on_named(screen, BY_COMMAND["merged"], arguments),
 }
 

@@ -31,7 +31,7 @@ _GLYPHS = {
     jobs.FAILED: ("✖", "!", "bad"),
     jobs.GIVEN_UP: ("○", "o", "muted"),
 }
-_PART_STYLES = {"waiting": "muted", "retrying": "warn", "there already": "muted", "done": "good"}
+_PART_STYLES = {"waiting": "muted", "retrying": "warn", "there already": "muted", "done": "good", "taken": "good"}
 
 
 def seconds(count: float) -> str:
@@ -108,7 +108,7 @@ def _job_row(job: Job, now: int, width: int, ascii: bool) -> Row:
 def _part_row(number: int, part: Part, now: int, width: int, ascii: bool) -> Row:
     speed = part.rate(now)
     words = part.words
-    style = _PART_STYLES.get(words, "warn" if part.action == "retrying" else "busy")
+    style = _PART_STYLES.get(words, {"retrying": "warn", "failed": "bad"}.get(part.action, "busy"))
     over = part.over
     return Row(
         f"{number} {part.subject}",

@@ -129,6 +129,16 @@ VOLUME = (
     Key("volume.help", "question_mark,f1", "help", "The keys"),
     Key("volume.back", "escape,q", "back", "The directory above, then back"),
 )
+MIGRATE = (
+    Key("migrate.tick", "space", "toggle", "Take it, or leave it; on the line of a kind all of it"),
+    Key("migrate.all", "a,asterisk", "all", "Everything that can be taken"),
+    Key("migrate.none", "backslash", "none", "Nothing", False, 1),
+    Key("migrate.go", "enter", "take over", "Take over what is ticked, after asking", True),
+    Key("migrate.copy", "c", "copy", "Copy the note, or the command line", False, 3),
+    Key("migrate.again", "r,ctrl+r", "read again", "Ask the other engine again", False, 2),
+    Key("migrate.help", "question_mark,f1", "help", "The keys"),
+    Key("migrate.back", "escape,q", "back", "Back"),
+)
 TRASH = (
     Key("trash.undo", "enter,u", "bring back", "Bring it back", True),
     Key("trash.delete", "d,delete", "for good", "Remove it for good, after asking", True),
@@ -149,6 +159,7 @@ SCREENS: Mapping[str, tuple[Key, ...]] = {
     "Ports": PORTS,
     "Files of a volume": VOLUME,
     "Trash": TRASH,
+    "Moving in": MIGRATE,
 }
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tuidock.app.jobs import Job
 from tuidock.app.transfers import Transfer
-from tuidock.engine.types import Progress
+from tuidock.engine.types import MigrationItem, Progress
 
 if TYPE_CHECKING:
     from tuidock.app.app import TuidockApp
@@ -118,6 +118,17 @@ def copy_volume_in(app: TuidockApp, volume: str, name: str, there: str, here: st
     return app.begin_job(
         title, "copy", lambda engine, job: engine.copy_into_volume(volume, here, there.strip("/")), Transfer, name
     )
+
+
+def migrate(app: TuidockApp, kind: str, host: str, wanted: Sequence[MigrationItem]) -> Job:
+    """Things of another engine; host "" for its usual socket."""
+    from tuidock.app.moving_in import Moving, moving
+
+    chosen = list(wanted)
+    return app.begin_job(
+        f"move in from {kind}", "migrate", lambda engine, job: moving(engine, kind, host, chosen), Moving,
+        f"{kind} {host}".rstrip(),
+    )  # fmt: skip
 
 
 def _write(app: TuidockApp, title: str, kind: str, path: str, call: Callable[[Any, BinaryIO], None]) -> Job:

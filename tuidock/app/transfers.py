@@ -12,13 +12,15 @@ from tuidock.engine.types import Progress
 WORDS = {"exists": "there already", "pulled": "done", "pushed": "done", "mounted": "there already"}
 #: Nothing of the layer is to come over the line any more.
 _FETCHED = ("verifying", "downloaded", "extracting", "pulled", "exists", "pushed", "mounted", "skipped")
-_OVER = ("pulled", "exists", "pushed", "mounted", "skipped", "read", "done")
+_OVER = ("pulled", "exists", "pushed", "mounted", "skipped", "read", "done", "taken", "failed")
 #: Here done and total count files, not bytes.
 _COUNTS = ("gathering", "collecting")
 #: What is said about the whole, not about a part.
 _ABOUT_ALL = ("digest", "pulled-image", "loaded", "imported", "committed", "written", "warning")
 #: Steps of the whole for which there is no line of its own.
 _SILENT = ("pulling", "pushing-to", "committing")
+#: Their message says why.
+_REASONS = ("retrying", "failed")
 #: Nanoseconds over which a rate is measured.
 _WINDOW = 3_000_000_000
 
@@ -63,7 +65,7 @@ class Part:
 
     @property
     def fraction(self) -> float:
-        if self.over:
+        if self.over and self.action != "failed":
             return 1.0
         return self.done / self.total if self.total else 0.0
 
@@ -76,9 +78,9 @@ class Part:
 
     @property
     def words(self) -> str:
-        """retrying carries the reason, mounted where from."""
+        """retrying and failed carry the reason, mounted where from."""
         text = WORDS.get(self.action, self.action)
-        return f"{text}: {self.message}" if self.action == "retrying" and self.message else text
+        return f"{text}: {self.message}" if self.action in _REASONS and self.message else text
 
     @property
     def bytes_words(self) -> str:

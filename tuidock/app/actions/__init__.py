@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tuidock.app.actions.changes import Changes
 from tuidock.app.actions.images import Images
+from tuidock.app.actions.machine import Machine
 from tuidock.app.actions.networks import Networks
 from tuidock.app.actions.removing import Removing
 from tuidock.app.actions.terminal import Terminal
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Actions"]
 
 
-class Actions(Changes, Removing, Trash, Images, Networks, Views, Terminal):
+class Actions(Changes, Removing, Trash, Images, Networks, Machine, Views, Terminal):
     """The actions of the main screen."""
 
     @property

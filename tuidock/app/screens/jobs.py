@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tuidock.app.jobs import Job
+    from tuidock.app.transfers import Part
 
 
 class JobTable(PlainTable):
@@ -141,6 +142,11 @@ class JobsScreen(Keyed):
         number = int(key.partition(" ")[0])
         return next((job for job in self.tuidock.model.every_job() if job.number == number), None)
 
+    def _part(self, job: Job | None) -> Part | None:
+        """The part of the job that the cursor is on."""
+        subject = (self.query_one(JobTable).cursor_key or "").partition(" ")[2]
+        return getattr(job.tracker, "parts", {}).get(subject) if job is not None else None
+
     @on(LineTable.CursorMoved)
     def _moved(self) -> None:
         self._draw_note()
@@ -148,7 +154,10 @@ class JobsScreen(Keyed):
     def _draw_note(self) -> None:
         job = self.job
         text = ""
-        if job is not None and job.state == jobs.FAILED:
+        part = self._part(job)
+        if part is not None and part.action == "failed":
+            text = jobs.whole_sentence(f"{part.subject}: {part.message}")
+        elif job is not None and job.state == jobs.FAILED:
             text = jobs.whole_sentence(job.error) + (
                 " L logs in and tries again." if job.wants_login else " r tries again."
             )
@@ -185,7 +194,8 @@ class JobsScreen(Keyed):
             hidden.append("jobs.clear")
         if not job.ended:
             hidden.append("jobs.copy")
-        opens = job.kind == "build" or job.wants_login or job.state == jobs.DONE
+        looked_into = ("build", "migrate") if job.ended else ("build",)
+        opens = job.kind in looked_into or job.wants_login or job.state == jobs.DONE
         if not opens:
             hidden.append("jobs.open")
         return hidden
@@ -201,6 +211,11 @@ class JobsScreen(Keyed):
             self.tuidock.show_build(job)
         elif job.wants_login:
             self.action_login()
+        elif job.kind == "migrate" and job.ended:
+            from tuidock.app.screens.migrate import MigrateScreen
+
+            self.dismiss()
+            self.tuidock.push_screen(MigrateScreen(*job.subject.split(" ", 1)))
         elif job.state == jobs.DONE and job.kind in ("pull", "push", "load", "import", "commit"):
             results = getattr(job.tracker, "results", None) or [job.subject]
             main = self.tuidock.main
