@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -20,8 +21,10 @@ from tuidock.engine.errors import (
     NotFound,
     PortTaken,
     StartFailed,
+    SystemFailure,
     WrongState,
 )
+from tuidock.engine.runtime.cgroup import Cgroups, cgroups_of
 from tuidock.engine.watch import Stop
 
 
@@ -95,6 +98,30 @@ def test_a_paused_container_can_be_stopped_and_removed(run: Run) -> None:
     run.engine.remove(other, force=True)
     with pytest.raises(NotFound):
         run.engine.container(other)
+
+
+def test_what_somebody_else_froze_can_be_ended_too(run: Run) -> None:
+    cgroups = cgroups_of(run.engine.instance)
+    ends: list[Callable[[str], object]] = [
+        lambda id_: run.engine.stop(id_, timeout=5), run.engine.kill, lambda id_: run.engine.remove(id_, force=True)
+    ]  # fmt: skip
+    for end in ends:
+        container = run.start(["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"])
+        cgroups.freeze(container)
+        assert run.engine.container(container).status == "running"
+        end(container)
+        assert container not in [one.id for one in run.engine.containers(all=False)]
+
+
+def test_a_pause_that_fails_leaves_it_running(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    container = run.start(["sleep", "100"])
+    monkeypatch.setattr(Cgroups, "_processes", lambda self, id_: "/proc")  # where nothing can be made to stand still
+    with pytest.raises(SystemFailure, match="cannot pause"):
+        run.engine.pause(container)
+    monkeypatch.undo()
+    assert run.engine.container(container).status == "running"
+    run.engine.pause(container)
+    run.engine.unpause(container)
 
 
 @pytest.mark.parametrize(

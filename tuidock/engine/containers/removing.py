@@ -84,10 +84,10 @@ def _doom(instance: Instance, container_id: str, name: str, force: bool) -> None
                 else:
                     send_signal(record, signal.SIGKILL)
                     tell(instance, "kill", container_id, name, signal=str(int(signal.SIGKILL)))
-            if state.status == "paused":
-                from tuidock.engine.runtime.cgroup import cgroups_of
+            # also when nothing says that it is paused: who froze it may have died, and what is frozen does not die
+            from tuidock.engine.runtime.cgroup import cgroups_of
 
-                cgroups_of(instance).thaw(container_id)
+            cgroups_of(instance).loosen(container_id)
         else:
             write_intent(instance, container_id, "remove 0")
         if state.orphaned:

@@ -48,6 +48,8 @@ def stop(
             _note_kill(instance, container_id, name, number)
         if state.status == "paused":
             _thaw(instance, container_id)
+        elif sent:
+            _loosen(instance, container_id)
         if state.status == "restarting":
             _wake_shim(instance, container_id)
     if not lives:
@@ -105,6 +107,8 @@ def kill(instance: Instance, container_id: str, name: str, config: dict[str, Any
         sent = send_signal(record, number)
         if state.status == "paused" and number == signal.SIGKILL:
             _thaw(instance, container_id)
+        elif number == signal.SIGKILL:
+            _loosen(instance, container_id)
     if not sent:
         raise WrongState(f"cannot kill container: {name}: Container {container_id} is not running")
     _note_kill(instance, container_id, name, number)
@@ -129,8 +133,13 @@ def pause(instance: Instance, container_id: str, name: str) -> None:
             raise WrongState(f"Container {name} is already paused")
         if state.status != "running":
             raise WrongState(f"Container {name} is not running")
-        cgroups_of(instance).freeze(container_id)
+        # the mark first: who is killed here leaves one that runs and can be unpaused, never one that stands still unseen
         os.close(os.open(_mark(instance, container_id), os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        try:
+            cgroups_of(instance).freeze(container_id)
+        except BaseException:
+            _forget_mark(instance, container_id)
+            raise
     tell(instance, "pause", container_id, name)
 
 
@@ -151,6 +160,17 @@ def _thaw(instance: Instance, container_id: str) -> None:
     from tuidock.engine.runtime.cgroup import cgroups_of
 
     cgroups_of(instance).thaw(container_id)
+    _forget_mark(instance, container_id)
+
+
+def _loosen(instance: Instance, container_id: str) -> None:
+    """Nothing says that it is paused, and yet a signal must reach it: whoever froze it may have died."""
+    from tuidock.engine.runtime.cgroup import cgroups_of
+
+    cgroups_of(instance).loosen(container_id)
+
+
+def _forget_mark(instance: Instance, container_id: str) -> None:
     try:
         os.unlink(_mark(instance, container_id))
     except FileNotFoundError:

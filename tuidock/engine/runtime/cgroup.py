@@ -308,6 +308,14 @@ class Cgroups:
         except OSError as error:
             raise SystemFailure(f"cannot unpause container {container_id[:12]}: {error.strerror}") from error
 
+    def loosen(self, container_id: str) -> None:
+        """Let the processes go on if they stand still, so that a signal arrives; one without a group is left alone."""
+        try:
+            if self.frozen(container_id):
+                self.thaw(container_id)
+        except (OSError, SystemFailure):
+            pass  # it has ended meanwhile, or has no control group that could stand still
+
     def frozen(self, container_id: str) -> bool:
         directory = self._processes(container_id)
         if self.version == 2:
