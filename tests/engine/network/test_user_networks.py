@@ -12,11 +12,20 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Run
+from tests.conftest import Run, request
 from tests.engine.network.waiting import eventually
 from tuidock.engine import Engine
 from tuidock.engine.containers import placing
-from tuidock.engine.errors import Conflict, InvalidArgument, NameTaken, NotFound, Unsupported, WrongState
+from tuidock.engine.errors import (
+    Conflict,
+    InvalidArgument,
+    NameTaken,
+    NotFound,
+    StartFailed,
+    SystemFailure,
+    Unsupported,
+    WrongState,
+)
 from tuidock.engine.network import links, networks
 from tuidock.engine.network.ipv4 import number
 from tuidock.engine.types import CreateRequest
@@ -352,3 +361,33 @@ def test_what_a_kill_in_between_left_is_put_right(engine: Engine, run: Run) -> N
     assert any(problem.subject == lost for problem in engine.check(fast=True))
     assert any(problem.message == f"bridge {lost} removed" for problem in engine.check(repair=True, fast=True))
     assert not links.exists(lost) and not list(stale.iterdir()) and not definition.exists()
+
+
+def test_a_full_bridge_says_what_to_do_and_leaves_nothing(engine: Engine, run: Run) -> None:
+    name, group = f"e{os.getpid()}", str(os.getpid())
+    links_of_others = [
+        f"link add {name}a{n} group {group} type veth peer name {name}b{n} group {group}" for n in range(511)
+    ]
+    with network(engine, "crowded"):
+        first = run.start(SLEEP, NetworkMode="crowded")  # makes the bridge, and takes the last port
+        bridge = engine.inspect_network("crowded")["Options"]["com.docker.network.bridge.name"]
+        ports = [f"link set {name}{end}{n} master {bridge}" for n in range(511) for end in "ab"]
+        subprocess.run(["ip", "-batch", "-"], input="\n".join([*links_of_others, *ports]), text=True, check=True)
+        try:
+            message = f"the bridge {bridge} is full: .*1023 containers.*network create NAME` and use --network NAME"
+            late = engine.create(request(["true"], NetworkMode="crowded", PortBindings={"80/tcp": [{}]}))
+            run.made.append(late)
+            with pytest.raises(StartFailed, match=message):
+                engine.start(late)
+            assert engine.container(late).status == "created" and not engine.container(late).ports
+            assert not links.exists(engine.instance.veth(late))
+            other = run.start(SLEEP)
+            with pytest.raises(SystemFailure, match=message):
+                engine.connect_network("crowded", other)
+            assert [place.network for place in engine.container(other).networks] == ["bridge"]
+            assert not links.exists(engine.instance.veth(other, 1))
+            engine.remove(first, force=True)
+            engine.start(late)
+        finally:
+            subprocess.run(["ip", "link", "delete", "group", group], check=True)
+        engine.remove(late, force=True)

@@ -138,7 +138,8 @@ static int add_veth(int host, const struct interface *interface, int netns, stru
         put_bridge_port(batch, interface->veth, interface->isolated);
     rc = batch_send(host, batch, bridge ? 2 : 1, NULL);
     if (rc == -EXFULL)                   /* "Exchange full": a Linux bridge has 1023 ports */
-        return fail(failure, "network", rc, "the bridge %s is full: it takes 1023 containers", interface->bridge);
+        return fail(failure, "network", rc, "the bridge %s is full: Linux has room for 1023 containers on one; make a further "
+                    "network with `tuidock network create NAME` and use --network NAME", interface->bridge);
     return rc < 0 ? fail(failure, "network", rc, "create the link %s on %s: %s", interface->veth, interface->bridge,
                          strerror(-rc)) : 0;
 }
