@@ -9,7 +9,8 @@ import pytest
 
 from tests.fakes.driving import running
 from tests.fakes.engine import Engine
-from tuidock.app import columns, panes, program
+from tuidock.app import lists, panes, program
+from tuidock.app.format import EXTRA_COLUMNS
 from tuidock.app.screens.help import COLUMNS
 from tuidock.app.widgets.line_table import LineTable
 
@@ -23,15 +24,10 @@ async def test_columns_stay_open() -> None:
         assert "[ ] CPU" in ui.screen_text() and "[ ] MEM" in ui.screen_text() and "Columns" in ui.screen_text()
         await ui.press("up", "space")
         await ui.press("home", "space", "down", "space")
-        assert ui.app.hidden_columns["containers"] == {"memory"}
+        assert ui.app.listings["containers"].hidden == EXTRA_COLUMNS | {"memory"}
         await ui.press("escape")
         assert ui.app.screen is ui.main and "MEM" not in ui.screen_text().split("2 Images")[0]
-    assert columns.load() == {"containers": {"memory"}}
-
-
-def test_name_and_state_are_never_hidden() -> None:
-    columns.save({"containers": {"name", "state", "cpu"}})
-    assert columns.load() == {"containers": {"cpu"}}
+    assert lists.load()["containers"].hidden == EXTRA_COLUMNS | {"memory"}
 
 
 async def test_read_only_says_so() -> None:

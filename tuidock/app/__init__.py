@@ -35,12 +35,15 @@ def run_app(root: str = "", read_only: bool = False, mouse: bool = True) -> int:
     sys.setswitchinterval(0.001)
     for name, value in TERMINAL_DEFAULTS.items():
         os.environ.setdefault(name, value)
-    from tuidock.app import config, kept, machine
+    from tuidock.app import config, kept, machine, words
     from tuidock.app.workers import Workers
 
     settings = config.load()
-    if not settings.theme and (chosen := kept.theme()):
+    if not settings.theme and (chosen := kept.word("theme")):
         settings = settings._replace(theme=chosen, theme_kept=True)
+    if not settings.preset and (chosen := kept.word("keymap")):
+        settings = settings._replace(preset=chosen, preset_kept=True)
+    words.use(words.wanted(settings.language))
 
     def make_engine() -> object:
         from tuidock.engine import Engine
@@ -92,13 +95,13 @@ def show_first_frame(terminal: Terminal, model: ViewModel, settings: Config, rea
     colours = styles.load(settings.theme, width)
     if colours is None or height < 5 or os.environ.get("TEXTUAL_DRIVER"):
         return
-    from tuidock.app import columns
+    from tuidock.app import lists
     from tuidock.app.bindings import keymap_of
     from tuidock.app.first.frame import Look, draw
 
     keymap, _ = keymap_of(settings.preset, settings.keys)
     try:
-        picture = draw(model, width, height, colours, Look(settings.ascii, read_only, keymap, columns.load()))
+        picture = draw(model, width, height, colours, Look(settings.ascii, read_only, keymap, lists.load(settings.lists)))
     except KeyError:
         return  # the colours are of another version
     terminal.show(picture)

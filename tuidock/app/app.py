@@ -12,20 +12,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.color import Color
-from textual.constants import DEFAULT_THEME
 from textual.message import Message
-from textual.theme import BUILTIN_THEMES, Theme
 
-from tuidock.app import columns, kept
-from tuidock.app import theme as themes
+from tuidock.app import lists
 from tuidock.app.background import Background
-from tuidock.app.bindings import keymap_of
 from tuidock.app.clipboard import sequence
 from tuidock.app.config import Config
 from tuidock.app.lending import Lending
 from tuidock.app.model import CONTAINERS, Row, ViewModel, row_name
 from tuidock.app.report import record, sentence
 from tuidock.app.screens.main import MainScreen
+from tuidock.app.settings import Settings
+from tuidock.app.terminal.hub import Terminals
 from tuidock.app.widgets import told_sizes
 from tuidock.engine.clean import clean
 
@@ -41,8 +39,15 @@ if TYPE_CHECKING:
 AGES_EVERY = 30.0
 
 
-class TuidockApp(Background, Lending, App[int]):
+class TuidockApp(Background, Lending, Settings, App[int]):
     """tuidock over one engine."""
+
+    config: Config
+    problems: list[str]
+    engine_workers: Workers
+    model: ViewModel
+    read_only: bool
+    listings: lists.Listings
 
     TITLE = "tuidock"
     CSS_PATH = "styles/app.tcss"
@@ -75,7 +80,7 @@ class TuidockApp(Background, Lending, App[int]):
         self.data_root = root or os.environ.get("TUIDOCK_ROOT", "")
         self.keymap: dict[str, str] = {}
         self.not_asked: set[str] = set()
-        self.hidden_columns = columns.load()
+        self.listings = lists.load(self.config.lists)
         self.filters: list[str] = []
         self.commands_typed: list[str] = []
         self.log_searches: list[str] = []
@@ -83,43 +88,18 @@ class TuidockApp(Background, Lending, App[int]):
         self.path_filters: list[str] = []
         self.errors: list[BaseException] = []
         self._mouse_on = True
+        self.terminals = Terminals(self)
         self._terminal = terminal
         self._began = False  # the first frame of Textual is on the screen
         self.key_pressed = False  # and what it has changed is not on the screen yet
 
     # -- start and end ------------------------------------------------------------------------------------------
 
-    def _choose_theme(self) -> None:
-        """The theme has to be known before the app is made: changing it afterwards costs a whole pass over all styles
-        at the start, and under NO_COLOR the filter that sends no colours is chosen by the first theme."""
-        loaded, problems = themes.load_themes()
-        self._own_themes = {theme.name: theme for theme in loaded}
-        self.problems += problems
-        wanted = self.config.theme
-        if wanted and wanted not in self.available_themes:
-            if not self.config.theme_kept:
-                self.problems.append(f"config.yaml: there is no theme {wanted!r}; `:theme` lists them")
-            wanted = ""
-        default = themes.default_theme(os.environ)
-        if default not in self._own_themes:
-            default = DEFAULT_THEME
-        # Without colours only a theme of the terminal's own palette sends none.
-        self._reactive_theme = default if os.environ.get("NO_COLOR") or not wanted else wanted
-
-    def choose_theme(self, name: str) -> None:
-        """From now on, also in later sessions - unless config.yaml names one."""
-        self.theme = name
-        if self.config.theme and not self.config.theme_kept:
-            self.say(f"{name} in this session; config.yaml says {self.config.theme}.")
-        elif kept.keep_theme(name):
-            self.config = self.config._replace(theme=name, theme_kept=True)
-            if not self.is_headless:
-                self.set_timer(0.5, self._keep_colours)
-
-    @property
-    def available_themes(self) -> dict[str, Theme]:
-        """Textual's and those of themes/*.yaml."""
-        return {**BUILTIN_THEMES, **self._own_themes}
+    def keep_listing(self, kind: str, listing: lists.Listing) -> None:
+        """How the list of a kind is looked at from now on, also in later sessions."""
+        if listing != self.listings[kind]:
+            self.listings[kind] = listing
+            lists.save(self.listings, self.config.lists)
 
     def on_load(self) -> None:
         self.problems += self._set_keymap(self.config.preset)
@@ -172,8 +152,10 @@ class TuidockApp(Background, Lending, App[int]):
             gc.freeze()
             gc.enable()
         self.engine_workers.start(self.post_message)
+        self.watch_settings()
         if not self.is_headless:
             self.set_timer(0.5, self._keep_colours)
+            self.show_tour_once()
 
     def _keep_colours(self) -> None:
         """What the next start needs to draw before Textual is there."""
@@ -204,6 +186,8 @@ class TuidockApp(Background, Lending, App[int]):
 
     def _on_exit_app(self) -> Any:
         self.engine_workers.stop()
+        self.unwatch_settings()
+        self.terminals.close_all()
         self.drop_jobs()
         return super()._on_exit_app()
 
@@ -221,10 +205,11 @@ class TuidockApp(Background, Lending, App[int]):
 
     def ask_quit(self) -> None:
         """Quits; asks only when a pull or a build would be lost."""
-        if not self.model.jobs:
+        titles = [clean(job.title) for job in self.model.jobs.values()]
+        titles += [clean(session.title) for session in self.terminals.living]
+        if not titles:
             self.leave()
             return
-        titles = [clean(job.title) for job in self.model.jobs.values()]
         self.confirm(
             "Quit while this goes on?", [*titles, "It would be given up. Containers go on."], "quit", self.leave
         )
@@ -237,6 +222,11 @@ class TuidockApp(Background, Lending, App[int]):
         if event.__class__.__name__ in ("Key", "Click", "MouseScrollDown", "MouseScrollUp"):
             self.engine_workers.touched()
             self.key_pressed = True
+        if event.__class__.__name__ == "Key" and not event.is_forwarded:  # type: ignore[attr-defined]
+            focused = self.screen.focused
+            if focused is not None and getattr(focused, "takes_every_key", False):
+                focused._forward_event(event)
+                return
         await super().on_event(event)
 
     async def _on_key(self, event: events.Key) -> None:
@@ -245,6 +235,11 @@ class TuidockApp(Background, Lending, App[int]):
         if prompt is not None and prompt.take(event):  # type: ignore[attr-defined]
             event.stop()
             event.prevent_default()
+        elif self.screen is self.main and (plugin := self.plugin_of(event.key)) is not None:
+            from tuidock.app.actions import plugins
+
+            event.stop()
+            plugins.begin(self.main, plugin)
 
     # -- what has happened --------------------------------------------------------------------------------------
 
@@ -353,18 +348,6 @@ class TuidockApp(Background, Lending, App[int]):
         self.say(
             "The mouse belongs to tuidock." if self._mouse_on else "The mouse belongs to the terminal: select as usual."
         )
-
-    def use_keymap(self, preset: str) -> None:
-        for problem in self._set_keymap(preset):
-            self.say(problem, "warning")
-        self.say(f"Keymap {preset}; keymap.preset in config.yaml keeps it.")
-
-    def _set_keymap(self, preset: str) -> list[str]:
-        keymap, problems = keymap_of(preset, self.config.keys)
-        self.keymap = keymap
-        # Textual takes an empty string for "as before"; a key that nobody can press takes the key away.
-        self.set_keymap({identity: keys or f"no-key-{identity}" for identity, keys in keymap.items()})
-        return problems
 
     def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
         """Clashes have been settled and told by `keymap_of`."""

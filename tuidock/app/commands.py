@@ -15,10 +15,22 @@ from typing import TYPE_CHECKING
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from tuidock.app import paths
-from tuidock.app.bindings import ACTIONS, BY_COMMAND, PRESETS, Action, keys_of, label_of, possible, show_keys
+from tuidock.app.bindings import (
+    ACTIONS,
+    BY_COMMAND,
+    PRESET_NAMES,
+    PRESETS,
+    Action,
+    keys_of,
+    label_of,
+    possible,
+    show_keys,
+)
+from tuidock.app.grouping import WORDS
 from tuidock.app.model import CONTAINERS, IMAGES, KINDS, NETWORKS, VOLUMES, Row, ViewModel, row_id, row_name
 from tuidock.app.panes import NOUNS
 from tuidock.app.quoting import fault
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 from tuidock.engine.errors import EngineError
 from tuidock.engine.types import Image
@@ -60,12 +72,17 @@ SYNONYMS = {
 }
 
 
+#: Words that are followed by a regular expression, in which quotes and backslashes stand for themselves.
+RAW = ("grep",)
 #: Words that are followed by the name of a file or directory.
 PATH_COMMANDS = ("build", "load", "save", "import")
 
 
 def split(text: str) -> tuple[str, list[str]]:
     """The word of the command and its arguments; raises ValueError for open quotes."""
+    word, _, rest = text.strip().partition(" ")
+    if word in RAW:
+        return word, [rest.strip()] if rest.strip() else []
     words = shlex.split(text)
     if not words:
         return "", []
@@ -77,10 +94,13 @@ def complete(model: ViewModel, text: str, more: Mapping[str, Sequence[str]] = {}
     head, _, rest = text.lstrip().rpartition(" ")
     if not head:
         found = sorted(word for word in BY_COMMAND if word.startswith(text))
-        return [f"{word} " if BY_COMMAND[word].arguments else word for word in found]
+        own = [word for word in more.get("plugins", ()) if word.startswith(text) and word not in BY_COMMAND]
+        return [*(f"{word} " if BY_COMMAND[word].arguments else word for word in found), *own]
     command = SYNONYMS.get(head.split(" ", 1)[0], head.split(" ", 1)[0])
     if command in more:
         names = list(more[command])
+    elif command == "group":
+        names = ["none", *WORDS[CONTAINERS], *{label for row in model.containers().values() for label in row.labels}]
     elif command == "keys":
         names = list(PRESETS)
     elif command == "migrate":
@@ -111,6 +131,11 @@ def execute(screen: MainScreen, text: str) -> None:
     if not word:
         return
     action = BY_COMMAND.get(word)
+    if action is None and (plugin := next((each for each in app.config.plugins if each.id == word), None)) is not None:
+        from tuidock.app.actions import plugins
+
+        plugins.begin(screen, plugin)
+        return
     if action is None:
         import difflib
 
@@ -221,8 +246,8 @@ def _theme(screen: MainScreen, arguments: list[str]) -> None:
 
 
 def _keys(screen: MainScreen, arguments: list[str]) -> None:
-    if arguments[0] in PRESETS:
-        screen.tuidock.use_keymap(arguments[0])
+    if (name := PRESET_NAMES.get(arguments[0], arguments[0])) in PRESETS:
+        screen.tuidock.use_keymap(name)
     else:
         screen.tuidock.say(f"There is no keymap {clean(arguments[0])}; there are {', '.join(PRESETS)}.", "warning")
 
@@ -232,6 +257,12 @@ def _sort(screen: MainScreen, arguments: list[str]) -> None:
         screen.actions.sort_by(arguments[0])
     else:
         screen.pane().action_sort_next()
+
+
+def _group(screen: MainScreen, arguments: list[str]) -> None:
+    from tuidock.app.grouping import meant
+
+    screen.actions.group_by(meant(screen.kind, arguments[0]))
 
 
 def _pull(screen: MainScreen, arguments: list[str]) -> None:
@@ -354,6 +385,7 @@ SPECIAL: dict[str, Callable[[MainScreen, list[str]], None]] = {
     "theme": _theme,
     "keys": _keys,
     "sort": _sort,
+    "group": _group,
     "reverse": lambda screen, arguments: screen.pane().action_sort_reverse(),
     "pull": _pull,
     "push": _push,
@@ -373,7 +405,8 @@ SPECIAL: dict[str, Callable[[MainScreen, list[str]], None]] = {
     "logout": lambda screen, arguments: screen.actions.logout(arguments[0]),
     "filter": lambda screen, arguments: screen.actions.set_filter(" ".join(arguments)),
     "migrate": lambda screen, arguments: screen.actions.migrate(*arguments[:2]),
-    "merged": lambda screen, arguments: _on_named(screen, BY_COMMAND["merged"], arguments),
+    "merged": lambda screen, arguments: screen.actions.merged_of(arguments),
+    "grep": lambda screen, arguments: screen.actions.log_grep(arguments[0]),
 }
 
 
@@ -394,11 +427,17 @@ class TuidockCommands(Provider):
                 continue
             keys = show_keys(keys_of(action, keymap))
             label = label_of(action, situation)
-            about = f"{action.help}  ({keys})" if keys else action.help
+            about = f"{tr(action.help)}  ({keys})" if keys else tr(action.help)
             row = situation.row
             if action.when is not None and row is not None and not situation.marked:
                 label += f" {clean(row_name(row))}"
             offers.append((label, about, partial(screen.action_do, action.id)))
+        from tuidock.app.actions import plugins
+
+        for plugin in plugins.possible(screen):
+            keys = f"  ({show_keys(plugin.key)})" if plugin.key else ""
+            about = f"{clean(plugin.help) or tr('A command of your own')}{keys}"
+            offers.append((clean(plugin.name), about, partial(plugins.begin, screen, plugin)))
         return offers
 
     async def discover(self) -> Hits:

@@ -22,7 +22,18 @@ CONTAINER_COLUMNS: Final = (
     Column("network", "NET ↓/↑", 14, "right", priority=7, sortable=False),
     Column("pids", "PIDS", 5, "right", priority=8),
     Column("age", "AGE", 5, "right", priority=9),
+    Column("limit", "MEM %", 5, "right", priority=10),
+    Column("disk", "DISK R/W", 14, "right", priority=11, sortable=False),
+    Column("restarts", "RESTARTS", 8, "right", priority=12),
+    Column("project", "PROJECT", 12, priority=13, grow=1),
+    Column("networks", "NETWORKS", 12, priority=14, grow=1),
+    Column("command", "COMMAND", 16, priority=15, grow=2),
+    Column("id", "ID", 12, priority=16),
 )
+#: Columns that are there for those who choose them.
+EXTRA_COLUMNS: Final = frozenset({"limit", "disk", "restarts", "project", "networks", "command", "id"})
+#: The label of docker compose.
+PROJECT: Final = "com.docker.compose.project"
 IMAGE_COLUMNS: Final = (
     Column("name", "NAME", 16, grow=3),
     Column("tag", "TAG", 8, priority=1, grow=1),
@@ -159,26 +170,31 @@ _ORDER: Final = {"restarting": 0, "running": 1, "paused": 2, "removing": 3, "exi
 def stats_cells(stats: Stats | None, previous: Stats | None = None, ascii: bool = False) -> dict[str, Cell]:
     """The cells that a sample changes; the network rate needs the sample before it."""
     if stats is None:
-        return {key: Cell("-", "muted") for key in ("cpu", "memory", "network", "pids")}
+        return {key: Cell("-", "muted") for key in ("cpu", "memory", "network", "pids", "limit", "disk")}
     limit = stats.memory_limit
     tight = limit and stats.memory > 0.9 * limit
-    network = ""
+    network = disk = ""
     if previous is not None and stats.time > previous.time:
         seconds = (stats.time - previous.time) / 1e9
         down, up = (stats.net_rx - previous.net_rx) / seconds, (stats.net_tx - previous.net_tx) / seconds
         network = f"{rate(down)} {rate(up)}"
+        read = (stats.block_read - previous.block_read) / seconds
+        disk = f"{rate(read)} {rate((stats.block_write - previous.block_write) / seconds)}"
     return {
         "cpu": Cell(f"{stats.cpu_percent:.1f}%", "warn" if stats.cpu_percent >= 90 else ""),
         "memory": Cell(size(stats.memory), "bad" if tight else ""),
         "network": Cell(network),
         "pids": Cell(str(stats.pids)),
+        "limit": Cell(f"{100 * stats.memory / limit:.0f}%" if limit else "none", "bad" if tight else ""),
+        "disk": Cell(disk),
     }
 
 
 def stats_sort_keys(stats: Stats | None) -> dict[str, Any]:
     if stats is None:
-        return {"cpu": None, "memory": None, "pids": None}
-    return {"cpu": stats.cpu_percent, "memory": stats.memory, "pids": stats.pids}
+        return {"cpu": None, "memory": None, "pids": None, "limit": None}
+    limit = stats.memory / stats.memory_limit if stats.memory_limit else None
+    return {"cpu": stats.cpu_percent, "memory": stats.memory, "pids": stats.pids, "limit": limit}
 
 
 def container_row(
@@ -193,6 +209,8 @@ def container_row(
     shown_ports = ports(container.ports, container.exposed)
     values = stats_sort_keys(stats)
     created = since(container.created, now_ns)
+    project = container.labels.get(PROJECT, "")
+    networks = " ".join(each.network for each in container.networks)
     return Row(
         container.id,
         (
@@ -205,6 +223,13 @@ def container_row(
             sampled["network"],
             sampled["pids"],
             Cell(created, "muted"),
+            sampled["limit"],
+            sampled["disk"],
+            Cell(str(container.restarts) if container.restarts else "", "warn"),
+            Cell(project),
+            Cell(networks, "muted"),
+            Cell(container.command, "muted"),
+            Cell(container.short_id, "muted"),
         ),
         (
             container.name.casefold(),
@@ -216,6 +241,13 @@ def container_row(
             None,
             values["pids"],
             -container.created,
+            values["limit"],
+            None,
+            container.restarts,
+            project.casefold(),
+            networks.casefold(),
+            container.command,
+            container.id,
         ),
         "" if container.status in ("running", "paused", "restarting") else "muted",
     )

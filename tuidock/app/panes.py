@@ -5,16 +5,20 @@ Pure, so that the four panes can be one widget: a pane is described here and sho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tuidock.app import format as shown
-from tuidock.app.filters import Fields
+from tuidock.app import grouping
+from tuidock.app.filters import Fields, Filter, parse
+from tuidock.app.lists import PLAIN, Listing
 from tuidock.app.model import CONTAINERS, IMAGES, KINDS, NETWORKS, VOLUMES, Row, ViewModel, row_name
+from tuidock.app.widgets.row_set import RowSet
 from tuidock.app.widgets.rows import Column
 from tuidock.app.widgets.rows import Row as Line
 from tuidock.engine.clean import clean
 from tuidock.engine.types import Container, Image, Network, Volume
 
+RUNNING = ("running", "paused", "restarting")
 TITLES = {CONTAINERS: "Containers", IMAGES: "Images", VOLUMES: "Volumes", NETWORKS: "Networks"}
 #: The word for one row of the kind, as docker says it.
 NOUNS = {CONTAINERS: "container", IMAGES: "image", VOLUMES: "volume", NETWORKS: "network"}
@@ -127,8 +131,10 @@ def counted(kind: str, model: ViewModel) -> str:
     return f"{DIGITS[kind]} {TITLES[kind]} {len(model.rows[kind])}"
 
 
-def title(kind: str, model: ViewModel, visible: int) -> str:
-    """The title of a pane with what is worth knowing about the whole list."""
+def title(
+    kind: str, model: ViewModel, visible: int, listing: Listing = PLAIN, filtered: str = "", marked: int = 0
+) -> str:
+    """The title of a pane with what is worth knowing about the whole list, and how it is looked at."""
     rows = model.rows[kind]
     count = str(len(rows)) if visible == len(rows) else f"{visible} of {len(rows)}"
     text = f"{DIGITS[kind]} {TITLES[kind]} {count}"
@@ -138,7 +144,55 @@ def title(kind: str, model: ViewModel, visible: int) -> str:
         sizes = [size for row in rows.values() if isinstance(row, Volume) and (size := model.volume_size(row)) >= 0]
         if sizes:
             text += f" · {shown.size(sum(sizes))}"
+    if listing.running and kind == CONTAINERS:
+        text += " · running"
+    if listing.group:
+        text += f" · by {clean(grouping.words(listing.group))}"
+    if filtered:
+        text += f" · /{filtered}"
+    if marked:
+        text += f" · {marked} marked"
     return text
+
+
+def empty_text(kind: str, rows: int, read_only: bool, listing: Listing, filtered: str) -> str:
+    """Why nothing is shown; rows is how many there are before the filter."""
+    if filtered:
+        return f"Nothing fits {filtered}. esc clears the filter."
+    if listing.running and kind == CONTAINERS and rows:
+        return "Nothing runs. A shows all containers."
+    return (EMPTY_READ_ONLY if read_only else EMPTY)[kind]
+
+
+def chosen(kind: str, model: ViewModel, listing: Listing) -> list[Row]:
+    """The rows of a list before it is filtered."""
+    rows = model.rows[kind].values()
+    if kind == CONTAINERS and listing.running:
+        return [row for row in rows if isinstance(row, Container) and row.status in RUNNING]
+    return list(rows)
+
+
+def predicate(kind: str, model: ViewModel, wanted: Filter) -> Callable[[Line], bool] | None:
+    """Which lines a filter lets through; None for all."""
+    if not wanted.predicates:
+        return None
+
+    def fits(line: Line) -> bool:
+        row = model.get(kind, line.key)
+        return row is not None and wanted(fields(row))
+
+    return fits
+
+
+def prepare(
+    rows: RowSet, kind: str, model: ViewModel, listing: Listing, columns: Sequence[Column], ascii: bool
+) -> None:
+    """Sorting, groups and filter of a list that holds no rows yet."""
+    rows.sort_by(listing.sort, listing.reverse)
+    by = grouping.grouping(kind, listing.group, lambda key: model.get(kind, key), columns, ascii)
+    rows.group_with(by, listing.folded)
+    if listing.filter:
+        rows.set_predicate(predicate(kind, model, parse(listing.filter, FIELD_NAMES[kind])))
 
 
 def copies(row: Row) -> list[tuple[str, str]]:

@@ -66,7 +66,17 @@ class Changes:
             self.container_start(rows)
 
     def container_start(self, rows: list[Row]) -> None:
-        self._move("started", with_status(rows, "created", "exited", "dead"), lambda engine, ref: engine.start(ref))
+        idle = with_status(rows, "created", "exited", "dead")
+        self._ask_for_many(
+            "start", "Start", idle, lambda: self._move("started", idle, lambda engine, ref: engine.start(ref))
+        )
+
+    def _ask_for_many(self, key: str, verb: str, rows: list[Row], call: Callable[[], None]) -> None:
+        """What is harmless is asked for many only: a group, or marks that are out of sight, may hold more than one thinks."""
+        if len(rows) > 1:
+            self._ask_then(f"{key} many", f"{verb} {named(rows, CONTAINERS)}?", rows, key, call)
+        else:
+            call()
 
     def container_stop(self, rows: list[Row]) -> None:
         alive = with_status(rows, *ALIVE)
@@ -90,12 +100,18 @@ class Changes:
     def container_pause(self, rows: list[Row]) -> None:
         running = with_status(rows, "running")
         if running:
-            self._move("paused", running, lambda engine, ref: engine.pause(ref))
+            self._ask_for_many(
+                "pause", "Pause", running, lambda: self._move("paused", running, lambda engine, ref: engine.pause(ref))
+            )
         else:
             self.container_unpause(rows)
 
     def container_unpause(self, rows: list[Row]) -> None:
-        self._move("unpaused", with_status(rows, "paused"), lambda engine, ref: engine.unpause(ref))
+        paused = with_status(rows, "paused")
+        self._ask_for_many(
+            "unpause", "Unpause", paused,
+            lambda: self._move("unpaused", paused, lambda engine, ref: engine.unpause(ref)),
+        )  # fmt: skip
 
     def container_kill(self, rows: list[Row]) -> None:
         alive = with_status(rows, *ALIVE)
@@ -196,7 +212,8 @@ class Changes:
         from tuidock.app.screens.picker import Choice, PickerScreen
 
         kind = self.screen.kind
-        marked = [row for row in self.screen.acted_rows()] if self.screen.pane().marks else []
+        pane = self.screen.pane()
+        marked = list(self.screen.acted_rows()) if pane.marks or pane.on_header else []
         model = self.app.model
         choices: list[Choice] = []
         if marked and kind == CONTAINERS:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tuidock.app import panes, spans
 from tuidock.app.bindings import Situation, list_items
 from tuidock.app.layout import SHARE, SHARES, WIDE, pane_heights
+from tuidock.app.lists import Listing
 from tuidock.app.model import CONTAINERS, KINDS, ViewModel, row_name
-from tuidock.app.widgets.rows import GUTTER, Cell, Placed, Row, fit, place
+from tuidock.app.widgets.row_set import RowSet
+from tuidock.app.widgets.rows import GUTTER, Cell, Column, Placed, Row, fit, place
 from tuidock.engine.clean import clean
 
 #: Colours by name, each an SGR sequence; see `styles.names`.
@@ -23,7 +25,7 @@ class Look(NamedTuple):
     ascii: bool = False
     read_only: bool = False
     keymap: Mapping[str, str] = {}
-    hidden: Mapping[str, Collection[str]] = {}
+    lists: Mapping[str, Listing] = {}
 
 
 class Canvas:
@@ -52,26 +54,28 @@ def draw(model: ViewModel, width: int, height: int, colours: Colours, look: Look
         canvas.put(0, y, blank)
     narrow = width < WIDE
     canvas.put(1, 0, _styled(spans.header(model, width - 2, look.read_only, look.ascii)))
-    first = next(iter(model.rows[CONTAINERS].values()), None)
+    lists = {kind: Arranged(kind, model, look) for kind in KINDS}
+    first = model.get(CONTAINERS, lists[CONTAINERS].cursor)
     situation = Situation(CONTAINERS, first, 0, look.read_only)
     pieces, _ = spans.keys(list_items(situation, look.keymap), width - 2)
     canvas.put(1, height - 1, _styled(pieces))
     if narrow:
         names = [spans.Item(kind, panes.counted(kind, model)) for kind in KINDS]
         canvas.put(1, 1, _styled(spans.tabs(names, CONTAINERS, "", width - 2)[0]))
-        _list(canvas, model, CONTAINERS, look, 1, 2, width - 2, height - 3, header=True)
+        _list(canvas, lists[CONTAINERS], look, 1, 2, width - 2, height - 3, header=True)
         return str(canvas)
     left = width * SHARES[SHARE] // 100
-    heights = pane_heights(height - 2, {kind: len(model.rows[kind]) for kind in KINDS}, CONTAINERS)
+    heights = pane_heights(height - 2, {kind: lists[kind].line_count for kind in KINDS}, CONTAINERS)
     y = 1
     for kind in KINDS:
         current = kind == CONTAINERS
         line, name = ("━", "current") if current else ("─", "other")
-        title = f" {panes.title(kind, model, len(model.rows[kind]))} "
+        listing = lists[kind].listing
+        title = f" {panes.title(kind, model, len(lists[kind].rows.passing), listing, listing.filter)} "
         canvas.put(
             0, y, [(line, f"{name}-rule"), (title, f"{name}-title"), (line * (left - 1 - len(title)), f"{name}-rule")]
         )
-        _list(canvas, model, kind, look, 0, y + 1, left - 1, heights[kind] - 1, header=current)
+        _list(canvas, lists[kind], look, 0, y + 1, left - 1, heights[kind] - 1, header=current)
         y += heights[kind]
     for y in range(1, height - 1):
         canvas.put(left, y, [("│", "beside")])
@@ -85,25 +89,48 @@ def _styled(pieces: spans.Spans) -> list[tuple[str, str]]:
     return [(text, f"line-{style}") for text, style in pieces]
 
 
+class Arranged:
+    """A list as it is shown: filtered, sorted, grouped."""
+
+    def __init__(self, kind: str, model: ViewModel, look: Look) -> None:
+        self.kind, self.listing, self.all = kind, look.lists.get(kind, Listing()), len(model.rows[kind])
+        lines = [panes.line(row, model, look.ascii) for row in panes.chosen(kind, model, self.listing)]
+        self.columns: Sequence[Column] = panes.columns(kind, lines)
+        self.rows = RowSet(self.columns)
+        panes.prepare(self.rows, kind, model, self.listing, self.columns, look.ascii)
+        self.rows.replace(lines)
+        self.line_count = len(self.rows) + len(self.rows.groups)
+        shown = self.rows.shown
+        # on a row rather than on the header above it
+        at = int(len(shown) > 1 and self.rows.is_header(shown[0]) and not self.rows.is_header(shown[1]))
+        self.cursor = shown[at] if shown else ""
+
+
 def _list(
-    canvas: Canvas, model: ViewModel, kind: str, look: Look, x: int, y: int, width: int, height: int, header: bool
+    canvas: Canvas, arranged: Arranged, look: Look, x: int, y: int, width: int, height: int, header: bool
 ) -> None:
-    rows = list(model.rows[kind].values())
+    rows, listing = arranged.rows, arranged.listing
     room = height - header
-    if len(rows) > room:
+    if len(rows.shown) > room:
         width -= 1
-        _scroll_bar(canvas, x + width, y, height, len(rows) + header)
+        _scroll_bar(canvas, x + width, y, height, len(rows.shown) + header)
     ellipsis = "~" if look.ascii else "…"
-    lines = [panes.line(row, model, look.ascii) for row in rows]
-    placed = place(panes.columns(kind, lines), width, hidden=look.hidden.get(kind, ()))
+    down, up = ("v", "^") if look.ascii else ("▾", "▴")
+    placed = place(arranged.columns, width, hidden=listing.hidden, order=listing.order)
     if header:
-        titles = "".join(fit(each.column.title, each.width, each.column.align, ellipsis) + " " for each in placed)
+        titles = ""
+        for each in placed:
+            sorted_by = each.column.key == rows.sort_column
+            title = each.column.title + ((up if rows.reverse else down) if sorted_by else "")
+            titles += fit(title, each.width, each.column.align, ellipsis) + " "
         canvas.put(x, y, [((" " * GUTTER + titles)[:width], "list-header")])
-    if not rows:
-        empty = panes.EMPTY_READ_ONLY if look.read_only else panes.EMPTY
-        canvas.put(x, y + header, [(fit("  " + empty[kind], width), "row-//muted")])
-    for at, line in enumerate(lines[: max(0, room)]):
-        cursor = at == 0 and kind == CONTAINERS
+    if not rows.shown:
+        empty = panes.empty_text(arranged.kind, arranged.all, look.read_only, listing, listing.filter)
+        canvas.put(x, y + header, [(fit("  " + empty, width), "row-//muted")])
+    for at, key in enumerate(rows.shown[: max(0, room)]):
+        line = rows.get(key)
+        assert line is not None
+        cursor = key == arranged.cursor and arranged.kind == CONTAINERS
         canvas.put(x, y + header + at, _row(line, look, placed, width, cursor, ellipsis))
 
 

@@ -8,7 +8,7 @@ looked at.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from textual import on
 from textual.app import ComposeResult
@@ -26,6 +26,9 @@ from tuidock.engine.clean import clean
 from tuidock.engine.types import Container, Event
 
 if TYPE_CHECKING:
+    from tuidock.app.app import TuidockApp
+    from tuidock.app.terminal.session import Session
+    from tuidock.app.terminal.view import TerminalView
     from tuidock.app.widgets.log_view import LogView
     from tuidock.app.workers import Workers
 
@@ -57,6 +60,7 @@ class Detail(Vertical):
         self._ticks = 0
         self._note = ""
         self.log_state = ""
+        self.about: Callable[[], str] = lambda: ""  # what the cursor is on when that is no row
         self.value: Any = None  # what the inspect tab shows, to copy from
 
     def compose(self) -> ComposeResult:
@@ -65,7 +69,19 @@ class Detail(Vertical):
 
     @property
     def tab(self) -> str:
-        return self.tab_of[self.kind]
+        chosen = self.tab_of[self.kind]
+        return chosen if chosen in dict(self.tabs) else panes.TABS[self.kind][0][0]
+
+    @property
+    def tabs(self) -> list[tuple[str, str]]:
+        """Names and labels: those of the kind, then one for each terminal of the container."""
+        return [*panes.TABS[self.kind], *((name, f"› {each.title}") for name, each in self._terminals().items())]
+
+    def _terminals(self) -> dict[str, Session]:
+        if self.kind != CONTAINERS or self.identity is None:
+            return {}
+        sessions = cast("TuidockApp", self.app).terminals.of(self.identity)
+        return {f"terminal-{id(each)}": each for each in sessions}
 
     @property
     def row(self) -> Row | None:
@@ -77,6 +93,8 @@ class Detail(Vertical):
         return self._views.get(self._view_name(self.tab))
 
     def _view_name(self, tab: str) -> str:
+        if tab.startswith("terminal-"):
+            return "terminal"
         return f"{tab}-{self.kind}" if tab in ("ports", "users", "layers", "history", "env", "top") else tab
 
     # -- following the cursor -----------------------------------------------------------------------------------
@@ -97,14 +115,14 @@ class Detail(Vertical):
             self._delay = self.set_timer(DELAY, self._load)
 
     def show_tab(self, tab: str) -> None:
-        if tab != self.tab and tab in dict(panes.TABS[self.kind]):
+        if tab != self.tab and tab in dict(self.tabs):
             self.tab_of[self.kind] = tab
             self._draw_tabs()
             self._load()
             self.post_message(self.TabChanged())
 
     def step_tab(self, step: int) -> None:
-        names = [name for name, _ in panes.TABS[self.kind]]
+        names = [name for name, _ in self.tabs]
         self.show_tab(names[(names.index(self.tab) + step) % len(names)])
 
     @on(PressableLine.Pressed, "#detail-tabs")
@@ -114,7 +132,7 @@ class Detail(Vertical):
 
     def _draw_tabs(self) -> None:
         line = self.query_one(TabLine)
-        line.set_items([Item(name, label) for name, label in panes.TABS[self.kind]])
+        line.set_items([Item(name, label) for name, label in self.tabs])
         row = self.row
         name = clean(row_name(row)) if row is not None else ""
         line.set_active(
@@ -145,10 +163,14 @@ class Detail(Vertical):
         view = self._views.get("logs")
         if view is None or not view.display:
             return
-        for event in events:
-            if event.type == "container" and event.id == self.identity and event.action in ("start", "die"):
-                log: LogView = view  # type: ignore[assignment]
-                log.note(clean(tabs.event_words(event)), event.time, event.id)
+        from tuidock.app.log_sources import rule
+
+        log: LogView = view  # type: ignore[assignment]
+        log.add_rules(
+            rule(event)
+            for event in events
+            if event.type == "container" and event.id == self.identity and event.action in ("start", "die")
+        )
 
     def tick(self) -> None:
         """A sample came in."""
@@ -193,9 +215,12 @@ class Detail(Vertical):
             for view in self._views.values():
                 view.display = False
             self._shown = (self.kind, None, self.tab)
-            self.say("")
+            self.say(self.about())
             return
         self._draw_tabs()
+        if (session := self._terminals().get(self.tab)) is not None:
+            self._fill_terminal(session)
+            return
         tabs_fill = getattr(self, f"_fill_{self.tab}")
         tabs_fill(row)
 
@@ -243,19 +268,50 @@ class Detail(Vertical):
         view.set_empty(empty)
         view.set_rows(rows)
 
+    # -- terminals ------------------------------------------------------------------------------------------------
+
+    def show_terminal(self, session: Session) -> None:
+        self.tab_of[CONTAINERS] = f"terminal-{id(session)}"
+        self._draw_tabs()
+        self._load()
+        self.post_message(self.TabChanged())
+
+    def terminals_changed(self) -> None:
+        """One began or ended, or is shown elsewhere."""
+        if self.is_attached and self.kind == CONTAINERS:
+            self._draw_tabs()
+            self.reload()
+
+    @property
+    def terminal(self) -> TerminalView | None:
+        """The terminal that is shown."""
+        return cast("TerminalView", self._views["terminal"]) if self.tab in self._terminals() else None
+
+    def _fill_terminal(self, session: Session) -> None:
+        shown = cast("TuidockApp", self.app).terminals
+        view, _ = self._present(shown.make_view)
+        if not shown.over_everything(session):
+            cast("TerminalView", view).show(session)
+
     def _fill_logs(self, row: Row) -> None:
         assert isinstance(row, Container)
         if self._shown == (self.kind, self.identity, "logs"):
             return
 
-        def show(directory: str) -> None:
-            from tuidock.app.widgets.log_view import LogSource, LogView
+        def ask(engine: Any) -> Any:
+            from tuidock.app.log_sources import open_logs
+
+            return open_logs(engine, [row])
+
+        def show(opened: Any) -> None:
+            from tuidock.app.widgets.log_view import LogView
 
             view, _ = self._present(LogView)
             assert isinstance(view, LogView)
-            view.show([LogSource(row.id, clean(row.name), directory)], note=tabs.log_note(row))
+            view.show(opened.sources, note=opened.note)
+            view.add_rules(opened.rules)
 
-        self._ask(lambda engine: engine.log_directory(row.id), show)
+        self._ask(ask, show)
 
     def _fill_stats(self, row: Row) -> None:
         from tuidock.app.screens.stats import StatsView

@@ -6,7 +6,7 @@ The screen shows the view model and hands every wish to `actions.py`; it never c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -27,6 +27,7 @@ from tuidock.app.screens.log_keys import LogKeys
 from tuidock.app.screens.pane import Pane
 from tuidock.app.screens.prompt import PromptLine
 from tuidock.app.widgets.line_table import LineTable
+from tuidock.app.words import mark, tr
 from tuidock.engine.types import Container, Volume
 
 if TYPE_CHECKING:
@@ -67,11 +68,9 @@ class MainScreen(LogKeys):
         self.header = Header(model, read_only=read_only, ascii=ascii)
         self._tabs = TabLine(id="pane-tabs")
         self._lists = Vertical(id="lists")
-        hidden = app.hidden_columns
-        self._panes = {
-            kind: Pane(kind, model, ascii=ascii, read_only=read_only, hidden=hidden.get(kind, ())) for kind in KINDS
-        }
+        self._panes = {kind: Pane(kind, model, app.listings[kind], ascii=ascii, read_only=read_only) for kind in KINDS}
         self.detail = Detail(model, app.engine_workers, ascii=ascii)
+        self.detail.about = lambda: self.pane().group_words()
         self._keys = KeyLine(id="keys")
 
     # -- parts ------------------------------------------------------------------------------------------------
@@ -117,7 +116,7 @@ class MainScreen(LogKeys):
         return Situation(
             self.kind,
             pane.row_at_cursor,
-            len(pane.marks),
+            len(pane.marks) or (len(pane.members(pane.cursor_key)) if pane.on_header else 0),
             self.tuidock.read_only,
             self.in_detail,
             bool(pane.filter_text),
@@ -218,7 +217,7 @@ class MainScreen(LogKeys):
             pane.show_header(kind == CONTAINERS or one_page or kind == self.kind)
         if not one_page:
             room = self.app.size.height - 2
-            heights = pane_heights(room, {kind: self.pane(kind).row_count for kind in KINDS}, self.kind)
+            heights = pane_heights(room, {kind: self.pane(kind).line_count for kind in KINDS}, self.kind)
             for kind, height in heights.items():
                 self.pane(kind).styles.height = height
         else:
@@ -320,7 +319,9 @@ class MainScreen(LogKeys):
 
     @on(LineTable.RowSelected)
     def _row_selected(self, event: LineTable.RowSelected) -> None:
-        if isinstance(event.table, Pane):
+        if isinstance(event.table, Pane) and event.table.is_header(event.key):
+            event.table.toggle_fold(event.key)
+        elif isinstance(event.table, Pane):
             self.show_page("detail")
         else:
             self.actions.detail_selected(event.table, event.key)
@@ -331,6 +332,10 @@ class MainScreen(LogKeys):
             event.table.show_title()
             self.refresh_keys()
 
+    @on(Pane.ListingChanged)
+    def _listing_changed(self, event: Pane.ListingChanged) -> None:
+        self.tuidock.keep_listing(event.pane.kind, event.pane.listing)
+
     @on(PressableLine.Pressed, "#pane-tabs")
     def _pane_pressed(self, event: PressableLine.Pressed) -> None:
         self.go(event.key)
@@ -339,6 +344,8 @@ class MainScreen(LogKeys):
     async def _key_pressed(self, event: PressableLine.Pressed) -> None:
         if event.key in BY_ID and BY_ID[event.key].screen:
             self.action_do(event.key)
+        elif self.in_detail and (terminal := self.detail.terminal) is not None:
+            terminal.do(event.key)
         elif self.focused is not None:
             for binding in self.focused._bindings:
                 if binding[1].id == event.key:
@@ -361,14 +368,24 @@ class MainScreen(LogKeys):
         self._keys.set_items(items)
 
     def _detail_items(self) -> list[Item]:
-        from tuidock.app.bindings import DETAIL_KEYS
+        from tuidock.app.bindings import DETAIL_KEYS, hint
 
-        items = [Item(key, text, hint) for key, hint, text in DETAIL_KEYS.get(self.detail.tab, ())]
+        if (terminal := self.detail.terminal) is not None:
+            return terminal.items()
         keymap = self.tuidock.keymap
-        for identity, label in (("tab.next", "tab"), ("nav.back", "list"), ("app.help", "help")):
-            hint = show_keys(keys_of(BY_ID[identity], keymap)).split(" ")[0]
-            items.append(Item(identity, label, hint))
+        items = [
+            Item(key, tr(text), hint(key, written, keymap)) for key, written, text in DETAIL_KEYS.get(self.detail.tab, ())
+        ]
+        for identity, label in (("tab.next", mark("tab")), ("nav.back", mark("list")), ("app.help", mark("help"))):
+            items.append(Item(identity, tr(label), show_keys(keys_of(BY_ID[identity], keymap)).split(" ")[0]))
         return items
+
+    def on_terminal_view_keys_changed(self) -> None:
+        self._situation_seen = None
+        self.refresh_keys()
+
+    def on_terminal_view_wanted(self, event: Any) -> None:
+        self.tuidock.terminals.wanted_beside(event.what, event.view)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action != "do" or not parameters or not self.is_mounted:

@@ -2,51 +2,105 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 
 from rich.style import Style
 from textual.content import Content
+from textual.message import Message
 from textual.strip import Strip
 
-from tuidock.app import filters, panes
+from tuidock.app import filters, grouping, panes
 from tuidock.app import format as shown
+from tuidock.app.lists import Listing
 from tuidock.app.model import CONTAINERS, Row, ViewModel
 from tuidock.app.widgets.line_table import LineTable
-from tuidock.app.widgets.rows import Row as Line
-from tuidock.engine.types import Container
-
-RUNNING = ("running", "paused", "restarting")
 
 
 class Pane(LineTable):
     """The rows of one kind. Titles are the top border, so that a pane costs no line more than its rows."""
 
+    class ListingChanged(Message):
+        """Sorted, grouped, folded or with other columns: to be kept for the next session."""
+
+        def __init__(self, pane: Pane) -> None:
+            super().__init__()
+            self.pane = pane
+
     def __init__(
-        self, kind: str, model: ViewModel, *, ascii: bool = False, read_only: bool = False, hidden: Iterable[str] = ()
+        self, kind: str, model: ViewModel, listing: Listing, *, ascii: bool = False, read_only: bool = False
     ) -> None:
-        self.kind, self.model = kind, model
+        self.kind, self.model, self._listing = kind, model, listing
         self._ascii = ascii
-        self._filter = filters.Filter("")
-        self.only_running = False
+        self._filter = filters.parse(listing.filter, panes.FIELD_NAMES[kind])
         self._sought = ""
         self._current = False
-        empty = panes.EMPTY_READ_ONLY if read_only else panes.EMPTY
-        self._empty_text = empty[kind]
+        self._read_only = read_only
         self._title = ""
-        super().__init__(panes.columns(kind), header=kind == CONTAINERS, empty="", ascii=ascii, id=kind)
-        self._hidden = frozenset(hidden)
+        columns = panes.columns(kind)
+        super().__init__(columns, header=kind == CONTAINERS, empty="", ascii=ascii, id=kind)
+        self._hidden, self._order = listing.hidden, listing.order
+        panes.prepare(self._rows, kind, model, listing, columns, ascii)
+
+    # -- how it is listed ---------------------------------------------------------------------------------------
+
+    @property
+    def listing(self) -> Listing:
+        """How the list is looked at now."""
+        return self._listing._replace(
+            order=self._order, hidden=self._hidden, sort=self.sort[0], reverse=self.sort[1], folded=self.folded
+        )
+
+    @property
+    def only_running(self) -> bool:
+        return self._listing.running
+
+    def set_running(self, on: bool) -> None:
+        """Shows only what runs, or everything."""
+        self._listing = self._listing._replace(running=on)
+        self.show_rows()
+        self._keep()
+
+    def sort_by(self, column_key: str, reverse: bool = False) -> None:
+        super().sort_by(column_key, reverse)
+        self._keep()
+
+    def toggle_fold(self, header: str) -> None:
+        super().toggle_fold(header)
+        self._keep()
+
+    def fold_all(self, on: bool) -> None:
+        super().fold_all(on)
+        self._keep()
+
+    def group_by(self, by: str) -> None:
+        """By a word of `grouping.WORDS` or `label:NAME`; "" takes the groups apart."""
+        self._listing = self._listing._replace(group=by, folded=frozenset())
+        row_of = functools.partial(self.model.get, self.kind)
+        self.group_with(grouping.grouping(self.kind, by, row_of, self._columns, self._ascii))
+        self.show_title()
+        self._keep()
+
+    def arrange_columns(self, order: Iterable[str], hidden: Iterable[str]) -> None:
+        """Puts columns in this order and leaves out some."""
+        self._order, self._hidden = tuple(order), frozenset(hidden)
+        self._layout_columns()
+        self._keep()
+
+    def _keep(self) -> None:
+        if self.is_mounted:
+            self.post_message(self.ListingChanged(self))
+
+    @property
+    def line_count(self) -> int:
+        """Rows and headers, whatever is filtered or folded away: how much room the list could use."""
+        return self.row_count + len(self._rows.groups)
 
     # -- rows -------------------------------------------------------------------------------------------------
 
-    def _chosen(self) -> list[Row]:
-        rows = self.model.rows[self.kind].values()
-        if self.kind == CONTAINERS and self.only_running:
-            return [row for row in rows if isinstance(row, Container) and row.status in RUNNING]
-        return list(rows)
-
     def show_rows(self) -> None:
         """All rows of the model anew."""
-        lines = [panes.line(row, self.model, self._ascii) for row in self._chosen()]
+        lines = [panes.line(row, self.model, self._ascii) for row in panes.chosen(self.kind, self.model, self._listing)]
         columns = panes.columns(self.kind, lines)
         if columns != self._columns:
             self.set_columns(columns)
@@ -70,6 +124,7 @@ class Pane(LineTable):
             self.set_columns(wider)
         for line in lines:
             self.update_row(line)
+        self.renew_headers()
         self._after()
 
     def show_samples(self, ids: Iterable[str]) -> None:
@@ -77,26 +132,20 @@ class Pane(LineTable):
             sample = self.model.sample(each)
             before = self.model.sample_before(each)
             self.update_cells(each, shown.stats_cells(sample, before, self._ascii), shown.stats_sort_keys(sample))
+        self.renew_headers()
 
     def _after(self) -> None:
         if self.kind not in self.model.loaded:
             self.set_empty("reading …")
-        elif self._filter.source:
-            self.set_empty(f"Nothing fits {self._filter.source}. esc clears the filter.")
-        elif self.only_running and self.model.rows[self.kind]:
-            self.set_empty("Nothing runs. A shows all containers.")
         else:
-            self.set_empty(self._empty_text)
+            count = len(self.model.rows[self.kind])
+            text = panes.empty_text(self.kind, count, self._read_only, self._listing, self._filter.source)
+            self.set_empty(text)
         self.show_title()
 
     def show_title(self) -> None:
-        title = " " + panes.title(self.kind, self.model, len(self.keys))
-        if self.only_running:
-            title += " · running"
-        if self._filter.source:
-            title += f" · /{self._filter.source}"
-        if self.marks:
-            title += f" · {len(self.marks)} marked"
+        listing, marked = self._listing, len(self.marks)
+        title = " " + panes.title(self.kind, self.model, len(self._rows.passing), listing, self._filter.source, marked)
         if title != self._title:
             # Setting it draws the whole list again. A Content is taken as it is: a filter may hold brackets.
             self._title = title
@@ -120,16 +169,10 @@ class Pane(LineTable):
     def set_filter_text(self, text: str) -> str:
         """Filters by the grammar of filters.py; gives a note when something was not understood."""
         self._filter = chosen = filters.parse(text, panes.FIELD_NAMES[self.kind])
-        if not chosen.predicates:
-            self.filter_with(None)
-        else:
-
-            def fits(line: Line) -> bool:
-                row = self.model.get(self.kind, line.key)
-                return row is not None and chosen(panes.fields(row))
-
-            plain = chosen.source if chosen.source.replace("-", "").replace("_", "").isalnum() else ""
-            self.filter_with(fits, plain if not chosen.source.startswith("-") else "")
+        plain = chosen.source if chosen.source.replace("-", "").replace("_", "").isalnum() else ""
+        self.filter_with(
+            panes.predicate(self.kind, self.model, chosen), plain if not chosen.source.startswith("-") else ""
+        )
         self._after()
         return chosen.note
 
@@ -143,11 +186,6 @@ class Pane(LineTable):
             self._layout_columns()
             self._keep_in_view(self.cursor_row)
 
-    def set_hidden(self, keys: Iterable[str]) -> None:
-        """Leaves out these columns."""
-        self._hidden = frozenset(keys)
-        self._layout_columns()
-
     # -- drawing ----------------------------------------------------------------------------------------------
 
     def set_current(self, on: bool) -> None:
@@ -158,3 +196,14 @@ class Pane(LineTable):
 
     def _row_strip(self, key: str, at_cursor: bool, base: Style) -> Strip:
         return super()._row_strip(key, at_cursor and self._current, base)
+
+    # -- groups -----------------------------------------------------------------------------------------------
+
+    def group_words(self) -> str:
+        """What the header under the cursor stands for."""
+        count = len(self.members(self.cursor_key))
+        if not self.on_header or not count:
+            return ""
+        noun = panes.NOUNS[self.kind]
+        what = f"{count} {noun}s" if count != 1 else f"1 {noun}"
+        return f"{what}. Keys act on all of them, after asking once; enter folds and unfolds, space marks them."

@@ -22,12 +22,13 @@ from tuidock.app.widgets.row_set import RowSet
 from tuidock.app.widgets.rows import GUTTER, STYLES, Cell, Column, Placed, Row, place
 from tuidock.app.widgets.table_bindings import TABLE_BINDINGS, TABLE_CSS, TableActions
 from tuidock.app.widgets.table_drawing import TableDrawing
+from tuidock.app.widgets.table_groups import TableGroups
 from tuidock.app.widgets.table_messages import TableMessages
 
 __all__ = ["Cell", "Column", "LineTable", "Row"]
 
 
-class LineTable(TableActions, TableDrawing, TableMessages, ScrollView, can_focus=True):
+class LineTable(TableActions, TableDrawing, TableGroups, TableMessages, ScrollView, can_focus=True):
     """The list in every pane: cursor, marks, sort, filter, header, mouse."""
 
     BINDINGS: ClassVar[list[BindingType]] = TABLE_BINDINGS
@@ -68,6 +69,7 @@ class LineTable(TableActions, TableDrawing, TableMessages, ScrollView, can_focus
         self._placed: list[Placed] = []
         self._placed_for = -1
         self._hidden: frozenset[str] = frozenset()
+        self._order: tuple[str, ...] = ()
         self._strips: dict[tuple[str, bool], Strip] = {}
         self._styles: dict[str, Style] = {}
         self._told_visible: tuple[str, ...] = ()
@@ -124,8 +126,8 @@ class LineTable(TableActions, TableDrawing, TableMessages, ScrollView, can_focus
 
     @property
     def keys(self) -> list[str]:
-        """Keys in the order shown, without what a filter hides."""
-        return list(self._rows.shown)
+        """Keys in the order shown, without what a filter hides or a group folds."""
+        return [key for key in self._rows.shown if not self._rows.is_header(key)]
 
     @property
     def row_count(self) -> int:
@@ -180,6 +182,9 @@ class LineTable(TableActions, TableDrawing, TableMessages, ScrollView, can_focus
 
     def move_cursor(self, key: str) -> bool:
         """Put the cursor on that key; False when it is not shown."""
+        header = self._rows.header_of(key)
+        if header and self._rows.position(key) < 0:
+            self.toggle_fold(header)
         position = self._rows.position(key)
         if position < 0:
             return False
@@ -192,19 +197,25 @@ class LineTable(TableActions, TableDrawing, TableMessages, ScrollView, can_focus
 
     @property
     def acted_keys(self) -> list[str]:
-        """What an action is about: the marked rows in order, else the one under the cursor."""
-        marked = [key for key in self._rows.shown if key in self._marks]
+        """What an action is about: the marked rows in order, else the one under the cursor, or those of its group."""
+        marked = [key for key in self._rows.passing if key in self._marks]
         if not marked and self._marks:
             marked = sorted(self._marks)
-        return marked or ([self._cursor] if self._cursor is not None else [])
+        if marked or self._cursor is None:
+            return marked
+        return list(self._rows.members(self._cursor)) if self.on_header else [self._cursor]
 
     def toggle_mark(self, key: str | None = None) -> None:
+        """Marks a row, or the rows of a group; takes the mark away when there is one already."""
         key = self._cursor if key is None else key
-        if key is not None and key in self._rows:
+        if self._rows.is_header(key):
+            members = set(self._rows.members(key))
+            self._set_marks(self._marks - members if members <= self._marks else self._marks | members)
+        elif key is not None and key in self._rows:
             self._set_marks(self._marks ^ {key})
 
     def mark_all(self) -> None:
-        self._set_marks(self._marks | set(self._rows.shown))
+        self._set_marks(self._marks | set(self._rows.passing))
 
     def clear_marks(self) -> None:
         self._range_from = None
@@ -249,7 +260,11 @@ class LineTable(TableActions, TableDrawing, TableMessages, ScrollView, can_focus
         shown = self._rows.shown
         position = self._rows.position(self._cursor)
         if position < 0:
+            position = self._rows.position(self._rows.header_of(self._cursor))  # its group was folded
+        if position < 0:
             position = min(max(before, 0), len(shown) - 1)
+            if before < 0 and len(shown) > 1 and self._rows.is_header(shown[0]) and not self._rows.is_header(shown[1]):
+                position = 1  # at the start on a row, about which there is more to tell
         self._cursor = shown[position] if position >= 0 else None
         if position >= 0 and before >= 0 and position != before and self._page > 0:
             self._scroll_to_row(max(0, position - min(max(offset, 0), self._page - 1)))
@@ -262,7 +277,7 @@ class LineTable(TableActions, TableDrawing, TableMessages, ScrollView, can_focus
     def _set_marks(self, marks: set[str]) -> None:
         if marks == self._marks:
             return
-        for key in marks ^ self._marks:
+        for key in [*(marks ^ self._marks), *self._rows.groups]:
             self._refresh_row(key)
         self._marks = marks
         self.post_message(self.MarksChanged(self, frozenset(marks)))
@@ -359,7 +374,7 @@ class LineTable(TableActions, TableDrawing, TableMessages, ScrollView, can_focus
 
     def _place(self) -> None:
         self._placed_for = self._line_width
-        self._placed = place(self._columns, self._line_width, hidden=self._hidden)
+        self._placed = place(self._columns, self._line_width, hidden=self._hidden, order=self._order)
         self._strips.clear()
 
     def _layout_columns(self) -> None:

@@ -73,9 +73,15 @@ class Placed(NamedTuple):
     width: int
 
 
-def place(columns: Sequence[Column], width: int, gutter: int = GUTTER, hidden: Collection[str] = ()) -> list[Placed]:
-    """The columns that fit into the width, with their places; one blank stands between two columns."""
+def place(
+    columns: Sequence[Column], width: int, gutter: int = GUTTER, hidden: Collection[str] = (), order: Sequence[str] = ()
+) -> list[Placed]:
+    """The columns that fit into the width, with their places; one blank stands between two columns. order are keys of
+    columns that come first, in this order."""
     shown = [i for i, column in enumerate(columns) if column.key not in hidden]
+    if order:
+        rank = {key: at for at, key in enumerate(order)}
+        shown.sort(key=lambda i: rank.get(columns[i].key, len(rank)))
     room = max(1, width - gutter)
 
     wanted = {i: max(column.width, column.want) for i, column in enumerate(columns)}

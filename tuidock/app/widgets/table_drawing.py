@@ -83,7 +83,8 @@ class TableDrawing:
     def _row_strip(self: LineTable, key: str, at_cursor: bool, base: Style) -> Strip:  # type: ignore[misc]
         row = self._rows.get(key)
         assert row is not None
-        marked = key in self._marks
+        header = self._rows.is_header(key)
+        marked = key in self._marks or (header and self._marks.issuperset(self._rows.members(key)))
         over = Style.null()
         if at_cursor:
             over = self._style("cursor" if self.has_focus else "cursor-blurred")
