@@ -8,7 +8,7 @@ from typing import Any
 from tests.fakes.values import ALIVE, NOW, SECOND, identity
 from tuidock.engine.errors import Conflict, EngineError, NameTaken, NotFound, WrongState
 from tuidock.engine.image_types import TreeEntry
-from tuidock.engine.types import Member, Network, NetworkMap, Progress, RemovedEntry, Restored
+from tuidock.engine.types import Member, Network, NetworkMap, Progress, RemovedEntry, Restored, UsageRow
 
 VOLUME_FILES = {
     "": [
@@ -36,6 +36,16 @@ class PlaceDoors:
     def _make_places(self) -> None:
         self.removed: list[tuple[RemovedEntry, Any]] = []
         self.looks = 0
+
+    def disk_usage(self) -> list[UsageRow]:
+        self._enter("disk_usage")
+        rows = [
+            UsageRow("Images", 5, 3, 1_240_000_000, 310_000_000),
+            UsageRow("Containers", len(self.rows), 4, 96_000_000, 12_000_000),
+            UsageRow("Local Volumes", 2, 1, 812_000_000, 172_000_000),
+            UsageRow("Build Cache", 9, 0, 530_000_000, 530_000_000),
+        ]
+        return [*rows, UsageRow("Trash", len(self.removed), 0, 1_000_000, 1_000_000)] if self.removed else rows
 
     # -- networks -------------------------------------------------------------------------------------------------
 

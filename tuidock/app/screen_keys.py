@@ -139,6 +139,20 @@ MIGRATE = (
     Key("migrate.help", "question_mark,f1", "help", "The keys"),
     Key("migrate.back", "escape,q", "back", "Back"),
 )
+DOCTOR = (
+    Key("doctor.mend", "enter,c", "copy the command", "Copy the command that mends it"),
+    Key("doctor.copy", "y", "copy", "Copy the finding", False, 1),
+    Key("doctor.again", "r,ctrl+r", "look again", "Look at everything again"),
+    Key("doctor.help", "question_mark,f1", "help", "The keys"),
+    Key("doctor.back", "escape,q", "back", "Back"),
+)
+SPACE = (
+    Key("space.go", "enter", "go to", "To where something can be done about it: prune, the trash, the containers"),
+    Key("space.prune", "X", "prune", "What may go, to choose from", True),
+    Key("space.trash", "T", "trash", "What was removed and can come back"),
+    Key("space.again", "r,ctrl+r", "measure again", "Measure everything again", False, 1),
+    Key("space.back", "escape,q", "back", "Back"),
+)
 TRASH = (
     Key("trash.undo", "enter,u", "bring back", "Bring it back", True),
     Key("trash.delete", "d,delete", "for good", "Remove it for good, after asking", True),
@@ -160,6 +174,8 @@ SCREENS: Mapping[str, tuple[Key, ...]] = {
     "Files of a volume": VOLUME,
     "Trash": TRASH,
     "Moving in": MIGRATE,
+    "Doctor": DOCTOR,
+    "Room on the disk": SPACE,
 }
 
 

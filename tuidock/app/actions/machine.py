@@ -28,3 +28,13 @@ class Machine:
             self.app.say(f"Nothing can move in from {clean(kind)}; migrate docker, or migrate podman.", "warning")
             return
         self.app.push_screen(MigrateScreen(kind, host))
+
+    def app_doctor(self) -> None:
+        from tuidock.app.screens.doctor import DoctorScreen
+
+        self.app.push_screen(DoctorScreen())
+
+    def app_df(self) -> None:
+        from tuidock.app.screens.space import SpaceScreen
+
+        self.app.push_screen(SpaceScreen())
