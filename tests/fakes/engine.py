@@ -131,6 +131,7 @@ class Engine(ImageDoors, PlaceDoors, MovingDoors):
         if not root:
             weakref.finalize(self, shutil.rmtree, self.directory, True)
         self.samples = 0
+        self.no_logs: set[str] = set()
         self._make_images(empty)
         self._make_places()
         self._make_moving()
@@ -286,9 +287,19 @@ class Engine(ImageDoors, PlaceDoors, MovingDoors):
         os.makedirs(path, exist_ok=True)
         return path
 
+    def log_driver(self, ref: str) -> str:
+        return "none" if self._find(ref).name in self.no_logs else "json-file"
+
+    def runs(self, ids: Sequence[str]) -> list[Event]:
+        return [event for event in self._events if event.id in ids and event.action in ("start", "die")]
+
     def exec_argv(self, ref: str, request: ExecRequest) -> list[str]:
         self._enter("exec_argv", self._find(ref).name, request)
         return ["true"]
+
+    def shells(self, ref: str, user: str = "") -> tuple[str, ...]:
+        self._enter("shells", self._find(ref).name, user)
+        return ("/bin/bash", "/bin/sh")
 
     def listeners(self, ref: str) -> dict[str, tuple[str, ...]]:
         self._enter("listeners", ref)

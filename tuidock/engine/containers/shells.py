@@ -20,8 +20,8 @@ from tuidock.engine.types import Container
 #: The best first; each in the directories where distributions and Nix have it.
 NAMES = ("bash", "zsh", "fish", "ash", "dash", "ksh", "sh")
 _DIRECTORIES = ("/bin", "/usr/bin", "/usr/local/bin", "/sbin", "/busybox", "/run/current-system/sw/bin")
-#: Login "shells" that end at once.
-_NONE = ("nologin", "false", "true", "sync", "halt", "shutdown")
+#: Login shells that say nothing: those that end at once, and the plainest, which is there for want of a choice.
+_NO_CHOICE = ("nologin", "false", "true", "sync", "halt", "shutdown", "sh")
 _MOST = 1 << 20
 
 
@@ -86,5 +86,5 @@ def _login_shell(root: int, user: str) -> str:
         fields = line.split(":")
         if len(fields) >= 7 and user in (fields[0], fields[2]):
             path = fields[6].strip()
-            return path if path.startswith("/") and os.path.basename(path) not in _NONE else ""
+            return path if path.startswith("/") and os.path.basename(path) not in _NO_CHOICE else ""
     return ""
