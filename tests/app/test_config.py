@@ -30,14 +30,19 @@ def test_everything(tmp_path: Path) -> None:
         "keymap:\n  preset: vim\n  container.kill: [ctrl+x, K]\n  pane.images: 7\n",
     )
     assert found == config.Config(
-        "nord", "never", False, True, (50000, 50100), "vim", {"container.kill": "ctrl+x,K", "pane.images": "7"}, ()
+        "nord", "never", False, True, (50000, 50100), "vim", {"container.kill": "ctrl+x,K", "pane.images": "7"}
     )
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("theme: [", "not valid YAML"),
+        ("theme: [", "not valid YAML, line 1:"),
+        ("mouse: true\n\nthem: nord\n", "config.yaml, line 3: there is no setting 'them'; did you mean 'theme'?"),
+        ("keymap:\n  preset: k9s\n  container.stop: nope\n", "config.yaml, line 3: keymap.container.stop"),
+        ("plugins:\n- {name: A, command: a}\n- {name: B}\n", "config.yaml, line 3: plugin B: command must be"),
+        ("language: de", "language must be auto, en or zh, not 'de'"),
+        ("plugins: 5", "plugins must be a list of commands"),
         ("- a\n- b\n", "`name: value` lines"),
         ("them: nord", "did you mean 'theme'?"),
         ("theme: 5", "theme must be the name of a theme, not 5"),
@@ -46,7 +51,7 @@ def test_everything(tmp_path: Path) -> None:
         ("ports: 5-", "a range such as 49000-49900"),
         ("ports: 500-400", "a range such as 49000-49900"),
         ("keymap: vim", "keymap must be"),
-        ("keymap: {preset: emacs}", "keymap.preset must be one of default, vim, k9s, lazydocker"),
+        ("keymap: {preset: emacs}", "keymap.preset must be one of tuidock, lazydocker, k9s, vim"),
         ("keymap: {container.stpo: x}", "did you mean 'container.stop'?"),
         ("keymap: {container.stop: true}", "keymap.container.stop must be keys"),
         ('theme: "\\x01', "not valid YAML"),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.fakes.driving import running
-from tuidock.app.bindings import keymap_of
+from tuidock.app.bindings import ACTIONS, BY_ID, PRESETS, keymap_of
 from tuidock.app.config import check
+from tuidock.app.keymaps import scopes, settle
 from tuidock.app.keys import textual_key
 
 
@@ -55,3 +56,50 @@ async def test_a_character_is_a_key() -> None:
         await ui.pilot.press("percent_sign")
         await ui.pilot.pause()
         assert "Keys and commands" in ui.screen_text()
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_reaches_into_every_screen_and_gives_no_key_twice(preset: str) -> None:
+    keymap, _ = keymap_of(preset, {})
+    known = scopes()
+    ids = {identity for scope in known.values() for identity in scope} | {action.id for action in ACTIONS}
+    assert set(PRESETS[preset]) <= ids
+    for title, scope in known.items():
+        owners: dict[str, str] = {}
+        for identity, default in scope.items():
+            for key in filter(None, keymap.get(identity, default).split(",")):
+                assert owners.setdefault(key, identity) == identity, f"{title}: {key}"
+
+
+def test_own_keys_of_a_screen_push_others_aside_with_a_sentence() -> None:
+    own = {"log.wrap": "s", "trash.undo": "u", "lgo.wrap": "x", "jobs.copy": "r", "jobs.retry": "r"}
+    keymap = dict(own)
+    problems = settle(own, keymap)
+    assert problems == [
+        "keymap: s is log.wrap now, and log.follow has no key any more",
+        "config.yaml: keymap has no action 'lgo.wrap'; did you mean 'log.wrap'?",
+        "keymap: r is wanted by jobs.copy and by jobs.retry",
+    ]
+    assert keymap["log.follow"] == keymap["jobs.retry"] == "" and keymap["jobs.copy"] == "r"
+    assert settle({name: keys for name, keys in PRESETS["vim"].items() if name in BY_ID}, {}) == []
+
+
+async def test_keys_of_the_log_and_of_a_screen_are_ones_own_and_told_so() -> None:
+    config = check({"keymap": {"preset": "k9s", "log.wrap": "W", "trash.undo": "b"}})
+    async with running(size=(160, 48), config=config) as ui:
+        await ui.command("trash")
+        assert "b bring back" in ui.screen_text()
+        await ui.press("escape")
+        await ui.press("l")
+        await ui.until(lambda: ui.app.screen.id == "logs")
+        view = ui.app.screen.log_view
+        assert "W wrap" in ui.screen_text() and "/ filter" in ui.screen_text()
+        before = view.wrap
+        await ui.press("W")
+        assert view.wrap != before
+        await ui.press("slash")
+        assert "keep lines that fit" in ui.screen_text(), "/ filters in k9s"
+        await ui.press("escape")
+        await ui.press("question_mark")
+        await ui.type("wrap")
+        assert "W Wrap long lines" in " ".join(ui.screen_text().split())

@@ -58,8 +58,8 @@ async def test_a_chosen_theme_is_kept() -> None:
     async with running() as ui:
         await ui.command("theme nord")
         assert ui.app.theme == "nord"
-    assert kept.theme() == "nord"
-    async with running(config=Config(theme=kept.theme(), theme_kept=True)) as ui:
+    assert kept.word("theme") == "nord"
+    async with running(config=Config(theme=kept.word("theme"), theme_kept=True)) as ui:
         assert ui.app.theme == "nord"
     async with running(config=Config(theme="it-is-gone", theme_kept=True)) as ui:
         assert ui.app.theme == "tuidock-dark" and not ui.toasts
@@ -70,7 +70,7 @@ async def test_the_file_wins_over_a_chosen_theme() -> None:
         await ui.command("theme nord")
         assert ui.app.theme == "nord"
         assert "nord in this session; config.yaml says moss." in ui.toasts
-    assert kept.theme() == ""
+    assert kept.word("theme") == ""
 
 
 @pytest.mark.parametrize("content", ["", "../x", "a b", "\0\xff", "x" * 500])
@@ -80,7 +80,7 @@ def test_a_damaged_file(content: str) -> None:
     os.makedirs(os.path.dirname(kept.path()), exist_ok=True)
     with open(kept.path(), "w", encoding="latin-1") as file:
         file.write(content)
-    assert kept.theme() in ("", "x" * 64)
+    assert kept.word("theme") in ("", "x" * 64)
 
 
 async def test_a_command_with_an_open_quote_stays() -> None:
@@ -141,7 +141,7 @@ def test_the_theme_is_there_after_a_new_start(
             terminal.until(lambda text: any("moss" in line and "now" in line for line in text.splitlines()))
             terminal.press("Escape")
         else:
-            terminal.until(lambda text: kept.theme() == "moss")
+            terminal.until(lambda text: kept.word("theme") == "moss")
         terminal.until(lambda text: "? help" in text and "Theme" not in text)
         terminal.press("q")
         terminal.until(lambda text: text.rstrip().endswith("prompt$"))

@@ -35,7 +35,7 @@ def key_table() -> str:
         lines = [f"| {group} | | after `:` |", "|---|---|---|"]
         lines += [f"| {_codes(keys)} | {_text(text)} | {f'`{word}`' if word else ''} |" for keys, text, word in rows]
         parts.append("\n".join(lines))
-    logs = ["| Logs | |", "|---|---|", *(f"| {_codes(keys)} | {_text(text)} |" for keys, text in LOG_KEYS)]
+    logs = ["| Logs | |", "|---|---|", *(f"| {_codes(keys)} | {_text(text)} |" for keys, text, _ in LOG_KEYS)]
     parts.append("\n".join(logs))
     for title, keys in SCREENS.items():
         rows = [f"| {_codes(shown)} | {_text(text)} |" for shown, text in help_lines(keys)]
@@ -74,7 +74,7 @@ def test_every_verb_is_named() -> None:
 
 def test_every_setting_theme_and_keymap_is_named() -> None:
     text = README.read_text(encoding="utf-8")
-    settings = set(config.Config._fields) - {"preset", "keys", "problems", "theme_kept"}
+    settings = set(config.Config._fields) - {"preset", "keys", "problems", "theme_kept", "preset_kept"}
     assert all(f"\n{name}:" in text for name in settings)
     assert all(file.stem in text for file in theme.shipped_directory().glob("*.yaml"))
     assert all(preset in text for preset in PRESETS)

@@ -129,7 +129,7 @@ async def running(
                 driver.copied.append(text)
                 copy(text, what, quiet)
 
-            def given(argv: list[str], note: str) -> int:
+            def given(argv: list[str], note: str, more: object = None) -> int:
                 driver.given.append(list(argv))
                 return 0
 

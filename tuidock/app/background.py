@@ -115,6 +115,13 @@ class Background:
                 return
         self.push_screen(JobsScreen(job))
 
+    def show_output(self: TuidockApp, job: Job) -> None:  # type: ignore[misc]
+        """What a command of one's own writes."""
+        from tuidock.app.screens.output import OutputScreen
+
+        if not any(isinstance(screen, OutputScreen) and screen.job is job for screen in self.screen_stack):
+            self.push_screen(OutputScreen(job))
+
     def show_build(self: TuidockApp, job: Job) -> None:  # type: ignore[misc]
         from tuidock.app.screens.build import BuildScreen
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from tuidock.app.action_table import ACTIONS, ALIVE, Action, Situation
 from tuidock.app.spans import Item
+from tuidock.app.words import mark, tr
 from tuidock.engine.types import Container
 
 __all__ = ["ACTIONS", "Action", "Situation"]
@@ -17,14 +18,23 @@ __all__ = ["ACTIONS", "Action", "Situation"]
 BY_ID: Mapping[str, Action] = {action.id: action for action in ACTIONS}
 BY_COMMAND: Mapping[str, Action] = {action.command: action for action in ACTIONS if action.command}
 
-#: Keymaps for fingers that learnt another program; what is not named keeps its default.
+#: Keymaps for fingers that learnt another program; what is not named keeps its default. They reach into the log view
+#: and the other screens, too: an id there is that of `screen_keys.py` or of the widget's own bindings.
 PRESETS: Mapping[str, Mapping[str, str]] = {
-    "default": {},
-    "vim": {
-        "tab.next": "right_square_bracket,right,l",
-        "tab.previous": "left_square_bracket,left,h",
-        "container.logs": "L",
-        "container.merged": "ctrl+l",
+    "tuidock": {},
+    "lazydocker": {
+        "container.exec": "E",
+        "container.exec_as": "",
+        "container.logs": "m,l",
+        "container.all": "e",
+        "app.palette": "x",
+        "app.plugins": "c",
+        "row.copy": "y",
+        "row.inspect": "i",
+        "tab.next": "right_square_bracket,right",
+        "tab.previous": "left_square_bracket,left",
+        "network.map": "",
+        "log.copy": "y,c",
     },
     "k9s": {
         "container.exec": "s",
@@ -33,17 +43,37 @@ PRESETS: Mapping[str, Mapping[str, str]] = {
         "row.remove": "ctrl+d,delete",
         "table.range": "ctrl+@,v",
         "table.half_down": "",
+        "log.filter": "slash",
+        "log.search": "ampersand",
+        "jobs.give_up": "ctrl+d,ctrl+k,delete",
+        "logins.logout": "ctrl+d,delete",
+        "trash.delete": "ctrl+d,delete",
+        "map.disconnect": "Z,ctrl+d",
     },
-    "lazydocker": {
-        "container.exec": "E",
-        "container.exec_as": "",
-        "container.logs": "m,l",
-        "container.all": "e",
-        "app.palette": "x",
-        "tab.next": "right_square_bracket,right",
-        "tab.previous": "left_square_bracket,left",
+    "vim": {
+        "tab.next": "right_square_bracket,right,l",
+        "tab.previous": "left_square_bracket,left,h",
+        "container.logs": "L",
+        "container.merged": "ctrl+l",
+        "row.copy": "y,c",
+        "row.inspect": "i",
+        "log.left": "left,h",
+        "log.right": "right,l",
+        "log.copy": "y,c",
+        "log.select": "V,v",
+        "jobs.copy": "y,c",
+        "layers.copy": "y,c",
+        "file.copy": "y,c",
+        "search.copy": "y,c",
+        "map.copy": "y,c",
+        "ports.copy": "y,c",
+        "volume.copy": "y,c",
+        "volume.up": "backspace,left,h,minus",
+        "tree.copy": "y,c",
     },
 }
+#: Names that configuration files may have from earlier versions.
+PRESET_NAMES = {"default": "tuidock", "vim-only": "vim"}
 
 _KEY_NAMES = {
     "question_mark": "?",
@@ -51,6 +81,8 @@ _KEY_NAMES = {
     "slash": "/",
     "asterisk": "*",
     "backslash": "\\",
+    "ampersand": "&",
+    "minus": "-",
     "plus": "+",
     "underscore": "_",
     "left_square_bracket": "[",
@@ -74,6 +106,11 @@ def show_keys(keys: str) -> str:
     return " ".join(_KEY_NAMES.get(key, key) for key in keys.split(",") if key)
 
 
+def hint(identity: str, written: str, keymap: Mapping[str, str]) -> str:
+    """The key at the foot of the screen: the one that is written there unless the keymap has another."""
+    return show_keys(keymap[identity]).split(" ")[0] if identity in keymap else written
+
+
 def keys_of(action: Action, keymap: Mapping[str, str]) -> str:
     return keymap.get(action.id, action.keys)
 
@@ -83,12 +120,12 @@ def label_of(action: Action, situation: Situation) -> str:
     row = situation.row
     if isinstance(row, Container) and not situation.marked:
         if action.id == "container.toggle":
-            return "stop" if row.status in ALIVE else "start"
+            return tr("stop") if row.status in ALIVE else tr("start")
         if action.id == "container.pause":
-            return "go on" if row.status == "paused" else "pause"
+            return tr("go on") if row.status == "paused" else tr("pause")
     if situation.marked and action.bulk:
-        return f"{action.label} {situation.marked}"
-    return action.label
+        return f"{tr(action.label)} {situation.marked}"
+    return tr(action.label)
 
 
 def possible(action: Action, situation: Situation) -> bool | None:
@@ -136,12 +173,14 @@ def keymap_of(preset: str, own: Mapping[str, str]) -> tuple[dict[str, str], list
         free = [key for key in wanted if key not in owners]
         for key in wanted:
             if key in owners and action.id in own:
-                problems.append(f"keymap: {show_keys(key)} is wanted by {owners[key]} and by {action.id}")
+                values = {"key": show_keys(key), "one": owners[key], "other": action.id}
+                problems.append(tr("keymap: {key} is wanted by {one} and by {other}", **values))
         for key in free:
             owners[key] = action.id
         if wanted and not free and action.id not in keymap and any(owners[key] in own for key in wanted):
             taker = owners[wanted[0]]
-            problems.append(f"keymap: {show_keys(wanted[0])} is {taker} now, and {action.id} has no key any more")
+            values = {"key": show_keys(wanted[0]), "one": taker, "other": action.id}
+            problems.append(tr("keymap: {key} is {one} now, and {other} has no key any more", **values))
         if free != wanted or action.id in keymap:
             keymap[action.id] = ",".join(free)
     return keymap, problems
@@ -150,20 +189,25 @@ def keymap_of(preset: str, own: Mapping[str, str]) -> tuple[dict[str, str], list
 #: Keys of the views in the details, for the foot of the screen: (id of the binding, key, label).
 DETAIL_KEYS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
     "logs": (
-        ("log.search", "/", "search"),
-        ("log.filter", "&", "filter"),
-        ("log.follow", "s", "follow"),
-        ("log.wrap", "w", "wrap"),
-        ("log.timestamps", "t", "time"),
-        ("log.since", "0-6", "since"),
-        ("log.copy", "c", "copy"),
-        ("log.save", "ctrl+s", "save"),
+        ("log.search", "/", mark("search")),
+        ("log.filter", "&", mark("filter")),
+        ("log.follow", "s", mark("follow")),
+        ("log.wrap", "w", mark("wrap")),
+        ("log.timestamps", "t", mark("time")),
+        ("log.since", "0-6", mark("since")),
+        ("log.copy", "c", mark("copy")),
+        ("log.save", "ctrl+s", mark("save")),
     ),
-    "ports": (("table.select", "enter", "open"), ("row.copy", "c", "copy")),
-    "inspect": (("json.fold", "enter", "fold"), ("json.search", "/", "search"), ("json.copy", "c", "copy")),
-    "env": (("table.select", "enter", "copy"),),
-    "layers": (("table.select", "enter", "files"),),
-    "history": (("table.select", "enter", "copy"),),
+    "ports": (("table.select", "enter", mark("open")), ("row.copy", "c", mark("copy"))),
+    "inspect": (
+        ("tree.toggle", "enter", mark("fold")),
+        ("tree.search", "/", mark("search")),
+        ("tree.copy", "c", mark("copy")),
+    ),
+    "env": (("table.select", "enter", mark("copy")),),
+    "layers": (("table.select", "enter", mark("files")),),
+    "history": (("table.select", "enter", mark("copy")),),
     "top": (),
-    "users": (("table.select", "enter", "go to"),),
+    "health": (("table.select", "enter", mark("copy")),),
+    "users": (("table.select", "enter", mark("go to")),),
 }

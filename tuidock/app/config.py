@@ -207,7 +207,8 @@ def _keymap(data: Mapping[object, object], where: Where) -> tuple[str, dict[str,
     from tuidock.app.bindings import BY_ID, PRESET_NAMES, PRESETS
 
     preset, problems = "", []
-    rooms = {identity.partition(".")[0] for identity in BY_ID}
+    # Keys of the other screens are looked at when the app is there: see keymaps.
+    rooms = {identity.partition(".")[0] for identity in BY_ID} - {"log"}
     keys: dict[str, str | None] = {}
     for key, value in data.items():
         if key == "preset":

@@ -1,4 +1,5 @@
-"""The theme that a person has chosen last, kept over sessions beside the columns. config.yaml wins where it names one."""
+"""Single words that are kept over sessions: the theme that a person has chosen last, the keymap, that the tour was seen.
+config.yaml wins where it names one."""
 
 from __future__ import annotations
 
@@ -6,29 +7,29 @@ import os
 from collections.abc import Mapping
 
 
-def path(environ: Mapping[str, str] = os.environ) -> str:
+def path(name: str = "theme", environ: Mapping[str, str] = os.environ) -> str:
     home = environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    return os.path.join(home, "tuidock", "theme")
+    return os.path.join(home, "tuidock", name)
 
 
-def theme(environ: Mapping[str, str] = os.environ) -> str:
-    """Its name; "" when none was chosen or the file is damaged."""
+def word(name: str, environ: Mapping[str, str] = os.environ) -> str:
+    """ "" when nothing was kept or the file is damaged."""
     try:
-        with open(path(environ), encoding="utf-8") as file:
-            name = file.read(64).strip()
+        with open(path(name, environ), encoding="utf-8") as file:
+            found = file.read(64).strip()
     except (OSError, ValueError):
         return ""
-    return name if name.replace("-", "").isalnum() and name.isascii() else ""
+    return found if found.replace("-", "").isalnum() and found.isascii() else ""
 
 
-def keep_theme(name: str, environ: Mapping[str, str] = os.environ) -> bool:
+def keep(name: str, value: str, environ: Mapping[str, str] = os.environ) -> bool:
     """False when that is not possible, and it is for this session only."""
-    target = path(environ)
+    target = path(name, environ)
     temporary = f"{target}.{os.getpid()}"
     try:
         os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
         with open(temporary, "w", encoding="utf-8") as file:
-            file.write(f"{name}\n")
+            file.write(f"{value}\n")
         os.replace(temporary, target)
     except OSError:
         return False

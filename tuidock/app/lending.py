@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from textual.app import SuspendNotSupported
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 class Lending:
     """Mixed into the app."""
 
-    def give_terminal(self: TuidockApp, argv: Sequence[str], note: str) -> int:  # type: ignore[misc]
-        """Runs a program on the terminal until it ends; its exit code, -1 when that is not possible."""
+    def give_terminal(self: TuidockApp, argv: Sequence[str], note: str, more: Mapping[str, str] = {}) -> int:  # type: ignore[misc]
+        """Runs a program on the terminal until it ends; its exit code, -1 when that is not possible. more goes into its
+        environment."""
         import signal
         import subprocess
 
@@ -26,7 +27,7 @@ class Lending:
             """A handler, not SIG_IGN: the program must not inherit that it is ignored."""
 
         # Should this program be killed, the other must not stay on a terminal that is a shell's again.
-        environment = {**os.environ, "TUIDOCK_TERMINAL_OF": str(os.getpid())}
+        environment = {**os.environ, **more, "TUIDOCK_TERMINAL_OF": str(os.getpid())}
         try:
             with self.suspend():
                 before = signal.signal(signal.SIGINT, nothing)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from tuidock.app.bindings import show_keys
 from tuidock.app.spans import Item
+from tuidock.app.words import mark, tr
 
 
 class Key(NamedTuple):
@@ -79,12 +80,30 @@ FILE = (
     Key("file.copy", "c", "copy", "Copy what is shown"),
     Key("file.back", "escape,q,enter", "back", "Back"),
 )
+OUTPUT = (
+    Key("output.wrap", "w", "wrap", "Wrap long lines"),
+    Key("output.copy", "c", "copy", "Copy what is shown"),
+    Key("output.retry", "r", "again", "Run it again", True),
+    Key("output.give_up", "ctrl+k", "give up", "Give it up: SIGTERM, then SIGKILL after 3 s"),
+    Key("output.help", "question_mark,f1", "help", "The keys"),
+    Key("output.back", "escape,q", "back", "Back; it goes on"),
+)
 SEARCH = (
     Key("search.pull", "enter", "pull", "Get the image", True),
     Key("search.tags", "t", "tags", "The tags of the image, to choose one", False, 1),
     Key("search.again", "slash", "search", "Search for something else"),
     Key("search.copy", "c", "copy", "Copy the name", False, 2),
     Key("search.back", "escape,q", "back", "Back"),
+)
+GREP = (
+    Key("grep.open", "enter", mark("to the line"), mark("To the line in its log")),
+    Key("grep.fold", "space", mark("more/fewer"), mark("All lines of the container that are kept, or its last few")),
+    Key("grep.ask", "slash", mark("search"), mark("Search for something else")),
+    Key("grep.again", "r,ctrl+r", mark("again"), mark("Search again, in what was written since, too"), False, 1),
+    Key("grep.stop", "s,ctrl+k", mark("stop"), mark("Give the search up; what was found stays"), False, 2),
+    Key("grep.copy", "c", mark("copy"), mark("Copy the line"), False, 3),
+    Key("grep.help", "question_mark,f1", mark("help"), mark("The keys")),
+    Key("grep.back", "escape,q", mark("back"), mark("Back; gives the search up")),
 )
 LOGINS = (
     Key("logins.login", "n,enter", "log in", "Log in to a registry", True),
@@ -166,7 +185,9 @@ SCREENS: Mapping[str, tuple[Key, ...]] = {
     "Build": BUILD,
     "Layers and files": LAYERS,
     "File": FILE,
+    "Output of a command": OUTPUT,
     "Search": SEARCH,
+    "Search in all logs": GREP,
     "Logins": LOGINS,
     "Prune": PRUNE,
     "Network map": MAP,
@@ -179,22 +200,29 @@ SCREENS: Mapping[str, tuple[Key, ...]] = {
 }
 
 
-READ_ONLY = "This session is read-only, so nothing may be changed."
+READ_ONLY = mark("This session is read-only, so nothing may be changed.")
 
 
-def items(keys: Sequence[Key], read_only: bool = False, hidden: Sequence[str] = ()) -> list[Item]:
+def items(
+    keys: Sequence[Key], read_only: bool = False, hidden: Sequence[str] = (), keymap: Mapping[str, str] = {}
+) -> list[Item]:
     """The line at the foot."""
     return [
-        Item(key.id, key.footer, show_keys(key.keys).split(" ")[0], True, key.rank)
+        Item(key.id, tr(key.footer), shown, True, key.rank)
         for key in keys
         if key.footer and key.id not in hidden and not (key.changes and read_only)
+        if (shown := show_keys(keys_of(key, keymap)).split(" ")[0])
     ]
 
 
-def refused(keys: Sequence[Key], pressed: str) -> bool:
+def refused(keys: Sequence[Key], pressed: str, keymap: Mapping[str, str] = {}) -> bool:
     """Whether the key would change something."""
-    return any(key.changes and pressed in key.keys.split(",") for key in keys)
+    return any(key.changes and pressed in keys_of(key, keymap).split(",") for key in keys)
 
 
-def help_lines(keys: Sequence[Key]) -> list[tuple[str, str]]:
-    return [(show_keys(key.keys), key.help) for key in keys]
+def keys_of(key: Key, keymap: Mapping[str, str]) -> str:
+    return keymap.get(key.id, key.keys)
+
+
+def help_lines(keys: Sequence[Key], keymap: Mapping[str, str] = {}) -> list[tuple[str, str]]:
+    return [(show_keys(keys_of(key, keymap)), key.help) for key in keys]

@@ -1,4 +1,4 @@
-"""Actions that only look: panes, tabs, filter, sort, copying, logs."""
+"""Actions that only look: panes, tabs, filter, sort, copying."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tuidock.app import grouping, panes, program
 from tuidock.app.layout import WIDE
 from tuidock.app.model import CONTAINERS, IMAGES, KINDS, NETWORKS, VOLUMES, Row, row_name
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 from tuidock.engine.types import Container, Image, PortBinding
 
@@ -198,27 +199,6 @@ class Views:
         screen.detail.show_tab(tab)
         screen.show_page("detail")
 
-    def container_logs(self, rows: list[Row]) -> None:
-        self._logs(rows[:1])
-
-    def container_merged(self, rows: list[Row]) -> None:
-        self._logs(rows)
-
-    def _logs(self, rows: list[Row]) -> None:
-        chosen = [row for row in rows if isinstance(row, Container)]
-
-        def show(directories: list[str]) -> None:
-            from tuidock.app.screens.logs import LogsScreen
-
-            self.app.push_screen(LogsScreen(list(zip(chosen, directories, strict=True))))
-
-        self.app.engine_workers.ask(
-            "logs",
-            lambda engine: [engine.log_directory(row.id) for row in chosen],
-            show,
-            lambda text: self.app.say(text, "error"),
-        )
-
     def detail_selected(self, table: LineTable, key: str) -> None:
         """Enter on a line of a table in the details."""
         detail = self.screen.detail
@@ -236,6 +216,10 @@ class Views:
                 self.screen.pane(CONTAINERS).move_cursor(found.id)
         elif detail.tab == "layers" and isinstance(row, Image):
             self.screen.actions.layers(row, int(key))
+        elif detail.tab == "health":
+            from tuidock.app.health import output_of
+
+            self.app.copy(output_of(detail.value, key), "what it printed" if key.startswith("probe") else "the check")
         elif detail.tab in ("env", "history"):
             self.app.copy(line.cell(len(table.columns) - 1).text, "the value")
 
@@ -315,33 +299,45 @@ class Views:
     def app_help(self) -> None:
         from tuidock.app.screens.help import HelpScreen
 
-        self.app.push_screen(HelpScreen(self.app.keymap, self.screen.situation))
+        self.app.push_screen(HelpScreen(self.app.keymap, self.screen.situation, plugins=self.app.config.plugins))
 
     def app_theme(self) -> None:
         from tuidock.app.screens.picker import Choice, PickerScreen
         from tuidock.app.theme import theme_names
 
-        names = theme_names(self.app.available_themes)
+        names, before = theme_names(self.app.available_themes), self.app.theme
 
         def chosen(name: str | None) -> None:
             if name:
                 self.app.choose_theme(name)
+            else:
+                self.app.theme = before
 
-        self.app.push_screen(
-            PickerScreen(
-                "Theme", [Choice(name, name, "now" if name == self.app.theme else "") for name in names], narrow=True
-            ),
-            chosen,
-        )
+        def worn(name: str) -> None:
+            self.app.theme = name
+
+        choices = [Choice(name, name, tr("now") if name == before else "") for name in names]
+        self.app.push_screen(PickerScreen(tr("Theme"), choices, narrow=True, preview=worn, start=before), chosen)
 
     def app_keys(self) -> None:
         from tuidock.app.bindings import PRESETS
         from tuidock.app.screens.picker import Choice, PickerScreen
 
+        now = self.app.config.preset or "tuidock"
+        choices = [Choice(name, name, tr("now") if name == now else "") for name in PRESETS]
         self.app.push_screen(
-            PickerScreen("Keymap", [Choice(name, name) for name in PRESETS]),
-            lambda name: self.app.use_keymap(name) if name else None,
+            PickerScreen(tr("Keymap"), choices), lambda name: self.app.use_keymap(name) if name else None
         )
+
+    def app_plugins(self) -> None:
+        from tuidock.app.actions import plugins
+
+        plugins.choose(self.screen)
+
+    def app_tour(self) -> None:
+        from tuidock.app.screens.tour import begin
+
+        begin(self.app)
 
     def app_mouse(self) -> None:
         self.app.toggle_mouse()

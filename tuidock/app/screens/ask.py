@@ -15,6 +15,7 @@ from tuidock.app.screens.closing import ClosesOnce
 from tuidock.app.screens.lines import Item, KeyLine, PressableLine
 from tuidock.app.screens.prompt import CompleteFrom
 from tuidock.app.screens.still_input import StillInput
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Question(NamedTuple):
     placeholder: str = ""
     required: bool = True
     known: Sequence[str] = ()
+    secret: bool = False
 
 
 class AskScreen(ClosesOnce, ModalScreen[list[str] | None]):
@@ -54,14 +56,16 @@ class AskScreen(ClosesOnce, ModalScreen[list[str] | None]):
                     yield label
                     known = list(question.known)
                     suggester = CompleteFrom(lambda text, known=known: known) if known else None  # type: ignore[misc]
-                    yield StillInput(question.value, placeholder=question.placeholder, suggester=suggester)
+                    yield StillInput(
+                        question.value, placeholder=question.placeholder, suggester=suggester, password=question.secret
+                    )
             if self._note:
                 yield Static(self._note, classes="dialog-text", markup=False)
             yield Static("", id="dialog-error", markup=False)
             yield KeyLine(id="dialog-keys")
 
     def on_mount(self) -> None:
-        self.query_one(KeyLine).set_items([Item("enter", self._yes, "enter"), Item("escape", "back", "esc")])
+        self.query_one(KeyLine).set_items([Item("enter", self._yes, "enter"), Item("escape", tr("back"), "esc")])
         self.query(Input).first().focus()
 
     def on_key(self, event: events.Key) -> None:
@@ -82,7 +86,7 @@ class AskScreen(ClosesOnce, ModalScreen[list[str] | None]):
         for question, value, field in zip(self._questions, values, self.query(Input), strict=True):
             if question.required and not value:
                 if self.focused is field:
-                    self.failed(f"{question.label} is missing.")
+                    self.failed(tr("{label} is missing.", label=question.label))
                 field.focus()
                 return
         if self._go is None:

@@ -32,7 +32,8 @@ def command_line(main: MainScreen, submitted: Callable[[str], None], own: Sequen
 
     app = main.tuidock
     columns = [each.key for each in main.pane().columns if each.sortable]
-    more = {"theme": theme_names(app.available_themes), "sort": columns}
+    own_commands = [each.id for each in app.config.plugins]
+    more = {"theme": theme_names(app.available_themes), "sort": columns, "plugins": own_commands}
     return PromptLine(
         ":",
         submitted,

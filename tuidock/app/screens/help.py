@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -12,12 +12,15 @@ from textual.widgets import Input, Static
 
 from tuidock.app.bindings import ACTIONS, Situation, keys_of, possible, show_keys
 from tuidock.app.panes import TITLES
+from tuidock.app.plugins import Plugin, fits
 from tuidock.app.screen_keys import SCREENS, help_lines
 from tuidock.app.screens.closing import ClosesOnce
 from tuidock.app.screens.still_input import StillInput
 from tuidock.app.widgets.line_table import LineTable
 from tuidock.app.widgets.rows import Cell, Column
 from tuidock.app.widgets.rows import Row as Line
+from tuidock.app.words import mark, tr
+from tuidock.engine.clean import clean
 
 COLUMNS = (
     Column("keys", "", 11, "right", sortable=False),
@@ -26,39 +29,72 @@ COLUMNS = (
     Column("id", "", 20, priority=2, sortable=False),
 )
 
+#: Keys of the log view: as they are by default, what they do, and the ids of their bindings, for a keymap that has others.
 LOG_KEYS = (
-    ("s", "Follow on or off; End follows again"),
-    ("w", "Wrap long lines"),
-    ("t", "Time stamps: off, local, UTC, relative"),
-    ("0-6", "Since: everything, head, 1 m, 5 m, 15 m, 30 m, 1 h"),
-    ("/ n N", "Search the whole log; next and previous hit"),
-    ("&", "Keep only the lines that fit; !re drops them"),
-    ("m", "Draw a mark under the last line"),
-    ("C", "Clear: hide what is before now"),
-    ("v", "Select lines"),
-    ("c", "Copy"),
-    ("ctrl+s", "Save to a file"),
-    ("enter", "Unfold JSON: of the line that was found, else of all lines"),
-    ("← →", "Scroll sideways"),
-    ("g G", "To the beginning, to the end"),
-    ("esc", "Back"),
+    ("s", mark("Follow on or off; End follows again"), "log.follow"),
+    ("w", mark("Wrap long lines"), "log.wrap"),
+    ("t", mark("Time stamps: off, local, UTC, relative"), "log.timestamps"),
+    ("0-6", mark("Since: everything, head, 1 m, 5 m, 15 m, 30 m, 1 h"), ""),
+    ("/ n N", mark("Search the whole log; next and previous hit"), "log.search log.next_hit log.previous_hit"),
+    ("&", mark("Keep only the lines that fit; !re drops them"), "log.filter"),
+    ("+ -", mark("More or fewer lines around those that the filter keeps"), "log.around_more log.around_less"),
+    ("> <", mark("Only lines that are more severe; the less severe, too"), "log.level_up log.level_down"),
+    ("F", mark("Fields of JSON and logfmt lines as columns"), "log.fields"),
+    ("@", mark("Go to a time"), "log.go"),
+    ("p P", mark("The run before; the run behind"), "log.previous_run log.next_run"),
+    ("m", mark("Set a mark: at the end while one follows, else where one reads"), "log.mark"),
+    ("' \"", mark("To the mark above; the list of marks"), "log.previous_mark log.marks"),
+    ("#", mark("Line numbers"), "log.numbers"),
+    ("C", mark("Clear: hide what is before now"), "log.clear"),
+    ("v", mark("Select lines"), "log.select"),
+    ("c Y", mark("Copy what is selected or on screen; the whole line"), "log.copy log.copy_line"),
+    ("ctrl+s", mark("Save to a file: everything, what the filter keeps, or what is selected"), "log.save"),
+    ("enter", mark("Unfold JSON and logfmt: of the line that was found, else of all lines"), "log.fold"),
+    (":", mark(":since 10m, :goto 12:04, :level warn, :fields level,msg, :around 3, :marks clear"), ""),
+    ("← →", mark("Scroll sideways"), "log.left log.right"),
+    ("g G", mark("To the beginning, to the end"), "log.top log.bottom"),
+    ("esc", mark("Back"), "logs.back"),
 )
+FILTERS = (
+    ("re", mark("rows whose text fits the regular expression")),
+    ("!re", mark("rows whose text does not fit")),
+    ("-f abc", mark("fuzzy: these letters in this order")),
+    ("-l app=shop", mark("rows with this label")),
+    ("state:running", mark("a field: name, image, state, port, network, volume ...")),
+)
+
+
+def log_lines(keymap: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The keys of the log view as they are now."""
+    lines = []
+    for keys, text, identities in LOG_KEYS:
+        ids = identities.split()
+        if any(each in keymap for each in ids):
+            defaults = dict(zip(ids, keys.split(), strict=False))
+            keys = " ".join(show_keys(keymap[each]) if each in keymap else defaults.get(each, "") for each in ids)
+        lines.append((keys, text))
+    return lines
 
 
 class HelpScreen(ClosesOnce, ModalScreen[None]):
     """Type to search, esc to go."""
 
-    def __init__(self, keymap: Mapping[str, str], situation: Situation, first: str = "") -> None:
+    def __init__(
+        self, keymap: Mapping[str, str], situation: Situation, first: str = "", plugins: Sequence[Plugin] = ()
+    ) -> None:
         super().__init__()
         self._keymap, self._situation, self._first = keymap, situation, first
+        self._plugins = [each for each in plugins if fits(each, situation.kind, situation.read_only)]
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog tall wide"):
-            yield Static("Keys and commands", classes="dialog-title", markup=False)
-            yield StillInput(placeholder="type to search")
-            yield LineTable(COLUMNS, header=False, empty="Nothing fits.")
+            yield Static(tr("Keys and commands"), classes="dialog-title", markup=False)
+            yield StillInput(placeholder=tr("type to search"))
+            yield LineTable(COLUMNS, header=False, empty=tr("Nothing fits."))
             yield Static(
-                "esc closes · ids are for keymap: in ~/.config/tuidock/config.yaml", classes="dialog-text", markup=False
+                tr("esc closes · ids are for keymap: in ~/.config/tuidock/config.yaml"),
+                classes="dialog-text",
+                markup=False,
             )
 
     def on_mount(self) -> None:
@@ -74,28 +110,29 @@ class HelpScreen(ClosesOnce, ModalScreen[None]):
                 continue
             keys = show_keys(keys_of(action, self._keymap))
             command = f":{action.command} {action.arguments}".rstrip() if action.command else ""
-            entry = (keys, action.help, command, action.id)
+            entry = (keys, tr(action.help), command, action.id)
             if can and keys and action.screen and action.group in ("Containers", "Rows", "Images"):
                 here.append(entry)
             else:
-                groups.setdefault(action.group, []).append(entry)
-        sections = [(f"Now, in {TITLES[self._situation.kind].lower()}", here), *groups.items()]
-        logs = ("Logs", [(keys, text, "", "") for keys, text in LOG_KEYS])
-        filters = (
-            "Filter",
-            [
-                ("re", "rows whose text fits the regular expression", "", ""),
-                ("!re", "rows whose text does not fit", "", ""),
-                ("-f abc", "fuzzy: these letters in this order", "", ""),
-                ("-l app=shop", "rows with this label", "", ""),
-                ("state:running", "a field: name, image, state, port, network, volume ...", "", ""),
-            ],
-        )
-        others = [logs]
+                groups.setdefault(tr(action.group), []).append(entry)
+        now = tr("Now, in {pane}", pane=tr(TITLES[self._situation.kind]).lower())
+        own = [
+            (show_keys(each.key), clean(each.help or each.name), f":{each.id}", f"plugin {each.id}")
+            for each in self._plugins
+        ]
+        sections = [(now, here), (tr("Commands of your own"), own), *groups.items()]
+        filters = (tr("Filter"), [(shown, tr(text), "", "") for shown, text in FILTERS])
+        others = [("Logs", [(shown, tr(text), "", "") for shown, text in log_lines(self._keymap)])]
         for title, table in SCREENS.items():
-            others.append((title, [(shown, text, "", "") for shown, text in help_lines(table)]))
+            others.append((title, [(shown, tr(text), "", "") for shown, text in help_lines(table, self._keymap)]))
         first = [each for each in others if each[0] == self._first]
-        return [*first, *sections, *(each for each in others if each[0] != self._first), filters]
+        rest = [each for each in others if each[0] != self._first]
+        return [
+            *((tr(title), lines) for title, lines in first),
+            *sections,
+            *((tr(title), lines) for title, lines in rest),
+            filters,
+        ]
 
     def _show(self, text: str) -> None:
         words = text.lower().split()

@@ -194,7 +194,7 @@ class JobsScreen(Keyed):
             hidden.append("jobs.clear")
         if not job.ended:
             hidden.append("jobs.copy")
-        looked_into = ("build", "migrate") if job.ended else ("build",)
+        looked_into = ("build", "plugin", "migrate") if job.ended else ("build", "plugin")
         opens = job.kind in looked_into or job.wants_login or job.state == jobs.DONE
         if not opens:
             hidden.append("jobs.open")
@@ -209,6 +209,8 @@ class JobsScreen(Keyed):
             return
         if job.kind == "build":
             self.tuidock.show_build(job)
+        elif job.kind == "plugin":
+            self.tuidock.show_output(job)
         elif job.wants_login:
             self.action_login()
         elif job.kind == "migrate" and job.ended:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from textual import events, on
@@ -10,12 +10,17 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
+from textual.timer import Timer
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from tuidock.app.filters import fuzzy
 from tuidock.app.screens.closing import ClosesOnce
 from tuidock.app.screens.still_input import StillInput
+from tuidock.app.words import tr
+
+#: Seconds that the cursor rests on a line before it is shown.
+PREVIEW_AFTER = 0.08
 
 
 class Choice(NamedTuple):
@@ -27,19 +32,24 @@ class Choice(NamedTuple):
 
 
 class PickerScreen(ClosesOnce, ModalScreen[Any]):
-    """Gives the value of the chosen line, or None."""
+    """Gives the value of the chosen line, or None. preview gets the value on which the cursor rests; start is the first."""
 
-    def __init__(self, title: str, choices: Sequence[Choice], *, narrow: bool = False) -> None:
+    def __init__(
+        self, title: str, choices: Sequence[Choice], *, narrow: bool = False,
+        preview: Callable[[Any], None] | None = None, start: Any = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self._title, self._choices = title, list(choices)
         self._shown = self._choices
         self._narrow = narrow
+        self._preview, self._start = preview, start
+        self._waiting: Timer | None = None
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(self._title, classes="dialog-title", markup=False)
             if self._narrow:
-                yield StillInput(placeholder="type to narrow down")
+                yield StillInput(placeholder=tr("type to narrow down"))
             yield OptionList(*self._options(), markup=False, compact=True)
 
     def _options(self) -> list[Option]:
@@ -54,7 +64,7 @@ class PickerScreen(ClosesOnce, ModalScreen[Any]):
     def on_mount(self) -> None:
         choices = self.query_one(OptionList)
         if choices.option_count:
-            choices.highlighted = 0
+            choices.highlighted = next((at for at, each in enumerate(self._shown) if each.value == self._start), 0)
         if not self._narrow:
             choices.focus()
 
@@ -72,6 +82,20 @@ class PickerScreen(ClosesOnce, ModalScreen[Any]):
             return
         event.stop()
         event.prevent_default()
+
+    @on(OptionList.OptionHighlighted)
+    def _looked_at(self, event: OptionList.OptionHighlighted) -> None:
+        """Shows it when the cursor rests on it: a held key passes many."""
+        event.stop()
+        if self._waiting is not None:
+            self._waiting.stop()
+        if self._preview is not None:
+            self._waiting = self.set_timer(PREVIEW_AFTER, self._show_preview)
+
+    def _show_preview(self) -> None:
+        at = self.query_one(OptionList).highlighted
+        if self._preview is not None and self.is_current and at is not None and at < len(self._shown):
+            self._preview(self._shown[at].value)
 
     @on(Input.Changed)
     def _narrowed(self, event: Input.Changed) -> None:
