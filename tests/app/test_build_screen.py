@@ -190,7 +190,7 @@ async def test_search_in_the_output() -> None:
         await ui.press("slash")
         await ui.type("part2.o")
         await ui.press("enter")
-        await ui.until(lambda: "1 hits" in ui.screen_text())
+        await ui.until(lambda: "hit 1 of 1" in ui.screen_text())
         await ui.press("escape")
         assert screen.table.has_focus
         gate.set()

@@ -131,6 +131,7 @@ class Engine(ImageDoors, PlaceDoors, MovingDoors):
         if not root:
             weakref.finalize(self, shutil.rmtree, self.directory, True)
         self.samples = 0
+        self.healths: dict[str, dict[str, Any]] = {}
         self.no_logs: set[str] = set()
         self._make_images(empty)
         self._make_places()
@@ -253,11 +254,16 @@ class Engine(ImageDoors, PlaceDoors, MovingDoors):
             ("address", 100_000),
             ("process", 2_400_000),
         ]
+        state: dict[str, Any] = {"Status": row.status, "Pid": row.pid, "ExitCode": row.exit_code or 0}
+        check = {}
+        if row.health:
+            state["Health"] = self.healths.get(row.name, {"Status": row.health, "FailingStreak": 0, "Log": []})
+            check = {"Healthcheck": {"Test": ["CMD-SHELL", "pg_isready || exit 1"], "Interval": 5_000_000_000}}
         return {
             "Id": row.id,
             "Name": "/" + row.name,
             "Created": "2026-11-24T07:00:00Z",
-            "State": {"Status": row.status, "Pid": row.pid, "ExitCode": row.exit_code or 0},
+            "State": state,
             "Config": {
                 "Image": row.image,
                 "Env": ["PATH=/usr/bin:/bin", "MODE=prod"],
@@ -265,6 +271,7 @@ class Engine(ImageDoors, PlaceDoors, MovingDoors):
                 "Labels": dict(row.labels),
                 "User": "",
                 "WorkingDir": "/",
+                **check,
             },
             "HostConfig": {"Memory": 0, "RestartPolicy": {"Name": row.restart_policy}},
             "Timeline": [{"Name": name, "DurationNs": duration} for name, duration in steps],

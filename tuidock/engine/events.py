@@ -15,7 +15,7 @@ from tuidock.engine.types import Event
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from typing import Any
 
 #: A journal longer than this is renamed to journal.1 by the next engine that appends (bytes).
@@ -149,6 +149,26 @@ def read_events(
         reader.close()
         if watch is not None:
             watch.close()
+
+
+def of_containers(journal: str, ids: Collection[str], actions: Collection[str]) -> list[Event]:
+    """What the journal still tells of these containers, the earliest first; only their lines are parsed."""
+    found: list[Event] = []
+    for path in (journal + ".1", journal):
+        try:
+            with open(path, "rb") as file:
+                lines = file.read().split(b"\n")
+        except OSError:
+            continue
+        for line in lines:
+            # the id stands in front of everything that a person may have chosen
+            at = line.find(b'"id":"')
+            if at < 0 or line[at + 6 : at + 70].decode("ascii", "replace") not in ids:
+                continue
+            event = parse(line)
+            if event is not None and event.id in ids and event.action in actions:
+                found.append(event)
+    return found
 
 
 def _inode(path: str) -> int:

@@ -7,7 +7,7 @@ import re
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tuidock.app.logs import jsonline
+from tuidock.app.logs import jsonline, levels
 from tuidock.app.logs.ansi import render, visible
 
 FOREIGN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200e\u200f\ud800-\udfff]")
@@ -62,11 +62,18 @@ def test_a_search_sees_what_a_person_sees(raw: bytes) -> None:
 
 
 def test_levels_are_found_at_the_front_only() -> None:
-    assert jsonline.level("2026 ERROR no") == (5, 10, "bad")
-    assert jsonline.level('{"level":"warn","msg":1}') == (10, 14, "warn")
-    assert jsonline.level("level=debug x") == (6, 11, "muted")
-    assert jsonline.level("x" * 300 + " ERROR") is None
-    assert jsonline.level("an error is no level here") is None
+    def said(text: str) -> tuple[str, str] | None:
+        found = levels.level(text)
+        return (text[found.start : found.end], levels.NAMES[found.rank]) if found is not None else None
+
+    assert said("2026 ERROR no") == ("ERROR", "error")
+    assert said('{"level":"warn","msg":1}') == ("warn", "warn")
+    assert said('{"level":50,"msg":1}') == ("50", "error")
+    assert said("level=debug x") == ("debug", "debug")
+    assert said("2026/11/24 08:00:00 [error] 12#12: *1 open() failed") == ("error", "error")
+    assert said("W1124 08:00:00.000000 1 x.go:1] slow") == ("W", "warn")
+    assert said("x" * 300 + " ERROR") is None
+    assert said("an error is no level here") is None
 
 
 def test_json_unfolds_clean() -> None:

@@ -55,8 +55,6 @@ class LogApp(App[None]):
     def on_log_view_search_requested(self, event: LogView.SearchRequested) -> None:
         self.seen.append(event.mode)
 
-    def on_log_view_state_changed(self, event: LogView.StateChanged) -> None:
-        self.seen.append(event)
 
 
 def screen(view: LogView) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tuidock.app.actions.changes import Changes
 from tuidock.app.actions.images import Images
+from tuidock.app.actions.logs import Logs
 from tuidock.app.actions.machine import Machine
 from tuidock.app.actions.networks import Networks
 from tuidock.app.actions.removing import Removing
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Actions"]
 
 
-class Actions(Changes, Removing, Trash, Images, Networks, Machine, Views, Terminal):
+class Actions(Changes, Removing, Trash, Images, Networks, Machine, Views, Logs, Terminal):
     """The actions of the main screen."""
 
     @property

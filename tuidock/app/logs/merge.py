@@ -69,20 +69,34 @@ class LogStream:
         return max(self.reader.since(moment), self.floor)
 
 
+class Note(NamedTuple):
+    """A text between the lines. kind says what it tells of: "start" and "end" of a run, "mark", or anything else."""
+
+    position: Position
+    text: str
+    kind: str = ""
+
+
 class NoteStream:
     """Notes between the lines, in order of their time. A position is (time, serial number)."""
 
     def __init__(self, source: int) -> None:
         self.source = source
-        self._notes: list[tuple[Position, str]] = []
+        self._notes: list[Note] = []
         self._serial = 0
-        self._named: dict[str, tuple[Position, str]] = {}
+        self._named: dict[str, Note] = {}
         self.floor = 0
 
-    def add(self, text: str, moment: int = 0) -> None:
-        """A note in front of the lines of that moment; 0 is now."""
+    def add(self, text: str, moment: int = 0, kind: str = "") -> None:
+        """A note in front of the lines of that moment; 0 is now. The same twice is one."""
+        moment = moment or time.time_ns()
+        at = bisect_left(self._notes, Note((moment, 0), ""))
+        while at < len(self._notes) and self._notes[at].position[0] == moment:
+            if self._notes[at].text == text:
+                return
+            at += 1
         self._serial += 1
-        insort(self._notes, ((moment or time.time_ns(), self._serial), text))
+        insort(self._notes, Note((moment, self._serial), text, kind))
         if len(self._notes) > _NOTES:
             del self._notes[0]
 
@@ -90,28 +104,36 @@ class NoteStream:
         """A note of which there is one only: the one of that name before goes."""
         self._notes = [note for note in self._notes if note != self._named.get(name)]
         self.add(text, moment)
-        self._named[name] = next(note for note in self._notes if note[0][1] == self._serial)
+        self._named[name] = next(note for note in self._notes if note.position[0] == moment and note.text == text)
+
+    def of(self, kind: str) -> list[Note]:
+        """All of a kind, the earliest first."""
+        return [note for note in self._notes if note.kind == kind]
+
+    def drop(self, kind: str) -> None:
+        """None of this kind any more."""
+        self._notes = [note for note in self._notes if note.kind != kind]
 
     def after(self, position: Position) -> Line | None:
-        index = bisect_left(self._notes, (max(position, self.start()), ""))
+        index = bisect_left(self._notes, Note(max(position, self.start()), ""))
         return self._line(index) if index < len(self._notes) else None
 
     def before(self, position: Position) -> Line | None:
-        index = bisect_left(self._notes, (position, "")) - 1
-        return self._line(index) if index >= 0 and self._notes[index][0][0] >= self.floor else None
+        index = bisect_left(self._notes, Note(position, "")) - 1
+        return self._line(index) if index >= 0 and self._notes[index].position[0] >= self.floor else None
 
     def start(self) -> Position:
         return (self.floor, 0)
 
     def end(self) -> Position:
         # behind every note so far and in front of all that come
-        return (self._notes[-1][0][0], self._notes[-1][0][1] + 1) if self._notes else (0, 0)
+        return (self._notes[-1].position[0], self._notes[-1].position[1] + 1) if self._notes else (0, 0)
 
     def since(self, moment: int) -> Position:
         return (moment, 0)
 
     def _line(self, index: int) -> Line:
-        position, text = self._notes[index]
+        position, text, _ = self._notes[index]
         raw = text.encode("utf-8", "replace")
         return Line(self.source, position, (position[0], position[1] + 1), position[0], "note", raw, len(raw))
 

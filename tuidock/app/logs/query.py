@@ -143,7 +143,7 @@ class Query:
 
     def _each(self, chunk: bytes) -> Found:
         found = Found([], [])
-        for number, count, text in _walk(chunk):
+        for number, count, text in walk(chunk):
             if self.matches_line(text):
                 found.hits.append((number, number + 1))
             if count > 1:
@@ -204,7 +204,7 @@ class _LineFinder:
     def _odd(self, chunk: bytes, place: _Place, matches: Callable[[bytes], bool], found: Found) -> int:
         """Look at the records that are no plain ones from there on; returns the number behind them."""
         number = place.number
-        for start, records, text in _walk(chunk, place.offset, number, only_odd=True):
+        for start, records, text in walk(chunk, place.offset, number, only_odd=True):
             if matches(text):
                 found.hits.append((start, start + 1))
             if records > 1:
@@ -257,7 +257,7 @@ def has_parts(chunk: bytes) -> bool:
     return b"P" in chunk and any(part in chunk for part in _PARTS)
 
 
-def _walk(chunk: bytes, at: int = 0, number: int = 0, only_odd: bool = False) -> Iterator[tuple[int, int, bytes]]:
+def walk(chunk: bytes, at: int = 0, number: int = 0, only_odd: bool = False) -> Iterator[tuple[int, int, bytes]]:
     """Number of the first record, number of records and joined raw text of each line from there on.
 
     only_odd: the first line, whatever it is, and what follows up to a plain record.
@@ -288,7 +288,7 @@ def _walk(chunk: bytes, at: int = 0, number: int = 0, only_odd: bool = False) ->
 def lines(chunk: bytes) -> Iterator[tuple[int, bytes]]:
     """Start and joined text of each line in a chunk of whole lines."""
     at = last = 0
-    for number, _, text in _walk(chunk):
+    for number, _, text in walk(chunk):
         at, last = _behind(chunk, at, number - last), number
         yield at, text
 
@@ -303,7 +303,7 @@ def _continued(chunk: bytes) -> Runs:
         counted = start
         records = 1
         if tag_at(chunk, start, at + 3).partial:
-            _, records, _ = next(_walk(chunk, start, number))
+            _, records, _ = next(walk(chunk, start, number))
             if records > 1:
                 found.append((number + 1, number + records))
         at = counted = _behind(chunk, start, records)

@@ -192,6 +192,10 @@ class Scan:
             covered = self._covered.get(segment.number)
             if covered is None or covered.low > covered.floor:
                 return None
+            unfinished = self._tail.start if self._tail is not None else None
+            wanted = segment.end if segment.number < number else min(offset, segment.end)
+            if covered.high < min(wanted, _settled(segment, unfinished)):
+                return None
             if segment.number < number:
                 count += covered.total
                 continue

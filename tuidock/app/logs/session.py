@@ -6,15 +6,18 @@ lines. Everything else runs in the caller's thread and reads only what stands on
 
 from __future__ import annotations
 
+import heapq
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from tuidock.app.logs.merge import Cursor, LogStream, Merged, NoteStream
-from tuidock.app.logs.query import Query, every_line, inverted
+from tuidock.app.logs.around import Around, AroundStream, with_neighbours
+from tuidock.app.logs.keep import Keep, all_of
+from tuidock.app.logs.merge import Cursor, LogStream, Merged, NoteStream, Stream
+from tuidock.app.logs.query import Query, every_line
 from tuidock.app.logs.reader import SourceReader
 from tuidock.app.logs.records import Line, Position
-from tuidock.app.logs.runs import Found, Matcher, common
+from tuidock.app.logs.runs import Matcher
 from tuidock.app.logs.scan import PENDING, Pending, Scan
 from tuidock.app.logs.scanner import Scanner
 from tuidock.app.logs.segments import LogDirectory
@@ -43,12 +46,12 @@ class Session:
         self.readers = [SourceReader(directory, i) for i, directory in enumerate(self.directories)]
         self.notes = NoteStream(len(self.readers))
         self.query: Query | None = None
-        self.filter_text = ""
+        self.keep = Keep()
+        self.around = Around()
         self.floor: Cursor = ((0, 0),) * len(self.readers)
         self._scanner = Scanner(report)
         self._keeps: list[Scan] = []
         self._hits: list[Scan] = []
-        self._filter: tuple[Query, bool] | None = None
         self._told_rotated = [0] * len(self.readers)
         self._told_dropped = [directory.dropped for directory in self.directories]
         self.view = Viewport(Merged([]), rows_of)
@@ -95,14 +98,19 @@ class Session:
     # What is shown
 
     def _rebuild(self) -> None:
-        streams = [
-            LogStream(reader, self.floor[i], self._keeps[i] if self._keeps else None)
-            for i, reader in enumerate(self.readers)
-        ]
-        self.merged = Merged([*streams, self.notes])
-        self.view.merged = self.merged
+        self._merge()
         self.view.rows = []
         self.view.to_end()
+
+    def _merge(self) -> None:
+        self.merged = Merged([*(self._stream(i) for i in range(len(self.readers))), self.notes])
+        self.view.merged = self.merged
+
+    def _stream(self, source: int) -> Stream:
+        reader, floor = self.readers[source], self.floor[source]
+        if self._keeps and any(self.around):
+            return AroundStream(reader, floor, self._keeps[source], self.around)
+        return LogStream(reader, floor, self._keeps[source] if self._keeps else None)
 
     def _scan(self) -> None:
         self._scanner.run([*self._keeps, *self._hits, *self._counts])
@@ -114,28 +122,31 @@ class Session:
 
     def _search_matcher(self) -> Matcher | None:
         """Hits are only lines that the filter keeps."""
-        if self.query is None or self._filter is None:
-            return None if self.query is None else self.query.find
-        search, keep = self.query.find, self._filter_matcher()
-
-        def both(chunk: bytes) -> Found:
-            found = search(chunk)
-            return Found(common(found.hits, keep(chunk).hits), found.continued) if found.hits else found
-
-        return both
-
-    def _filter_matcher(self) -> Matcher:
-        assert self._filter is not None
-        query, inverse = self._filter
-        return inverted(query) if inverse else query.find
+        if self.query is None:
+            return None
+        return all_of([self.query.find, self.keep.matcher()] if self.keep else [self.query.find])
 
     def set_filter(self, text: str) -> None:
         """ "" shows everything, "re" what matches, "!re" what does not. Raises QueryError."""
-        inverse = text.startswith("!")
-        wanted = text[1:] if inverse else text
-        self._filter = (Query(wanted), inverse) if wanted else None
-        self.filter_text = text if wanted else ""
+        self._keep_only(Keep(text, self.keep.least))
+
+    def set_level(self, least: str) -> None:
+        """Only lines at least so severe: a name out of levels.NAMES; "" shows all."""
+        self._keep_only(Keep(self.keep.text, least))
+
+    def _keep_only(self, keep: Keep) -> None:
+        self.keep = keep
         self._restart()
+
+    def set_around(self, around: Around) -> None:
+        """So many neighbours of what the filter keeps are shown, too; one stays where one is."""
+        self.around = around
+        self._merge()
+        self.view.fill()
+
+    def is_neighbour(self, line: Line) -> bool:
+        """Whether the line is shown only because of another one."""
+        return bool(self._keeps) and any(self.around) and line.stream != "note" and not self.keep.keeps(line.text)
 
     def set_floor(self, cursor: Cursor | None, note_floor: int = 0) -> None:
         """Show only what lies behind the cursor; None shows everything again."""
@@ -145,7 +156,7 @@ class Session:
         self._restart()
 
     def _restart(self) -> None:
-        self._keeps = self._new_scans(self._filter_matcher() if self._filter else None)
+        self._keeps = self._new_scans(self.keep.matcher() if self.keep else None)
         self._hits = self._new_scans(self._search_matcher())
         self._rebuild()
         self._scan()
@@ -259,27 +270,47 @@ class Session:
         first = [line.time for reader in self.readers if (line := reader.after(reader.first())) is not None]
         return min((moment for moment in first if moment), default=0)
 
-    def everything(self) -> Iterator[Line]:
-        """All lines that are shown, from the first; for saving, with readers of its own so that a thread may run it."""
-        readers = [SourceReader(directory, i) for i, directory in enumerate(self.directories)]
-        kept = self._filter
-        merged = Merged([LogStream(reader, self.floor[i]) for i, reader in enumerate(readers)])
-        cursor = merged.start()
-        while True:
-            step = merged.forward(cursor)
-            if step is None or step == PENDING:
-                return
-            cursor = step.cursor
-            if kept is None or kept[0].matches_line(step.line.text) != kept[1]:
-                yield step.line
+    def lines_before(self, cursor: Cursor) -> int | None:
+        """How many lines lie in front of the cursor; None while that is not known."""
+        count = 0
+        for i, scan in enumerate(self._counts):
+            before = scan.count_before(cursor[i])
+            if before is None:
+                return None
+            count += before
+        return count
+
+    def number_of(self, line: Line) -> int | None:
+        """Its number in its own log, from 1; None while that is not known."""
+        before = self._counts[line.source].count_before(line.start)
+        return None if before is None else before + 1
+
+    def everything(self, whole: bool = False) -> Iterator[Line]:
+        """All lines that are shown, or all there are, from the first. Any thread may go through them, also when the view
+        is closed meanwhile: the files are opened anew."""
+        floors = ((0, 0),) * len(self.readers) if whole else self.floor
+        sources = [_from(self.sources[i].directory, i, floors[i]) for i in range(len(self.readers))]
+        if not whole and self.keep:
+            sources = [with_neighbours(lines, self.keep.keeps, self.around) for lines in sources]
+        return heapq.merge(*sources, key=_order)
 
 
-def save(session: Session, path: str, text_of: Callable[[Line], str]) -> int:
-    """Write what is shown as clean text to a file that only its owner reads; returns its size. Blocks."""
+def _from(path: str, source: int, floor: Position) -> Iterator[Line]:
+    directory = LogDirectory(path)
+    directory.refresh()
+    reader = SourceReader(directory, source)
+    position = max(reader.first(), floor)
+    while (line := reader.after(position)) is not None:
+        yield line
+        position = line.next
+
+
+def save(path: str, lines: Iterable[str]) -> int:
+    """Write lines to a file that only its owner reads; returns its size. Blocks."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     with open(descriptor, "w", encoding="utf-8", buffering=1 << 20) as file:
-        for line in session.everything():
-            file.write(text_of(line) + "\n")
+        for line in lines:
+            file.write(line + "\n")
         file.flush()
         return os.fstat(descriptor).st_size
 

@@ -48,10 +48,15 @@ class Viewport:
     def to_end(self) -> None:
         """Show the last page."""
         last = self.rows[-1] if self.rows else None
+        stood = self.top, self.skip, self.number, self.rows
         self.top, self.skip = self.merged.end(), 0
         pending = self._back(self.height)
         self._fill()
         self.pending |= pending
+        if pending and len(self.rows) < min(self.height, len(stood[3])):
+            # what has come is not looked through yet: a moment later there is a page, and until then the last one stays
+            self.top, self.skip, self.number, self.rows = stood
+            return
         if last is None:
             return
         # the running numbers go on when the old last row is still to be seen

@@ -46,7 +46,6 @@ class BuildScreen(BuildEnd, Keyed):
         self._follow = True
         self._shown_step = -1
         self._shown_log = ""
-        self._hits = ""
         self._source_instead = False
         self._ticking: Timer | None = None
         self._note = ""
@@ -177,7 +176,7 @@ class BuildScreen(BuildEnd, Keyed):
         view = self.query_one(LogView)
         directory = build.logs.path(number) if step is not None and step.wrote and not build.logs.closed else ""
         if (number, directory) != (self._shown_step, self._shown_log):
-            self._shown_step, self._shown_log, self._hits = number, directory, ""
+            self._shown_step, self._shown_log = number, directory
             if directory:
                 view.show([LogSource(str(number), f"step {number}", directory)], note="")
             else:
@@ -206,16 +205,10 @@ class BuildScreen(BuildEnd, Keyed):
             title = f"output of {self.step}/{self.build.length} {' '.join(step.plan.text.split())}"
         else:
             title = "output"
-        state = f"{self._hits}  {state}" if self._hits and state else state
         self.query_one("#output-title", StatusLine).set([Cell(title, "muted")], [Cell(state, "muted")])
 
     def on_log_view_state_changed(self, event: Any) -> None:
         self._draw_output_title(event.text if self._shown_log else "")
-
-    def on_log_view_search_progressed(self, event: Any) -> None:
-        going = "" if event.finished else f" … {event.done:.0%}"
-        self._hits = f"{event.hits} hits{going}"
-        self._draw_output_title(self.query_one(LogView).state_text)
 
     def _tick(self, on: bool) -> None:
         """Seconds pass for a step that runs, while somebody looks."""
@@ -296,7 +289,6 @@ class BuildScreen(BuildEnd, Keyed):
     def action_back(self) -> None:
         if self.query_one(LogView).has_focus:
             self.query_one(LogView).clear_search()
-            self._hits = ""
             self._draw_output_title(self.query_one(LogView).state_text)
             self.table.focus()
             return

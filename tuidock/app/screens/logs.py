@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 
-from tuidock.app import bindings, tabs
+from tuidock.app import bindings
+from tuidock.app.log_sources import Opened, rule
 from tuidock.app.model import CONTAINERS, Row
 from tuidock.app.screens.command_line import COMMAND_KEY, CommandLine
 from tuidock.app.screens.lines import Item, KeyLine, PressableLine
 from tuidock.app.screens.log_keys import LogKeys
 from tuidock.app.screens.prompt import PromptLine
-from tuidock.app.widgets.log_view import LogSource, LogView
+from tuidock.app.widgets.log_view import LogView
 from tuidock.app.widgets.status import StatusLine
 from tuidock.app.words import mark, tr
 from tuidock.engine.clean import clean
-from tuidock.engine.types import Container, Event
+from tuidock.engine.types import Event
 
 if TYPE_CHECKING:
+    from tuidock.app.logs.grep import Place
     from tuidock.app.widgets.rows import Cell
+
+#: Names of merged logs in the title; of more it says how many.
+MOST_NAMES = 3
 
 #: Keys of the log view for the foot: (id of the binding, key, label).
 KEYS = (
@@ -49,10 +54,9 @@ class LogsScreen(CommandLine, LogKeys):
         Binding("f", "back", "back", show=False, id="logs.full"),
     ]
 
-    def __init__(self, sources: Sequence[tuple[Container, str]]) -> None:
+    def __init__(self, opened: Opened, title: str = "", place: Place | None = None) -> None:
         super().__init__(id="logs")
-        self._sources = sources
-        self._search = ""
+        self._opened, self._title, self._place = opened, title, place
 
     def compose(self) -> ComposeResult:
         yield StatusLine(left_first=True, id="logs-status")
@@ -61,8 +65,8 @@ class LogsScreen(CommandLine, LogKeys):
 
     def on_mount(self) -> None:
         view = self.query_one(LogView)
-        sources = [LogSource(row.id, clean(row.name), directory) for row, directory in self._sources]
-        view.show(sources, note=tabs.log_note(self._sources[0][0]) if len(self._sources) == 1 else "No output yet.")
+        view.show(self._opened.sources, note=self._opened.note)
+        view.add_rules(self._opened.rules)
         view.focus()
         self.query_one("#keys", KeyLine).set_items(
             [
@@ -71,35 +75,44 @@ class LogsScreen(CommandLine, LogKeys):
             ]
         )
         self._draw(view.state_text)
+        if self._place is not None:
+            # the search goes to the nearest hit by itself, and this one is meant
+            view.search(self._place.pattern)
+            self.call_after_refresh(view.show_line, self._place.key, self._place.position)
 
     @property
     def log_view(self) -> LogView | None:
         return self.query_one(LogView)
 
     def command_rows(self) -> tuple[str, list[Row]]:
-        return CONTAINERS, [row for row, _ in self._sources]
+        return CONTAINERS, list(self._opened.rows)
+
+    def command_words(self) -> Mapping[str, Callable[[list[str]], None]]:
+        return self.log_words()
 
     def log_name(self) -> str:
-        return "+".join(row.name for row, _ in self._sources)
+        return self._title.replace(" ", "-") or "+".join(row.name for row in self._opened.rows)
 
     def _draw(self, state: str) -> None:
-        names = " + ".join(clean(row.name) for row, _ in self._sources)
-        left: list[Cell | str] = [names + (" · merged by time" if len(self._sources) > 1 else "")]
-        self.query_one(StatusLine).set(left, [f"{self._search}  {state}" if self._search else state])
+        names = [source.name for source in self._opened.sources]
+        title = clean(self._title)
+        if not title:
+            title = " + ".join(names[:MOST_NAMES])
+            if len(names) > MOST_NAMES:
+                title += " " + tr("and {count} more", count=len(names) - MOST_NAMES)
+        left: list[Cell | str] = [f"{title} · {tr('merged by time')}" if len(names) > 1 else title]
+        self.query_one(StatusLine).set(left, [state])
 
     def on_log_view_state_changed(self, event: Any) -> None:
         self._draw(event.text)
 
-    def on_log_view_search_progressed(self, event: Any) -> None:
-        going = "" if event.finished else f" … {event.done:.0%}"
-        self._search = f"{event.hits} hits{going}"
-        self._draw(self.query_one(LogView).state_text)
-
     def events_read(self, events: list[Event]) -> None:
-        mine = {row.id for row, _ in self._sources}
-        for event in events:
-            if event.type == "container" and event.id in mine and event.action in ("start", "die"):
-                self.query_one(LogView).note(clean(tabs.event_words(event)), event.time, event.id)
+        mine = {row.id for row in self._opened.rows}
+        self.query_one(LogView).add_rules(
+            rule(event)
+            for event in events
+            if event.type == "container" and event.id in mine and event.action in ("start", "die")
+        )
 
     @on(PressableLine.Pressed, "#keys")
     async def _pressed(self, event: PressableLine.Pressed) -> None:
@@ -116,10 +129,8 @@ class LogsScreen(CommandLine, LogKeys):
         if self.query(PromptLine):
             return
         view = self.query_one(LogView)
-        if self._search:
-            self._search = ""
+        if view.is_searched:
             view.clear_search()
-            self._draw(view.state_text)
             return
         self.dismiss()
 

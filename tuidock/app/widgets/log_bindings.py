@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from textual import events
 from textual.binding import Binding, BindingType
 
+from tuidock.app.logs import levels
 from tuidock.app.widgets.log_rows import TIMESTAMPS
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Ranges by key, k9s' digits: 0 all from the end, 1 all from the start, the others the last seconds.
 SINCE: Final[dict[str, float | None]] = {"0": None, "1": None, "2": 60, "3": 300, "4": 900, "5": 1800, "6": 3600}
+#: Lines above and below that a filter shows at most.
+MOST_AROUND: Final = 50
 COMPONENTS: Final = (
     "muted", "time", "good", "warn", "bad", "accent", "note", "hit", "current", "selected", "bar",
     *(f"source-{i}" for i in range(6)),
@@ -72,6 +75,17 @@ LOG_BINDINGS: Final[list[BindingType]] = [
     *(_key(digit, f"range('{digit}')", "range", f"since_{digit}") for digit in SINCE),
     _key("m", "mark", "mark", "mark"),
     _key("C", "clear_screen", "clear", "clear"),
+    _key("greater_than_sign", "level(1)", "only more severe", "level_up"),
+    _key("less_than_sign", "level(-1)", "less severe, too", "level_down"),
+    _key("plus", "around(1)", "more around it", "around_more"),
+    _key("minus", "around(-1)", "less around it", "around_less"),
+    _key("F", "ask('F')", "fields", "fields"),
+    _key("at", "ask('@')", "go to a time", "go"),
+    _key("apostrophe", "previous_mark", "to a mark", "previous_mark"),
+    _key("quotation_mark", "list_marks", "marks", "marks"),
+    _key("number_sign", "toggle_numbers", "line numbers", "numbers"),
+    _key("P", "next_run", "next run", "next_run"),
+    _key("Y", "copy_line", "copy line", "copy_line"),
     _key("v", "select_lines", "select lines", "select"),
     _key("c", "copy", "copy", "copy"),
     _key("ctrl+s", "save", "save", "save"),
@@ -189,8 +203,44 @@ class LogActions:
     def action_save(self: LogView) -> None:  # type: ignore[misc]
         self.post_message(self.SaveRequested(self))
 
+    def action_copy_line(self: LogView) -> None:  # type: ignore[misc]
+        if text := self.current_text():
+            self.post_message(self.CopyRequested(self, text))
+
+    def action_level(self: LogView, step: int) -> None:  # type: ignore[misc]
+        steps = ("", *levels.NAMES[1:])
+        at = steps.index(self.least_level) + step if self.least_level in steps else 1
+        if 0 <= at < len(steps):
+            self.set_level(steps[at])
+
+    def action_around(self: LogView, step: int) -> None:  # type: ignore[misc]
+        if self._session is not None:
+            above, below = (max(0, min(MOST_AROUND, each + step)) for each in self._session.around)
+            self.set_around(above, below)
+
+    def check_action(self: LogView, action: str, parameters: tuple[object, ...]) -> bool | None:  # type: ignore[misc]
+        """Without a filter nothing is around anything, and the key may be another one's."""
+        if action == "around":
+            return self._session is not None and bool(self._session.keep)
+        return True
+
+    def action_previous_mark(self: LogView) -> None:  # type: ignore[misc]
+        if not self.previous_mark():
+            self.post_message(self.Told(self, "There is no mark; m sets one."))
+
+    def action_list_marks(self: LogView) -> None:  # type: ignore[misc]
+        self.post_message(self.MarksRequested(self))
+
+    def action_toggle_numbers(self: LogView) -> None:  # type: ignore[misc]
+        self._maker.numbers = not self._maker.numbers
+        self._relayout()
+
     def action_previous_run(self: LogView) -> None:  # type: ignore[misc]
-        self.post_message(self.PreviousRunRequested(self))
+        if not self.previous_run():
+            self.post_message(self.Told(self, "Nothing is known of a run before this one."))
+
+    def action_next_run(self: LogView) -> None:  # type: ignore[misc]
+        self.next_run()
 
     def action_fold(self: LogView) -> None:  # type: ignore[misc]
         self.toggle_fold()

@@ -31,7 +31,6 @@ class LogDrawing:
     _select_from: int | None
     _select_to: int
     _shift: int
-    _note: str
     _had: tuple[int, ...]
 
     def get_selection(self: LogView, selection: Selection) -> tuple[str, str] | None:  # type: ignore[misc]
@@ -116,7 +115,10 @@ class LogDrawing:
         hits: list[tuple[int, int]] = []
         if query is not None and line.stream != "note":
             hits = query.spans(self._maker.layout(line).text)[:200]
-        strip = self._maker.strip(line, row.part, self._shift, hits, current).crop_extend(0, width, base)
+            if current and not hits:
+                hits = [(0, len(self._maker.layout(line).text))]  # what matches is in a field that is not shown
+        aside = session.is_neighbour(line)
+        strip = self._maker.strip(line, row.part, self._shift, hits, current, aside).crop_extend(0, width, base)
         if self._select_from is not None:
             first, last = sorted((self._select_from, self._select_to))
             if first <= row.number <= last:
@@ -154,18 +156,3 @@ class LogDrawing:
     def _bar_cell(self: LogView, y: int, base: Style) -> Strip:  # type: ignore[misc]
         thumb = bool(self._had) and self._had[0] <= y < self._had[1]
         return Strip([Segment("┃" if thumb else " ", base + self._style("bar"))], 1)
-
-    def _empty_text(self: LogView) -> str:  # type: ignore[misc]
-        session = self._session
-        if session is None:
-            return self._note
-        problem = next((directory.problem for directory in session.directories if directory.problem), "")
-        if session.view.pending:
-            return f"searching … {session.filtered:.0%}"
-        if session.filter_text and session.size:
-            return f"nothing fits {session.filter_text}: {session.line_count} lines hidden"
-        if session.size and session.floor != ((0, 0),) * len(session.readers):
-            return "nothing in this range yet; 0 shows everything"
-        if session.size and not problem:
-            return ""  # its lines come with the size of the view
-        return self._note or problem or "no output yet"

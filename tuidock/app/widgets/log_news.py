@@ -11,10 +11,11 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from tuidock.app.logs.watch import DirectoryWatch
-from tuidock.app.widgets.log_rows import RowMaker
+from tuidock.app.widgets.log_rows import RowMaker, no_number
 
 if TYPE_CHECKING:
     from tuidock.app.logs.session import Session
+    from tuidock.app.logs.unseen import Unseen
     from tuidock.app.widgets.log_view import LogView
 
 #: Seconds between two looks at a log that grows, and at one that does not stop to.
@@ -28,6 +29,7 @@ class LogNews:
     _session: Session | None
     _maker: RowMaker
     _note: str
+    _unseen: Unseen | None
     _watch: DirectoryWatch | None = None
     _loop: asyncio.AbstractEventLoop | None = None
     _listening = False
@@ -54,8 +56,13 @@ class LogNews:
             return
         if self._seeking:
             self._seek(self._seeking)
-        if session.view.pending or (session.filter_text and self.follow):
+        if session.view.pending or (session.keep and self.follow):
             self._moved()
+        if self._unseen is not None:
+            self._unseen.settle()
+        if self._maker.waits_for_numbers:
+            self._maker.waits_for_numbers = False
+            self.refresh()
         self._tell_search()
         self._changed()
 
@@ -97,7 +104,9 @@ class LogNews:
             self._watch = None
         if self._session is not None:
             self._session.close()
-            self._session = None
+            # with the last reference to it its files are closed
+            self._session = self._unseen = None
+            self._maker.number_of = no_number
 
     def on_mount(self: LogView) -> None:  # type: ignore[misc]
         self.app.screen_change_signal.subscribe(self, self._screen_changed)
@@ -124,5 +133,6 @@ class LogNews:
             self._wake()
 
     def _wake(self: LogView) -> None:  # type: ignore[misc]
+        self._restart_unseen()
         self._listen()
         self._look()

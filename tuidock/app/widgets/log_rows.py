@@ -16,7 +16,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from tuidock.app.logs import jsonline
+from tuidock.app.logs import jsonline, levels
 from tuidock.app.logs.ansi import Span, render, text_of
 from tuidock.app.logs.records import Line
 
@@ -40,6 +40,11 @@ class Layout(NamedTuple):
     tail: str
 
 
+def no_number(line: Line) -> int | None:
+    """Nobody has counted."""
+    return None
+
+
 class RowMaker:
     """Lays lines out and draws their rows. `style` gives the style of a component by name."""
 
@@ -53,10 +58,25 @@ class RowMaker:
         self.colours: Sequence[Style] = ()
         self.origin = 0
         self.unfold_all = False
+        self.numbers = False
+        self.waits_for_numbers = False
+        self._unnumbered = False
+        self.number_of: Callable[[Line], int | None] = no_number
+        self.fields: tuple[str, ...] = ()
+        self._widths: list[int] = []
         self.toggled: set[tuple[int, int, int]] = set()
 
     def forget(self) -> None:
         self._layouts.clear()
+
+    def show_fields(self, names: Sequence[str]) -> None:
+        self.fields = tuple(names)
+        self._widths = [min(cell_len(name), jsonline.WIDEST) for name in self.fields]
+        self.forget()
+
+    def names_in(self, line: Line) -> list[str]:
+        """The fields of a structured line."""
+        return jsonline.names(jsonline.values(render(line.text).text))
 
     def rows_of(self, line: Line) -> int:
         layout = self.layout(line)
@@ -66,7 +86,11 @@ class RowMaker:
         key = (line.source, *line.start, line.length, line.stream)
         layout = self._layouts.get(key)
         if layout is None:
-            layout = self._layouts[key] = self._make(line)
+            self._unnumbered = False
+            layout = self._make(line)
+            if self._unnumbered:
+                return layout
+            self._layouts[key] = layout
             if len(self._layouts) > _KEPT:
                 self._layouts.popitem(last=False)
         else:
@@ -84,8 +108,11 @@ class RowMaker:
         prefix = layout.prefix if part == 0 else " " * len(layout.prefix)
         return prefix + layout.text[start + shift : end] + (layout.tail if part + 1 == len(layout.parts) else "")
 
-    def strip(self, line: Line, part: int, shift: int, hits: Sequence[tuple[int, int]], current: bool) -> Strip:
-        """A row in its colours; shift is how far the text is scrolled to the left."""
+    def strip(
+        self, line: Line, part: int, shift: int, hits: Sequence[tuple[int, int]], current: bool, aside: bool = False
+    ) -> Strip:
+        """A row in its colours; shift is how far the text is scrolled to the left. aside: it is shown only because of
+        its neighbour, and stands back."""
         layout, base = self.layout(line), self._style("")
         if line.stream == "note":
             return Strip([Segment(layout.text, base + self._style("note"))])
@@ -95,8 +122,10 @@ class RowMaker:
             return Strip([Segment(" " * indent, base), Segment(text, base + self._style("muted"))])
         start, end = layout.parts[part]
         marks = [(span.start, span.end, span.style) for span in layout.spans]
-        if not layout.spans and (found := jsonline.level(layout.text)) is not None:
-            marks.append((found[0], found[1], self._style(found[2])))
+        if aside:
+            marks = [(0, len(layout.text), self._style("muted"))]
+        elif not layout.spans and (found := levels.level(layout.text)) is not None:
+            marks.append((found.start, found.end, self._style(found.style)))
         hit = self._style("current" if current else "hit")
         marks += [(one, other, hit) for one, other in hits]
         segments = coloured(layout.text, start, end, base, marks)
@@ -119,7 +148,7 @@ class RowMaker:
         if line.stream == "note":
             text = set_cell_size("── " + text_of(line.text) + " ", min(self.width, 4 + cell_len(text_of(line.text))))
             return Layout("", 0, text + "─" * (self.width - cell_len(text)), (), ((0, len(text)),), (), "")
-        moment = self._moment(line.time)
+        moment = self._number(line) + self._moment(line.time)
         prefix = moment
         if len(self.names) > 1:
             longest = min(_NAME, max(map(cell_len, self.names)))
@@ -132,12 +161,46 @@ class RowMaker:
             hidden, text = hidden + len(text) - len(cut), cut
         if hidden > 0:
             tail = f"…+{hidden}"
-        folds = not hidden and jsonline.is_object(text)
+        spans = shown.spans
+        if self.fields and not hidden and (columns := jsonline.fields(text, self.fields)):
+            text, spans = self._columns(columns)
+        folds = not hidden and not self.fields and jsonline.is_object(text)
         opened = folds and (self.unfold_all != ((line.source, *line.start) in self.toggled))
         unfolded = tuple(jsonline.unfold(text)) if opened else ()
         if folds and not unfolded:
             tail += " ▸"
-        return Layout(prefix, len(moment), text, shown.spans, self._parts(text, cell_len(prefix)), unfolded, tail)
+        return Layout(prefix, len(moment), text, spans, self._parts(text, cell_len(prefix)), unfolded, tail)
+
+    def _columns(self, texts: Sequence[str]) -> tuple[str, tuple[Span, ...]]:
+        """Fields below each other; a column grows with what it has to show, and what was laid out before is laid out
+        again."""
+        pieces: list[str] = []
+        spans: list[Span] = []
+        at = 0
+        for i, text in enumerate(texts):
+            if i + 1 < len(texts):
+                wanted = min(cell_len(text), jsonline.WIDEST)
+                if wanted > self._widths[i]:
+                    self._widths[i] = wanted
+                    self.forget()
+                if cell_len(text) > self._widths[i]:
+                    text = set_cell_size(text, self._widths[i] - 1) + "…"
+                piece = set_cell_size(text, self._widths[i]) + "  "
+            else:
+                piece = text
+            if (rank := levels.rank_of(self.fields[i], text)) is not None:
+                spans.append(Span(at, at + len(text), self._style(levels.LEVELS[rank][1])))
+            pieces.append(piece)
+            at += len(piece)
+        return "".join(pieces), tuple(spans)
+
+    def _number(self, line: Line) -> str:
+        if not self.numbers:
+            return ""
+        number = self.number_of(line)
+        if number is None:
+            self._unnumbered = self.waits_for_numbers = True
+        return " " * 8 if number is None else f"{number:<7} "
 
     def _parts(self, text: str, indent: int) -> tuple[tuple[int, int], ...]:
         room = max(8, self.width - indent)

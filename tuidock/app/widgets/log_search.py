@@ -48,11 +48,16 @@ class LogSearch:
         self._seek(-1 if self.follow else 1)
         self.refresh()
 
+    @property
+    def is_searched(self: LogView) -> bool:  # type: ignore[misc]
+        return self._session is not None and self._session.query is not None
+
     def clear_search(self: LogView) -> None:  # type: ignore[misc]
         if self._session is not None:
             self._session.search("")
         self._current, self._seeking = None, 0
         self.refresh()
+        self._changed()
 
     def next_hit(self: LogView) -> None:  # type: ignore[misc]
         self._seek(1)
@@ -108,3 +113,4 @@ class LogSearch:
         if told != self._told_search:
             self._told_search = told
             self.post_message(self.SearchProgressed(self, *told))
+        self._changed()

@@ -8,8 +8,8 @@ come by inotify (`log_news`) and lead to at most eight redraws a second; without
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Literal
 
 from rich.style import Style
 from textual import events
@@ -19,22 +19,31 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from tuidock.app.logs.ansi import render
+from tuidock.app.logs.around import Around
 from tuidock.app.logs.merge import Cursor
 from tuidock.app.logs.query import QueryError
-from tuidock.app.logs.records import Line
+from tuidock.app.logs.records import Line, Position
 from tuidock.app.logs.session import LogSource, Session, save
+from tuidock.app.logs.unseen import Unseen
 from tuidock.app.widgets import narrow_updates
 from tuidock.app.widgets.log_bindings import COMPONENTS, LOG_BINDINGS, LOG_CSS, LogActions
 from tuidock.app.widgets.log_drawing import LogDrawing
 from tuidock.app.widgets.log_news import LogNews
+from tuidock.app.widgets.log_places import LogPlaces
 from tuidock.app.widgets.log_rows import TIMESTAMPS, RowMaker, Timestamps
 from tuidock.app.widgets.log_search import LogSearch
+from tuidock.app.widgets.log_state import LogState
 from tuidock.engine.clean import clean
+from tuidock.engine.units import rfc3339
 
 __all__ = ["LogSource", "LogView", "QueryError"]
 
 
-class LogView(LogActions, LogNews, LogSearch, LogDrawing, Widget, can_focus=True):
+#: What may be saved: what is shown, everything there is, or what is selected.
+Part = Literal["shown", "all", "selected"]
+
+
+class LogView(LogActions, LogNews, LogSearch, LogPlaces, LogState, LogDrawing, Widget, can_focus=True):
     """Shows sources; asks its screen for a line to type a search in, for the clipboard and for a file name."""
 
     ALLOW_SELECT = True
@@ -78,7 +87,8 @@ class LogView(LogActions, LogNews, LogSearch, LogDrawing, Widget, can_focus=True
             return isinstance(message, LogView.SearchProgressed)
 
     class SearchRequested(LogMessage):
-        """A line to type into is wanted; mode is "/" for a search and "&" for a filter."""
+        """A line to type into is wanted; mode is "/" for a search, "&" for a filter, "@" for a time and "F" for the
+        fields of structured lines."""
 
         def __init__(self, view: LogView, mode: str) -> None:
             super().__init__(view)
@@ -94,8 +104,15 @@ class LogView(LogActions, LogNews, LogSearch, LogDrawing, Widget, can_focus=True
     class SaveRequested(LogMessage):
         """The log should be saved under a name to be asked for."""
 
-    class PreviousRunRequested(LogMessage):
-        """The log of the run before is wanted."""
+    class MarksRequested(LogMessage):
+        """A list of the marks is wanted, to go to one."""
+
+    class Told(LogMessage):
+        """A sentence about what a key did not find."""
+
+        def __init__(self, view: LogView, text: str) -> None:
+            super().__init__(view)
+            self.text = text
 
     class ScansReported(LogMessage, bubble=False):
         """The scanning thread has news."""
@@ -118,6 +135,8 @@ class LogView(LogActions, LogNews, LogSearch, LogDrawing, Widget, can_focus=True
         self._told_state = ""
         self._told_search: tuple[int, float, bool] | None = None
         self._had: tuple[int, ...] = ()
+        self._unseen: Unseen | None = None
+        self._last_end: dict[str, int] = {}
 
     # What is shown
 
@@ -131,6 +150,9 @@ class LogView(LogActions, LogNews, LogSearch, LogDrawing, Widget, can_focus=True
         maker.forget()
         self._session = Session(sources, maker.rows_of, self._scans_reported)
         maker.origin = self._session.origin()
+        maker.number_of = self._session.number_of
+        self._unseen = Unseen(self._session.lines_before)
+        self._last_end.clear()
         self._paint_sources()
         self._shift, self._current, self._seeking, self._select_from = 0, None, 0, None
         self._told_search = None
@@ -153,45 +175,9 @@ class LogView(LogActions, LogNews, LogSearch, LogDrawing, Widget, can_focus=True
         """Look now; not needed, the files and directories are watched."""
         self._look()
 
-    def note(self, text: str, time_ns: int | None = None, key: str = "") -> None:
-        """A rule with a text between the lines: a restart, an end. key names the source it is about."""
-        if self._session is None:
-            return
-        name = next((s.name for s in self._session.sources if s.key == key), "")
-        if name and len(self._session.sources) > 1 and name not in text:
-            text = f"{name}: {text}"
-        self._session.notes.add(text, time_ns or 0)
-        self._moved()
-
     @property
     def sources(self) -> tuple[LogSource, ...]:
         return self._session.sources if self._session is not None else ()
-
-    @property
-    def state_text(self) -> str:
-        """following · 18 421 lines · wrap off"""
-        session = self._session
-        if session is None:
-            return self._note
-        words = ["following" if self.follow else "paused"]
-        if self._select_from is not None:
-            words = [f"{abs(self._select_to - self._select_from) + 1} rows selected"]
-        count = f"{session.line_count:,}".replace(",", " ")
-        if session.filter_text:
-            kept = f"{session.kept_count:,}".replace(",", " ")
-            words.append(f"{kept} of {count} lines with {session.filter_text}")
-            if session.filtered < 1 and session.view.pending:
-                words.append(f"filtering {session.filtered:.0%}")
-        elif session.counted < 0.99:
-            words.append(f"{count}+ lines, {session.counted:.0%} counted")
-        else:
-            words.append(f"{count} line{'s' * (session.line_count != 1)}")
-        words.append(f"wrap {'on' if self.wrap else 'off'}")
-        if self.timestamps != "off":
-            words.append(f"{self.timestamps} time")
-        if self._shift:
-            words.append(f"column {self._shift + 1}")
-        return " · ".join(words)
 
     # Search, filter, range
 
@@ -201,26 +187,63 @@ class LogView(LogActions, LogNews, LogSearch, LogDrawing, Widget, can_focus=True
             self._session.set_filter(text)
             self._after_rebuild()
 
+    def set_level(self, least: str) -> None:
+        """Only lines at least so severe: debug, info, warn, error; "" shows all."""
+        if self._session is not None:
+            self._session.set_level(least)
+            self._after_rebuild()
+
+    def set_around(self, above: int, below: int) -> None:
+        """So many lines above and below each one that the filter keeps."""
+        if self._session is not None:
+            self._session.set_around(Around(above, below))
+            self._moved()
+            self.refresh()
+
+    def set_fields(self, names: Sequence[str]) -> None:
+        """Show these fields of JSON and logfmt lines as columns; none shows the lines as they are."""
+        self._maker.show_fields(names)
+        self._relayout()
+
+    def field_names(self) -> list[str]:
+        """The fields that lines on screen have."""
+        rows = self._session.view.rows if self._session is not None else []
+        names = [name for row in rows if row.part == 0 for name in self._maker.names_in(row.line)]
+        return list(dict.fromkeys(names))
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Fields that are shown as columns."""
+        return self._maker.fields
+
+    @property
+    def filter_text(self) -> str:
+        return self._session.keep.text if self._session is not None else ""
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether there are lines that are not shown."""
+        session = self._session
+        return session is not None and (bool(session.keep) or any(place > (0, 0) for place in session.floor))
+
+    @property
+    def least_level(self) -> str:
+        return self._session.keep.least if self._session is not None else ""
+
     def since(self, seconds: float | None) -> None:
         """Show only the last so many seconds; None shows everything."""
+        self.since_moment(0 if seconds is None else time.time_ns() - int(seconds * 1e9))
+
+    def since_moment(self, moment: int) -> None:
+        """Show only what came at that time and later; 0 shows everything."""
         session = self._session
         if session is None:
             return
-        if seconds is None:
-            session.set_floor(None)
-        else:
-            moment = time.time_ns() - int(seconds * 1e9)
+        if moment:
             session.set_floor(tuple(reader.since(moment) for reader in session.readers), moment)
+        else:
+            session.set_floor(None)
         self._after_rebuild()
-
-    def go_to_time(self, moment_ns: int) -> None:
-        """Show the lines of that time first."""
-        if self._session is not None:
-            self._go(self._session.merged.since(moment_ns))
-
-    def add_mark(self) -> None:
-        """A rule with the time of day at the end, to find the place again."""
-        self.note(time.strftime("mark %H:%M:%S"))
 
     def clear_screen(self) -> None:
         """Hide everything up to now; `0` brings it back."""
@@ -249,11 +272,40 @@ class LogView(LogActions, LogNews, LogSearch, LogDrawing, Widget, can_focus=True
         found = self.get_selection(selection) if selection is not None else None
         return found[0] if found else ""
 
+    def current_text(self) -> str:
+        """The whole line one stands on, or the last one on screen, as clean text."""
+        rows = self._session.view.rows if self._session is not None else []
+        line = self._current or next((row.line for row in reversed(rows) if row.line.stream != "note"), None)
+        return render(line.text).text if line is not None else ""
+
     def save(self, path: str) -> int:
         """Write all lines that are shown (not only those on screen) as clean text; returns bytes. Blocks."""
-        if self._session is None:
-            return 0
-        return save(self._session, path, lambda line: render(line.text).text)
+        return save(path, self.lines("shown"))
+
+    def lines(self, part: Part, times: bool = False) -> Iterable[str]:
+        """Lines as clean text, with their times in UTC or without. What is selected is read at once, the rest when it is
+        gone through, which any thread may do."""
+        session = self._session
+        if session is None:
+            return ()
+        if part == "selected":
+            return self._selected_lines(times)
+        return (self._saved(line, times) for line in session.everything(part == "all"))
+
+    def _saved(self, line: Line, times: bool) -> str:
+        names = f"{self._maker.names[line.source]} " if len(self._maker.names) > 1 else ""
+        moment = f"{rfc3339(line.time)} " if times and line.time else ""
+        return f"{moment}{names}{render(line.text).text}"
+
+    def _selected_lines(self, times: bool) -> list[str]:
+        """Whole lines of a selection by rows; a selection with the mouse as it is."""
+        session = self._session
+        if session is None or self._select_from is None:
+            return self.selected_text().split("\n")
+        first, last = sorted((self._select_from, self._select_to))
+        rows = session.view.between(first, last)
+        lines = {(row.line.source, row.line.start): row.line for row in rows if row.line.stream != "note"}
+        return [self._saved(line, times) for line in lines.values()]
 
     # Moving
 
@@ -268,6 +320,17 @@ class LogView(LogActions, LogNews, LogSearch, LogDrawing, Widget, can_focus=True
         if rows > 0 and not self.follow and session.view.at_end and not session.view.pending:
             self.follow = True
         self._moved()
+
+    def show_line(self, key: str, position: Position) -> None:
+        """Go to the line of a source that begins there, and stand on it."""
+        session = self._session
+        at = next((i for i, source in enumerate(self.sources) if source.key == key), -1)
+        line = session.readers[at].after(position) if session is not None and at >= 0 else None
+        if session is not None and line is not None:
+            self._current, self._seeking = line, 0
+            self._go(session.merged.at_line(line), above=session.view.height // 3)
+            self._show_column(line)
+            self.refresh()
 
     def _go(self, cursor: Cursor, above: int = 0) -> None:
         assert self._session is not None
@@ -285,6 +348,8 @@ class LogView(LogActions, LogNews, LogSearch, LogDrawing, Widget, can_focus=True
         before = session.view.rows
         if self.follow:
             session.view.to_end()
+            if self._unseen is not None and not session.keep:
+                self._unseen.shown(session.view.rows)
         else:
             session.view.fill()
         if before != session.view.rows or not before or self._bar() != self._had:
@@ -292,6 +357,7 @@ class LogView(LogActions, LogNews, LogSearch, LogDrawing, Widget, can_focus=True
         self._changed()
 
     def _after_rebuild(self) -> None:
+        self._restart_unseen()
         self._current = None
         self._select_from = None
         self.set_reactive(LogView.follow, True)
@@ -329,9 +395,14 @@ class LogView(LogActions, LogNews, LogSearch, LogDrawing, Widget, can_focus=True
         self._moved()
         self.refresh()
 
+    def _restart_unseen(self) -> None:
+        if self._unseen is not None:
+            self._unseen.restart()
+
     # Watching its own state
 
     def watch_follow(self, follow: bool) -> None:
+        self._restart_unseen()
         if follow:
             self._current = None
         self._moved()

@@ -1,0 +1,124 @@
+"""Places in a log to go to: times, marks, the runs of a container. Their rules stand between the lines as notes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+from tuidock.app.log_sources import Rule
+
+if TYPE_CHECKING:
+    from tuidock.app.logs.merge import Note
+    from tuidock.app.logs.records import Line
+    from tuidock.app.logs.session import Session
+    from tuidock.app.widgets.log_view import LogView
+
+#: A start is announced when the process runs already, and its first lines may be older than the announcement (ns).
+ANNOUNCED_LATE: Final = 100_000_000
+
+
+class LogPlaces:
+    """Mixed into LogView, whose state it uses."""
+
+    _session: Session | None
+    _current: Line | None
+    _last_end: dict[str, int]
+
+    def note(self: LogView, text: str, time_ns: int | None = None, key: str = "", kind: str = "") -> None:  # type: ignore[misc]
+        """A rule with a text between the lines: a restart, an end. key names the source it is about; kind is "start" or
+        "end" where a run begins or ends."""
+        self._add_note(text, time_ns or 0, key, kind)
+        self._moved()
+
+    def _add_note(self: LogView, text: str, moment: int, key: str, kind: str) -> None:  # type: ignore[misc]
+        session = self._session
+        if session is None:
+            return
+        name = next((s.name for s in session.sources if s.key == key), "")
+        if name and len(session.sources) > 1 and name not in text:
+            text = f"{name}: {text}"
+        if kind == "start" and moment:
+            # between the end of the run before and the first line of this one
+            moment = max(self._last_end.get(key, 0) + 1, moment - ANNOUNCED_LATE)
+        elif kind == "end":
+            self._last_end[key] = moment
+        session.notes.add(text, moment, kind)
+
+    def add_rules(self: LogView, rules: Iterable[Rule]) -> None:  # type: ignore[misc]
+        """What is known of the runs before."""
+        for rule in rules:
+            self._add_note(*rule)
+        self._moved()
+        self.refresh()
+
+    def add_mark(self: LogView) -> None:  # type: ignore[misc]
+        """A rule to find the place again: at the end while one follows, else above the line one stands on."""
+        session = self._session
+        if session is None:
+            return
+        number = len(session.notes.of("mark")) + 1
+        text = time.strftime(f"mark {number}  %H:%M:%S")
+        line = self._current or next((row.line for row in session.view.rows if row.line.time), None)
+        session.notes.add(text, 0 if self.follow or line is None else line.time, "mark")
+        self._moved()
+
+    def marks(self: LogView) -> list[Note]:  # type: ignore[misc]
+        """All marks, the earliest first."""
+        return self._session.notes.of("mark") if self._session is not None else []
+
+    def clear_marks(self: LogView) -> None:  # type: ignore[misc]
+        if self._session is not None:
+            self._session.notes.drop("mark")
+            self._moved()
+            self.refresh()
+
+    def go_to_time(self: LogView, moment_ns: int) -> None:  # type: ignore[misc]
+        """Show the lines of that time first."""
+        if self._session is not None:
+            self._go(self._session.merged.since(moment_ns))
+
+    def previous_mark(self: LogView) -> bool:  # type: ignore[misc]
+        """To the mark above, and behind the first one to the last. False: there is none."""
+        moments = [note.position[0] for note in self.marks()]
+        if not moments:
+            return False
+        here = self._here()
+        above = [moment for moment in moments if moment < here]
+        self.go_to_time(above[-1] if above else moments[-1])
+        return True
+
+    def previous_run(self: LogView) -> bool:  # type: ignore[misc]
+        """To the beginning of the run before the one that is shown. False: nothing is known of one."""
+        starts = self._starts()
+        here = self._here()
+        begun = [moment for moment in starts if moment <= here]
+        if len(begun) < 2:
+            if begun:
+                self.go_to_time(begun[0])
+            return False
+        self.go_to_time(begun[-2])
+        return True
+
+    def next_run(self: LogView) -> None:  # type: ignore[misc]
+        """To the beginning of the run behind the one that is shown, or to the end."""
+        here = self._here()
+        later = [moment for moment in self._starts() if moment > here]
+        if later:
+            self.go_to_time(later[0])
+        else:
+            self.follow = True
+
+    def _starts(self: LogView) -> list[int]:  # type: ignore[misc]
+        return [note.position[0] for note in self._session.notes.of("start")] if self._session is not None else []
+
+    def _here(self: LogView) -> int:  # type: ignore[misc]
+        """The time of the first row on screen; of the end while one follows."""
+        session = self._session
+        if session is None or self.follow:
+            return time.time_ns()
+        return _first_time(row.line for row in session.view.rows)
+
+
+def _first_time(lines: Iterable[Line]) -> int:
+    return next((line.time for line in lines if line.time), 0)
