@@ -41,6 +41,7 @@ TABS: dict[str, tuple[tuple[str, str], ...]] = {
         ("env", "Env"),
         ("top", "Top"),
         ("timeline", "Timeline"),
+        ("health", "Health"),
     ),
     IMAGES: (("layers", "Layers"), ("history", "History"), ("inspect", "Inspect")),
     VOLUMES: (("users", "Users"), ("inspect", "Inspect")),

@@ -95,7 +95,7 @@ class Detail(Vertical):
     def _view_name(self, tab: str) -> str:
         if tab.startswith("terminal-"):
             return "terminal"
-        return f"{tab}-{self.kind}" if tab in ("ports", "users", "layers", "history", "env", "top") else tab
+        return f"{tab}-{self.kind}" if tab in ("ports", "users", "layers", "history", "env", "top", "health") else tab
 
     # -- following the cursor -----------------------------------------------------------------------------------
 
@@ -180,14 +180,14 @@ class Detail(Vertical):
             view = self._views.get("stats")
             if view is not None:
                 view.push(self.model, self.identity)  # type: ignore[attr-defined]
-        elif self.tab in ("top", "ports"):
+        elif self.tab in ("top", "ports", "health"):
             self._ticks += 1
             if self._ticks % LOOK_EVERY == 0:
                 self._load()
 
     @property
     def wants_samples(self) -> bool:
-        return self.display and self.kind == CONTAINERS and self.tab in ("stats", "top", "ports")
+        return self.display and self.kind == CONTAINERS and self.tab in ("stats", "top", "ports", "health")
 
     # -- filling --------------------------------------------------------------------------------------------------
 
@@ -380,6 +380,17 @@ class Detail(Vertical):
                 self.say("It has not been started yet, so there is no timeline.")
 
         self._ask(lambda engine: engine.inspect_container(row.id), show)
+
+    def _fill_health(self, row: Row) -> None:
+        identity, clock = row_id(row), self.model.clock
+
+        def show(value: Any) -> None:
+            from tuidock.app import health
+
+            self.value = value
+            self._table(health.COLUMNS, health.rows_of(value, clock(), self._ascii), health.NONE)
+
+        self._ask(lambda engine: engine.inspect_container(identity), show)
 
     def _fill_layers(self, row: Row) -> None:
         """In a thread of its own: what is wasted is found by comparing the names of all layers."""
