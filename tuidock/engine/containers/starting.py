@@ -7,11 +7,10 @@ import sys
 import time
 
 import tuidock
-from tuidock.engine.containers import living_mounts, rootfs, wiring
+from tuidock.engine.containers import rootfs, wiring
 from tuidock.engine.containers.creating import ImageView
 from tuidock.engine.containers.inspecting import request_of
 from tuidock.engine.containers.moves import move_lock, read_intent, status_of, wait_for_end, write_intent
-from tuidock.engine.containers.sweep import clean_kernel, heal
 from tuidock.engine.errors import EngineError, StartFailed, WrongState
 from tuidock.engine.files import Undo, is_locked, refuse, write_atomic
 from tuidock.engine.instance import Instance
@@ -24,6 +23,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
+
+    from tuidock.engine.types import MountPoint
 
 _ENOENT, _EINVAL = 2, 22
 #: The container's whole root file system where overlay cannot be used.
@@ -54,7 +55,10 @@ def start(
             return 0
         if read_intent(instance, row.id) == "remove":
             raise WrongState(f"container {row.name} is marked for removal and cannot be started")
-        heal(instance, row.id, state)
+        if state.needs_shim or state.orphaned:
+            from tuidock.engine.containers.sweep import heal
+
+            heal(instance, row.id, state)
         generation = time.time_ns() // 1_000_000  # tells this start's records from all others of the container
         with Undo() as undo:
             try:
@@ -129,12 +133,22 @@ def _plain_copy(instance: Instance, launch: spec.Launch) -> spec.Rootfs:
     return spec.Rootfs((), "", "", target)
 
 
+def _living(instance: Instance, row: Container) -> tuple[MountPoint, ...]:
+    if not row.mounts:
+        return ()
+    from tuidock.engine.containers.living_mounts import living
+
+    return living(instance, row.mounts)
+
+
 def _after_kill(instance: Instance, launch: spec.Launch) -> int:
     """The shim was killed during the start. The pid when its recorder got the container to run, else 0 and no trace."""
     shim.adopt(launch.directory, launch.run)  # takes over what runs, clears away what does not
     state = read_status(instance.paths, launch.id)
     if state.status in ("running", "paused", "restarting"):
         return state.pid
+    from tuidock.engine.containers.sweep import clean_kernel
+
     clean_kernel(instance, launch.id)
     try:
         os.unlink(launch.directory + "/.exit")
@@ -162,7 +176,7 @@ def plan_launch(
             **host_config, "LinkEnv": place.environment, "DeviceNodes": _device_nodes(host_config, privileged),
         },
         rootfs=_rootfs(directory, lower),
-        mounts=living_mounts.living(instance, row.mounts), interfaces=place.interfaces, network_namespace=place.namespace,
+        mounts=_living(instance, row), interfaces=place.interfaces, network_namespace=place.namespace,
         published=(place.address, place.address6),
         ports=place.ports, nft_table="" if instance.rootless else instance.nft_table,
         cgroup=cgroup_plan(instance, row.id, host_config),

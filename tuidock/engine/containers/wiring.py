@@ -13,7 +13,7 @@ from tuidock.engine.errors import Conflict, InvalidArgument, WrongState
 from tuidock.engine.files import is_locked, locked
 from tuidock.engine.instance import Instance
 from tuidock.engine.named import Named
-from tuidock.engine.network import addresses, bridge, files, linking, links, networks, nftables, ports, usermode, zones
+from tuidock.engine.network import addresses, bridge, files, links, networks, nftables, ports, zones
 from tuidock.engine.network.addresses import Place
 from tuidock.engine.runtime.spec import Interface
 from tuidock.engine.runtime.status import read_pid, read_status
@@ -23,6 +23,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any, Protocol
+
+    from tuidock.engine.network import linking
 else:
     Protocol = object
 
@@ -88,6 +90,8 @@ def _user_mode(
     instance: Instance, row: Container, config: Mapping[str, Any], host_config: Mapping[str, Any], mode: str
 ) -> Wiring:
     """Without root: the container alone with a program that carries its packets to this user's sockets."""
+    from tuidock.engine.network import usermode
+
     program = usermode.command(mode, host_config)
     wanted = ports.wishes(host_config, row.exposed)
     bindings: list[PortBinding] = []
@@ -113,12 +117,12 @@ def _networks(
     published = placing.published_place(places)
     default = next((place for place in places if place.network.name == networks.DEFAULT), None)
     targets = _links(instance, row, host_config, default.network.id) if default else []
-    environment = [line for target in targets for line in linking.environment(row.name, target)]
+    environment, linked = _told(row, targets) if targets else ([], [])
     bindings = _claim(instance, row, host_config, published)
     _write_files(
         instance.paths.container(row.id), config, host_config,
         addresses=[each for place in places for each in (place.address, place.address6) if each],
-        gateway=gateway.network.gateway if gateway else "", linked=[linking.host_line(target) for target in targets],
+        gateway=gateway.network.gateway if gateway else "", linked=linked,
         resolver=placing.has_resolver(places),
     )  # fmt: skip
     placing.announce(instance, row, config, host_config, places)
@@ -250,6 +254,10 @@ def _join(instance: Instance, reference: str, directory: str) -> str:
 
 def _links(instance: Instance, row: Container, host_config: Mapping[str, Any], network_id: str) -> list[linking.Target]:
     """The targets of --link, which have to run. Raises Conflict, NotFound or InvalidArgument."""
+    if not host_config.get("Links"):
+        return []
+    from tuidock.engine.network import linking
+
     found = []
     db = instance.state.read()
     for link in host_config.get("Links") or ():
@@ -268,6 +276,14 @@ def _links(instance: Instance, row: Container, host_config: Mapping[str, Any], n
             )
         )  # fmt: skip
     return found
+
+
+def _told(row: Container, targets: Sequence[linking.Target]) -> tuple[list[str], list[files.HostLine]]:
+    """What a container is told of those it is linked to: variables, and lines of its hosts file."""
+    from tuidock.engine.network import linking
+
+    environment = [line for target in targets for line in linking.environment(row.name, target)]
+    return environment, [linking.host_line(target) for target in targets]
 
 
 def _write_files(

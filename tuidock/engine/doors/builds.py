@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 
 from tuidock.engine.doors.registries import Registries
-from tuidock.engine.image_types import BuildEvent, BuildRequest, CacheEntry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import BinaryIO
 
     from tuidock.engine.build.exporting import Target
+    from tuidock.engine.image_types import BuildEvent, BuildRequest, CacheEntry
     from tuidock.engine.types import Progress
 
 

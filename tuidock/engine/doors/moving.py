@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from tuidock.engine.containers.debugging import Debug
     from tuidock.engine.store.removed import Keeping
     from tuidock.engine.stream import Resumer
 
@@ -182,14 +183,16 @@ class Moving(Door):
         self._change("remove a container")
         found: dict[str, tuple[str, str]] = {}
         failures: dict[str, EngineError] = {}
+        may_come_back = False
         for reference in references:
             try:
                 container = self.container(reference)
                 found[reference] = (container.id, container.name)
+                may_come_back |= not container.auto_remove
             except EngineError as error:
                 failures[reference] = error
         targets = list(dict.fromkeys(found.values()))
-        keeping, drop = self._keeping(now, batch), self._drop_volumes
+        keeping, drop = self._keeping(now or not may_come_back, batch), self._drop_volumes
         done = dict(
             remove_many(self.instance, targets, force=force, volumes=volumes, drop_volumes=drop, keeping=keeping)
         )
@@ -257,6 +260,19 @@ class Moving(Door):
         from tuidock.engine.containers.reattaching import reattach
 
         return reattach(self.instance, container_id, owner=owner)
+
+    def debug_argv(self, reference: str, request: ExecRequest, image: str = "") -> Debug:
+        """As exec_argv, with the programs of another image (host/base) and the container's files below /container.
+
+        Raises NotFound when there is no such image; `pull` makes host/base.
+        """
+        from tuidock.engine.containers.debugging import debug
+
+        self._change("run a command in a container")
+        container = self._running(reference)
+        if container.status == "paused":
+            raise WrongState(f"Container {container.name} is paused, unpause the container before debug")
+        return debug(self.instance, container, request, image)
 
     def shells(self, reference: str, user: str = "") -> tuple[str, ...]:
         """The shells of a running container, the best for that user first. Raises WrongState."""

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 
 from tuidock.engine.doors.images import Images
 from tuidock.engine.errors import InvalidArgument
-from tuidock.engine.image_types import Login, SearchResult
 from tuidock.engine.types import Progress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from tuidock.engine.image_types import Login, SearchResult
     from tuidock.engine.oci.reference import Reference
     from tuidock.engine.registry.client import Registry
 

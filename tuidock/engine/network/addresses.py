@@ -10,7 +10,7 @@ from __future__ import annotations
 from tuidock.engine import fastjson
 from tuidock.engine.errors import Conflict, InvalidArgument, SystemFailure
 from tuidock.engine.named import Named
-from tuidock.engine.network import ipv6, networks
+from tuidock.engine.network import networks
 from tuidock.engine.network.ipv4 import dotted, number, split
 from tuidock.engine.network.networks import NetworkRow
 
@@ -98,6 +98,8 @@ def _second(db: sqlite3.Connection, network: NetworkRow, offset: int, wanted: st
                 f"no address {wanted} in network {network.name}: it has no IPv6; create it with --ipv6"
             )
         return ""
+    from tuidock.engine.network import ipv6
+
     base, prefix = ipv6.split(network.subnet6)
     size = 1 << (128 - prefix)
     gateway = ipv6.number(network.gateway6)

@@ -11,7 +11,7 @@ import os
 
 from tuidock.engine.errors import SystemFailure
 from tuidock.engine.files import locked
-from tuidock.engine.network import ipv6, links, networks, nftables
+from tuidock.engine.network import links, networks, nftables
 from tuidock.engine.network.ipv4 import mac, number, overlap, split
 from tuidock.engine.network.networks import BRIDGE_NAME, NetworkRow
 from tuidock.engine.network.nftables import PortElement
@@ -29,7 +29,11 @@ def is_ready(network: NetworkRow) -> bool:
     """Whether the bridge is up and has the gateway's addresses."""
     if links.ipv4_of(network.bridge) != (network.gateway, split(network.subnet)[1]):
         return False
-    return not network.subnet6 or links.has_ipv6(network.bridge, network.gateway6, ipv6.split(network.subnet6)[1])
+    if not network.subnet6:
+        return True
+    from tuidock.engine.network import ipv6
+
+    return links.has_ipv6(network.bridge, network.gateway6, ipv6.split(network.subnet6)[1])
 
 
 def ensure(
@@ -138,6 +142,8 @@ def _refuse_foreign(network: NetworkRow) -> None:
 
 
 def _add_ipv6(route: object, index: int, network: NetworkRow) -> None:
+    from tuidock.engine.network import ipv6
+
     prefix = ipv6.split(network.subnet6)[1]
     if not os.path.isdir("/proc/sys/net/ipv6"):
         raise SystemFailure(f"cannot give network {network.name} its subnet {network.subnet6}: this kernel has no IPv6")

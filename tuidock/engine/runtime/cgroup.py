@@ -14,7 +14,7 @@ from tuidock.engine import rootless
 from tuidock.engine.errors import SystemFailure, Unsupported
 from tuidock.engine.named import Named
 from tuidock.engine.runtime import cgroup_files as files
-from tuidock.engine.runtime import cgroup_settings, delegation
+from tuidock.engine.runtime import cgroup_settings
 from tuidock.engine.runtime.cgroup_settings import Setting, as_record
 from tuidock.engine.runtime.defaults import DeviceRule
 
@@ -60,6 +60,8 @@ class Usage(Named):
 def detect(instance: str, root: str = ROOT, mounts: str = "/proc/self/mounts") -> Cgroups:
     """What this machine has. A unified hierarchy beside v1 ones (hybrid) has no controllers of use and counts as v1."""
     if root == ROOT and rootless.is_active():
+        from tuidock.engine.runtime import delegation
+
         base = delegation.base_of(root)
         return Cgroups(instance, {"": base} if base else {})
     if os.path.exists(f"{root}/cgroup.controllers"):
@@ -83,8 +85,11 @@ def detect(instance: str, root: str = ROOT, mounts: str = "/proc/self/mounts") -
 def cgroups_for_start(instance: Instance) -> Cgroups:
     """Those that a container which is started now can be put into: without root perhaps none."""
     found = cgroups_of(instance)
-    if instance.rootless and found.version == 2 and not delegation.may_be_joined(found.base, ROOT):
-        return Cgroups(instance.id, {})
+    if instance.rootless and found.version == 2:
+        from tuidock.engine.runtime import delegation
+
+        if not delegation.may_be_joined(found.base, ROOT):
+            return Cgroups(instance.id, {})
     return found
 
 
