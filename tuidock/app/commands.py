@@ -323,20 +323,27 @@ def _import(screen: MainScreen, arguments: list[str]) -> None:
     from tuidock.app import tasks
 
     reference = arguments[1] if len(arguments) > 1 else ""
+    if screen.kind == VOLUMES:
+        screen.actions.import_volume(paths.absolute(arguments[0]), reference)
+        return
     screen.tuidock.show_jobs(tasks.import_image(screen.tuidock, paths.absolute(arguments[0]), reference))
 
 
 def _export(screen: MainScreen, arguments: list[str]) -> None:
     from tuidock.app import tasks
 
-    row = _container(screen, arguments[0])
-    if row is None:
+    kind, rows, missing = find_rows(screen, BY_COMMAND["export"], arguments[:1])
+    if missing:
+        screen.tuidock.say(f"No such container or volume: {clean(arguments[0])}", "error")
         return
+    row = rows[0]
     path = paths.absolute(arguments[1]) if len(arguments) > 1 else ""
     if not path:
-        screen.actions.do("container.export", [row], CONTAINERS)
+        screen.actions.do("container.export", [row], kind)
     elif os.path.exists(path):
         screen.tuidock.say(f"{clean(path)} exists; name another file.", "error")
+    elif kind == VOLUMES:
+        screen.tuidock.show_jobs(tasks.export_volume(screen.tuidock, row_id(row), path))
     else:
         screen.tuidock.show_jobs(tasks.export(screen.tuidock, row_id(row), clean(row_name(row)), path))
 

@@ -6,7 +6,9 @@ The functions here run on the app's thread; what they hand over as `begin` runs 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from io import FileIO
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tuidock.app.jobs import Job
@@ -71,6 +73,30 @@ def export(app: TuidockApp, container: str, name: str, path: str) -> Job:
     return _write(app, f"export {name}", "export", path, lambda engine, target: engine.export(container, target))
 
 
+def export_volume(app: TuidockApp, volume: str, path: str) -> Job:
+    """The engine writes to the file by its descriptor, and tells how much."""
+
+    def begin(engine: Any, job: Job) -> Iterator[Any]:
+        with _whole(path, job) as file:
+            size = 0
+            for step in engine.export_volume(volume, file):
+                size = step.done
+                yield step
+        yield Progress(path, "written", size, size)
+
+    return app.begin_job(f"export {volume}", "export", begin, Transfer, path)
+
+
+def import_volume(
+    app: TuidockApp, volume: str, path: str, labels: Mapping[str, str] = {}, replace: bool = False
+) -> Job:
+    """replace: what the volume holds goes to the trash."""
+    return _read(
+        app, f"import {os.path.basename(path)} into {volume}", "import-volume", path,
+        lambda engine, source: engine.import_volume(volume, source, labels=dict(labels) or None, replace=replace),
+    )  # fmt: skip
+
+
 def load(app: TuidockApp, path: str) -> Job:
     return _read(app, f"load {os.path.basename(path)}", "load", path, lambda engine, source: engine.load(source))
 
@@ -131,22 +157,27 @@ def migrate(app: TuidockApp, kind: str, host: str, wanted: Sequence[MigrationIte
     )  # fmt: skip
 
 
-def _write(app: TuidockApp, title: str, kind: str, path: str, call: Callable[[Any, BinaryIO], None]) -> Job:
+@contextmanager
+def _whole(path: str, job: Job) -> Iterator[FileIO]:
     """A file that appears under its name when it is complete, readable for its owner only."""
+    part = f"{path}.part-{os.getpid()}-{job.number}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(part, flags, 0o600)
+    try:
+        with FileIO(descriptor, "wb") as file:
+            yield file
+        os.rename(part, path)
+    except BaseException:
+        os.unlink(part)
+        raise
 
+
+def _write(app: TuidockApp, title: str, kind: str, path: str, call: Callable[[Any, BinaryIO], None]) -> Job:
     def begin(engine: Any, job: Job) -> Iterator[Any]:
-        part = f"{path}.part-{os.getpid()}-{job.number}"
         name = os.path.basename(path)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-        descriptor = os.open(part, flags, 0o600)
-        try:
-            with open(descriptor, "wb", buffering=0) as file:
-                counted = Counted(file, job, name)
-                call(engine, counted)  # type: ignore[arg-type]
-            os.rename(part, path)
-        except BaseException:
-            os.unlink(part)
-            raise
+        with _whole(path, job) as file:
+            counted = Counted(file, job, name)
+            call(engine, counted)  # type: ignore[arg-type]
         yield Progress(name, "done", counted.count, counted.count)
         yield Progress(path, "written", counted.count, counted.count)
 

@@ -12,7 +12,7 @@ from tuidock.engine.types import Progress
 WORDS = {"exists": "there already", "pulled": "done", "pushed": "done", "mounted": "there already"}
 #: Nothing of the layer is to come over the line any more.
 _FETCHED = ("verifying", "downloaded", "extracting", "pulled", "exists", "pushed", "mounted", "skipped")
-_OVER = ("pulled", "exists", "pushed", "mounted", "skipped", "read", "done", "taken", "failed")
+_OVER = ("pulled", "exists", "pushed", "mounted", "skipped", "read", "done", "taken", "failed", "exported")
 #: Here done and total count files, not bytes.
 _COUNTS = ("gathering", "collecting")
 #: What is said about the whole, not about a part.
@@ -151,7 +151,7 @@ class Transfer:
         return sum(part.size or part.fetched for part in self.parts.values())
 
     def rate(self, now: int) -> float:
-        moving = ("downloading", "pushing", "writing", "reading")
+        moving = ("downloading", "pushing", "writing", "reading", "exporting", "importing")
         return sum(part.rate(now) for part in self.parts.values() if part.action in moving)
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuidock.app.model import CONTAINERS, IMAGES, Row, row_id, row_name
+from tuidock.app.model import CONTAINERS, IMAGES, VOLUMES, Row, row_id, row_name
 from tuidock.engine.clean import clean
 from tuidock.engine.types import Container, Image, Volume
 
@@ -92,10 +92,13 @@ class Images:
 
     def container_export(self, rows: list[Row]) -> None:
         from tuidock.app.screens.archive_forms import ExportForm
+        from tuidock.app.screens.volume_archives import VolumeExportForm
 
         row = rows[0]
-        assert isinstance(row, Container)
-        self.app.push_screen(ExportForm(row))
+        if isinstance(row, Volume):
+            self.app.push_screen(VolumeExportForm(row, self.app.model))
+        elif isinstance(row, Container):
+            self.app.push_screen(ExportForm(row))
 
     def image_save(self, rows: list[Row]) -> None:
         from tuidock.app.screens.archive_forms import SaveForm
@@ -109,8 +112,12 @@ class Images:
 
     def image_import(self) -> None:
         from tuidock.app.screens.archive_forms import ImportForm
+        from tuidock.app.screens.volume_archives import VolumeImportForm
 
-        self.app.push_screen(ImportForm())
+        if self.screen.kind == VOLUMES:
+            self.app.push_screen(VolumeImportForm(self.app.model))
+        else:
+            self.app.push_screen(ImportForm())
 
     def image_tag(self, rows: list[Row]) -> None:
         from tuidock.app.screens.ask import AskScreen, Question

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tuidock.app.model import VOLUMES, row_name
 from tuidock.engine.clean import clean
 
 if TYPE_CHECKING:
     from tuidock.app.app import TuidockApp
+    from tuidock.app.screens.main import MainScreen
 
 
 class Machine:
     """See `actions/__init__.py`."""
 
+    screen: MainScreen
     app: TuidockApp
 
     def app_migrate(self) -> None:
@@ -28,6 +31,17 @@ class Machine:
             self.app.say(f"Nothing can move in from {clean(kind)}; migrate docker, or migrate podman.", "warning")
             return
         self.app.push_screen(MigrateScreen(kind, host))
+
+    def import_volume(self, path: str, name: str = "") -> None:
+        """`:import FILE [VOLUME]` with the cursor on volumes: into the one under it, when it is not named."""
+        from tuidock.app import tasks
+
+        row = self.screen.pane(VOLUMES).row_at_cursor
+        name = name or (row_name(row) if row is not None else "")
+        if name:
+            self.app.show_jobs(tasks.import_volume(self.app, name, path))
+        else:
+            self.app.say("Into which volume? import FILE VOLUME names it.", "warning")
 
     def app_doctor(self) -> None:
         from tuidock.app.screens.doctor import DoctorScreen

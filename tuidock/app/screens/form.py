@@ -101,6 +101,10 @@ class Form(ClosesOnce, ModalScreen[None]):
     def command_text(self) -> str:
         return f"tuidock {self.VERB} {shlex.join(self.argv())}".rstrip()
 
+    def note(self) -> str:
+        """What is to be known before it is done."""
+        return self.NOTE
+
     def hint(self) -> str:
         """What stands behind the command line, and is not copied with it."""
         return ""
@@ -133,8 +137,8 @@ class Form(ClosesOnce, ModalScreen[None]):
                     with Horizontal(classes="field ticks"):
                         for tick in self.TICKS:
                             yield TickBox(tick.label, tick.on, compact=True, id=tick.key)
-            if self.NOTE:
-                yield Static(self.NOTE, classes="dialog-text", markup=False)
+            if note := self.note():
+                yield Static(note, classes="dialog-text", markup=False)
             yield Static("", id="command-line", markup=False)
             yield Static("", id="dialog-error", markup=False)
             yield KeyLine(id="dialog-keys")
