@@ -16,6 +16,7 @@ CONTAINER = {
     "commit": "commit:COMMIT",
     "cp": "copy:CP",
     "create": "run:CREATE",
+    "debug": "debug:DEBUG",
     "diff": "files:DIFF",
     "exec": "execute:EXEC",
     "export": "files:EXPORT",

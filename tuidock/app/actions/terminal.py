@@ -80,6 +80,33 @@ class Terminal:
             lambda: self.container_debug([row]),
         )  # fmt: skip
 
+    def container_debug(self, rows: list[Row]) -> None:
+        self.debug(rows[0], "")
+
+    def debug(self, row: Row, image: str) -> None:
+        """image "" is host/base, which is made when it is not there."""
+        assert isinstance(row, Container)
+
+        def ask(engine: Any) -> Any:
+            from tuidock.engine.errors import NotFound
+
+            request = ExecRequest((), True, True, env=environment(), detach_keys="")
+            try:
+                return engine.debug_argv(row.id, request, image)
+            except NotFound as error:
+                if image or error.kind != "image":
+                    raise
+                for _ in engine.pull("host/base"):
+                    pass
+                return engine.debug_argv(row.id, request)
+
+        def run(made: Any) -> None:
+            self.app.terminals.run(
+                row, made.argv, tr("debug"), "debug", lambda: self.debug(row, image), lease=made.lease
+            )
+
+        self.app.engine_workers.ask_apart(ask, run, lambda error, text: self.app.say(text, "error"))
+
     def container_exec_as(self, rows: list[Row]) -> None:
         row = rows[0]
         assert isinstance(row, Container)

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 CHUNK = 16 * 1024
 
 
+#: Where a program has its lease, which it closes with itself only.
+_LEASE_FD = 9
+
+
 class Channel(Protocol):
     """Never blocks. read gives b"" when nothing is there, None at the end; lost: the other side has gone, and somebody
     may have taken its place."""
@@ -51,8 +55,10 @@ class PtyChannel:
 
     lost = pending = False
 
-    def __init__(self, argv: Sequence[str], environment: Mapping[str, str], rows: int, columns: int) -> None:
-        """Raises OSError."""
+    def __init__(
+        self, argv: Sequence[str], environment: Mapping[str, str], rows: int, columns: int, lease: int = -1
+    ) -> None:
+        """lease: a descriptor that the program holds as long as it lives. Raises OSError."""
         self.exit_code: int | None = None
         self._hung_up = False
         self._master, slave = os.openpty()
@@ -67,6 +73,8 @@ class PtyChannel:
                 (os.POSIX_SPAWN_DUP2, 0, 1),
                 (os.POSIX_SPAWN_DUP2, 0, 2),
             ]
+            if lease >= 0:
+                actions.append((os.POSIX_SPAWN_DUP2, lease, _LEASE_FD))
             pid = os.posix_spawn(
                 argv[0], list(argv), dict(environment), file_actions=actions, setsid=True,
                 setsigmask=[], setsigdef=[signal.SIGINT, signal.SIGPIPE, signal.SIGTTOU],

@@ -75,15 +75,17 @@ class Terminals:
         self.sessions.append(session)
         return session
 
-    def run(self, row: Container, argv: list[str], title: str, kind: str, again: Callable[[], None]) -> None:
-        """A program on a terminal of its own, over the whole screen."""
+    def run(
+        self, row: Container, argv: list[str], title: str, kind: str, again: Callable[[], None], lease: int = -1
+    ) -> None:
+        """A program on a terminal of its own, over the whole screen. lease: a descriptor that it holds instead of us."""
         from tuidock.app.terminal.channels import PtyChannel
 
         session = self._new(title, row, kind)
         # Should the app be killed, the program must not outlive it where nobody can reach it.
         own = {**os.environ, "TUIDOCK_TERMINAL_OF": str(os.getpid())}
         try:
-            session.join(PtyChannel(argv, own, session.emulator.lines, session.emulator.columns))
+            session.join(PtyChannel(argv, own, session.emulator.lines, session.emulator.columns, lease))
         except OSError as error:
             self.sessions.remove(session)
             session.close()
@@ -91,6 +93,9 @@ class Terminals:
 
             self._app.say(sentence(error), "error")
             return
+        finally:
+            if lease >= 0:
+                os.close(lease)
         self.again[id(session)] = again
         self.show(session)
 

@@ -19,13 +19,13 @@
 struct options {
     const char *container_dir, *run_dir, *user, *cwd, *keys;
     bool stdin_open, tty, detach, privileged;
-    struct list env, arg;
+    struct list env, arg, layer;             /* layer: of another image, whose programs are the root; none: the container's */
 };
 
 static int usage(void)
 {
     fputs("usage: tuidock-shim exec CDIR RUNDIR [-i] [-t] [-d] [-e K=V]* [-w DIR] [-u USER] [--privileged] "
-          "[--detach-keys SEQ] -- CMD ARG...\n", stderr);
+          "[--detach-keys SEQ] [--layer DIR]* -- CMD ARG...\n", stderr);
     return 125;
 }
 
@@ -37,7 +37,8 @@ static int options_parse(int argc, char **argv, struct options *options)
         return -EINVAL;
     *options = (struct options){.container_dir = argv[2], .run_dir = argv[3], .keys = "ctrl-p,ctrl-q"};
     options->env.item = calloc((size_t)argc, sizeof *options->env.item);
-    if (!options->env.item)
+    options->layer.item = calloc((size_t)argc, sizeof *options->layer.item);
+    if (!options->env.item || !options->layer.item)
         return -ENOMEM;
     for (; i < argc && strcmp(argv[i], "--"); i++) {
         const char *option = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
@@ -57,8 +58,9 @@ static int options_parse(int argc, char **argv, struct options *options)
                 known = true;
                 i++;
             }
-        if (!known && value && !strcmp(option, "-e")) {
-            options->env.item[options->env.count++] = argv[++i];
+        if (!known && value && (!strcmp(option, "-e") || !strcmp(option, "--layer"))) {
+            struct list *list = option[1] == 'e' ? &options->env : &options->layer;
+            list->item[list->count++] = argv[++i];
             known = true;
         }
         if (!known)
@@ -235,7 +237,7 @@ static int run(const struct record *record, const struct options *options, int c
                               .caps = options->privileged ? ~0ULL : record->caps, .owns_stdio = options->tty};
     struct stdio stdio;
     struct entry entry = {.record = record, .process = &process, .stdio = &stdio, .container = container, .cgroup = -1,
-                          .tty = options->tty, .foreground = !options->detach};
+                          .tty = options->tty, .foreground = !options->detach, .other_root = -1};
     struct entered entered;
     struct relay_ends ends;
     struct keys keys;
@@ -263,6 +265,8 @@ static int run(const struct record *record, const struct options *options, int c
             fail(&failure, "cgroup", rc, "open %s: %s", record->cgroup[0].directory, strerror(-rc));
     }
     if (rc < 0)
+        return report(&failure);
+    if (options->layer.count && (rc = entry.other_root = debug_prepare(record, &options->layer, &failure)) < 0)
         return report(&failure);
     exec_journal(&exec, "exec_create");
     rc = exec_enter(&entry, &entered, &failure);

@@ -51,6 +51,13 @@ static int enter(const struct entry *entry, struct message *message, int *termin
         *terminal = open_terminal(entry, root, &slave, failure);
         rc = *terminal < 0 ? *terminal : 0;
     }
+    if (rc == 0 && entry->other_root >= 0) {
+        int other = debug_enter(entry->other_root, failure);
+        if (other < 0)
+            return other;
+        close_fd(&root);
+        root = other;
+    }
     if (rc == 0)
         rc = process_resolve(entry->process, root, failure);
     return rc == 0 ? process_stdio(entry->stdio, slave, failure) : rc;

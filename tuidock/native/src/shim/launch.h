@@ -128,9 +128,14 @@ struct entry {                   /* what an exec brings along into the container
     const struct stdio *stdio;
     int container, cgroup;       /* pidfd of its init process; v2: its cgroup, joined at birth */
     bool tty, foreground;
+    int other_root;              /* a detached mount that becomes the root instead of the container's; -1: none */
 };
 struct entered { pid_t pid; int pidfd, status, go, terminal; };
 int exec_enter(const struct entry *entry, struct entered *entered, struct failure *failure);
+
+/* debug.c */
+int debug_prepare(const struct record *record, const struct list *layers, struct failure *failure);
+int debug_enter(int tree, struct failure *failure);
 
 /* exec_journal.c */
 struct exec_told {               /* an exec as the journal tells it */

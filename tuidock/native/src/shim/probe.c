@@ -135,7 +135,7 @@ static void probe(const struct record *record, int container, struct probed *pro
                               .user = record->user, .cwd = record->cwd, .caps = record->caps};
     struct stdio stdio = {-1, -1, -1};
     struct entry entry = {.record = record, .process = &process, .stdio = &stdio, .container = container, .cgroup = -1,
-                          .foreground = true};
+                          .foreground = true, .other_root = -1};
     struct exec_told told = {.record = record, .command = &record->health};
     struct entered entered = {-1, -1, -1, -1, -1};
     struct message message = {.kind = MESSAGE_FAILED};

@@ -140,6 +140,7 @@ int network_main(int argc, char **argv);                    /* verb network, plu
 int start_main(int argc, char **argv);
 int adopt_main(int argc, char **argv);
 int keep_main(int argc, char **argv);                       /* verb keep: of rootless use */
+int guard_main(int argc, char **argv);                      /* verb guard: of the app's terminal */
 int journal_append(const struct record *record, const char *action, const char *attributes_json);
 /* Journal for exec, which has its own record open. Attributes are a complete JSON object or "{}". */
 
