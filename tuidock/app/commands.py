@@ -220,6 +220,14 @@ def _exec(screen: MainScreen, arguments: list[str]) -> None:
         screen.actions.exec(row, arguments[1:])
 
 
+def _debug(screen: MainScreen, arguments: list[str]) -> None:
+    row = _container(screen, arguments[0])
+    if row is not None and len(arguments) == 1:
+        screen.actions.do("container.debug", [row], CONTAINERS)
+    elif row is not None:
+        screen.actions.debug(row, arguments[1])
+
+
 def _rename(screen: MainScreen, arguments: list[str]) -> None:
     row = _container(screen, arguments[0]) if len(arguments) > 1 else screen.pane(CONTAINERS).row_at_cursor
     if row is not None:
@@ -386,6 +394,7 @@ def _connect(screen: MainScreen, arguments: list[str], leave: bool = False) -> N
 SPECIAL: dict[str, Callable[[MainScreen, list[str]], None]] = {
     "run": _run,
     "create": _create,
+    "debug": _debug,
     "exec": _exec,
     "rename": _rename,
     "tag": _tag,

@@ -9,13 +9,37 @@ from typing import TYPE_CHECKING
 from textual.app import SuspendNotSupported
 
 from tuidock.app.report import sentence
+from tuidock.app.words import tr
 
 if TYPE_CHECKING:
     from tuidock.app.app import TuidockApp
 
 
+def somebody_wakes() -> bool:
+    """Whether a shell is above us that brings a stopped program back: not below `ssh -t host tuidock`, for example."""
+    session, group, pid = os.getsid(0), os.getpgrp(), os.getppid()
+    while pid > 1:
+        try:
+            if os.getsid(pid) != session:
+                return False
+            if os.getpgid(pid) != group:
+                return True
+            with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+                pid = int(file.read().rpartition(")")[2].split()[1])
+        except (OSError, ValueError):
+            return False
+    return False
+
+
 class Lending:
     """Mixed into the app."""
+
+    def action_suspend_process(self: TuidockApp) -> None:  # type: ignore[misc]
+        """ctrl+z, as in any program: the shell has the terminal until `fg`."""
+        if somebody_wakes():
+            super().action_suspend_process()
+        else:
+            self.say(tr("There is no shell above that could bring tuidock back, so it stays."), "warning")
 
     def give_terminal(self: TuidockApp, argv: Sequence[str], note: str, more: Mapping[str, str] = {}) -> int:  # type: ignore[misc]
         """Runs a program on the terminal until it ends; its exit code, -1 when that is not possible. more goes into its

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     Candidates = list[tuple[str, str]]
 
 FILES = ":files"
-_GLOBAL = (("--root", "Data root"), ("--read-only", "Change nothing"), ("--debug", "Show where an error came from"),
+_GLOBAL = (("--root", "Data root"), ("--read-only", "Change nothing"), ("--web", "The app as a web page"),
+           ("--port", "Port of --web"), ("--plain", "The app as plain lines"), ("--debug", "Show where an error came from"),
            ("--version", "Show the version"), ("--help", "Show help"))  # fmt: skip
 _WORDS = {
     "cgroupns": "host private",
@@ -44,7 +45,7 @@ _FILES = (
     "cidfile", "device", "env-file", "file", "iidfile", "input", "label-file", "metadata-file", "output", "root", "volume",
     "workdir",
 )  # fmt: skip
-_RUNNING = ("attach", "exec", "kill", "pause", "port", "stats", "stop", "top", "unpause")
+_RUNNING = ("attach", "debug", "exec", "kill", "pause", "port", "stats", "stop", "top", "unpause")
 
 _BASH = """\
 # bash completion for tuidock: source <(tuidock completion bash)

@@ -58,11 +58,14 @@ def driver_over(terminal: Terminal) -> type[LinuxDriver]:
             super().start_application_mode()  # type: ignore[no-untyped-call]
             if terminal.taken:
                 self.attrs_before = terminal.attributes
+            if self.attrs_before is not None:
+                terminal.guarded(self.fileno, self.attrs_before)
 
         def stop_application_mode(self) -> None:
             # tmux 3.3 leaves rows of the other screen on the ordinary one when its size has changed meanwhile.
             self.write(CLEAR)
             super().stop_application_mode()
             terminal.taken = False
+            terminal.given_back()
 
     return Driver

@@ -9,6 +9,8 @@ import termios
 from types import FrameType
 from typing import Any
 
+from tuidock.engine.guard import GIVEN_BACK, TAKEN, Guard
+
 _ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l"
 #: Everything that the app may have turned on, in case it ended without turning it off.
 _MODES = (1000, 1003, 1015, 1006, 2004, 1004, 2026)
@@ -21,6 +23,7 @@ class Terminal:
     def __init__(self) -> None:
         self.taken = False  # the first frame was shown, and nobody has given the terminal back yet
         self.attributes: list[Any] | None = None
+        self._guard: Guard | None = None
 
     def __enter__(self) -> Terminal:
         return self
@@ -40,6 +43,18 @@ class Terminal:
             signal.signal(number, self._ended)
         termios.tcsetattr(0, termios.TCSANOW, raw)
         _write(f"{_ENTER}\x1b[?2026h{picture}\x1b[?2026l")
+        self.guarded(0, self.attributes)
+
+    def guarded(self, terminal: int, attributes: list[Any]) -> None:
+        """It is taken; should this program be killed, somebody gives it back with these attributes."""
+        if self._guard is None:
+            self._guard = Guard(terminal, attributes)
+        self._guard.tell(TAKEN)
+
+    def given_back(self) -> None:
+        """There is nothing to be done when this program is killed."""
+        if self._guard is not None:
+            self._guard.tell(GIVEN_BACK)
 
     def restore(self) -> None:
         """Gives the terminal back as it was, unless Textual has done so."""
@@ -48,6 +63,7 @@ class Terminal:
             _write(_LEAVE)
             if self.attributes is not None:
                 termios.tcsetattr(0, termios.TCSANOW, self.attributes)
+        self.given_back()
 
     def _ended(self, number: int, frame: FrameType | None) -> None:
         self.restore()
