@@ -8,6 +8,7 @@ from tuidock.app.bindings import ACTIONS, BY_COMMAND
 from tuidock.app.model import KINDS
 
 CHANGING = {
+    "kill_process",
     "create", "start", "stop", "restart", "kill", "pause", "unpause", "rename", "remove", "exec_argv", "pull", "tag",
     "remove_image", "create_volume", "remove_volume", "prune_containers", "push", "build", "keep_step", "prune_builds",
     "commit", "load", "import_image", "login", "logout", "remove_many", "undo", "empty_trash", "create_network",

@@ -288,6 +288,9 @@ class Engine(ImageDoors, PlaceDoors, MovingDoors):
             ),
         )
 
+    def kill_process(self, ref: str, pid: int, signal: str = "TERM") -> None:
+        self._enter("kill_process", self._find(ref).name, pid, signal, changes=True)
+
     def log_directory(self, ref: str) -> str:
         self._enter("log_directory", ref)
         path = os.path.join(self.directory, self._find(ref).id, "logs")

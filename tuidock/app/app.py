@@ -54,7 +54,10 @@ class TuidockApp(Background, Lending, Settings, App[int]):
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
     NOTIFICATION_TIMEOUT = 4
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "ask_quit", "quit", show=False, priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+q", "ask_quit", "quit", show=False, priority=True),
+        Binding("ctrl+z", "suspend_process", "suspend", show=False, id="app.suspend"),
+    ]
 
     def __init__(
         self, workers: Workers, model: ViewModel, config: Config | None = None, *, root: str = "", read_only: bool = False,
@@ -173,7 +176,7 @@ class TuidockApp(Background, Lending, Settings, App[int]):
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.leave)
         # a shell that ignores hang-ups never dies, so the kernel sends none to its children: the terminal says it itself
-        if os.isatty(0):
+        if os.isatty(0) or self.is_web:
             self._hang_up = select.epoll()
             self._hang_up.register(0, 0)
             loop.add_reader(self._hang_up.fileno(), self._terminal_gone)
@@ -263,10 +266,13 @@ class TuidockApp(Background, Lending, Settings, App[int]):
 
     def on_stats_read(self, message: messages.StatsRead) -> None:
         self.model.host = message.host
+        self.model.host_looks.append(message.host)
         changed = self.model.add_samples(message.samples)
         if (main := self.main) is not None:
             with self.batch_update():
                 main.samples_changed(changed)
+                if (read := getattr(self.screen, "samples_read", None)) is not None:
+                    read()
 
     def on_host_read(self, message: messages.HostRead) -> None:
         self.model.host_name, self.model.host = message.name, message.host

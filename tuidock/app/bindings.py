@@ -198,6 +198,7 @@ DETAIL_KEYS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
         ("log.copy", "c", mark("copy")),
         ("log.save", "ctrl+s", mark("save")),
     ),
+    "stats": (("stats.span", "t", mark("longer time")),),
     "ports": (("table.select", "enter", mark("open")), ("row.copy", "c", mark("copy"))),
     "inspect": (
         ("tree.toggle", "enter", mark("fold")),
@@ -207,7 +208,11 @@ DETAIL_KEYS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
     "env": (("table.select", "enter", mark("copy")),),
     "layers": (("table.select", "enter", mark("files")),),
     "history": (("table.select", "enter", mark("copy")),),
-    "top": (),
+    "top": (
+        ("top.kill", "ctrl+k", mark("signal")),
+        ("table.sort", "o", mark("sort")),
+        ("top.columns", "C", mark("columns")),
+    ),
     "health": (("table.select", "enter", mark("copy")),),
     "users": (("table.select", "enter", mark("go to")),),
 }

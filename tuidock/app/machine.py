@@ -31,6 +31,7 @@ def host_load(before: tuple[int, int] | None, root: str = "/") -> tuple[HostLoad
         disk = os.statvfs(root)
         total = memory.get("MemTotal", -1)
         used = total - memory["MemAvailable"] if "MemAvailable" in memory else -1
-        return HostLoad(cpu, used, total, disk.f_bavail * disk.f_frsize), times
+        free, whole = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+        return HostLoad(cpu, used, total, free, whole, os.getloadavg()[0], os.cpu_count() or 1), times
     except (OSError, ValueError, IndexError):
         return HostLoad(), times

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from tuidock.app.history import History
 from tuidock.engine.types import Container, Image, Network, Stats, Volume
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 CONTAINERS, IMAGES, VOLUMES, NETWORKS = "containers", "images", "volumes", "networks"
 #: The kinds of rows in the order of their panes; a pane has the name of its kind.
 KINDS = (CONTAINERS, IMAGES, VOLUMES, NETWORKS)
-#: Samples kept per container: two minutes at one a second.
-HISTORY = 120
+#: Looks at the whole machine that are kept for the overview.
+HOST_LOOKS = 240
 
 Row = Container | Image | Volume | Network
 
@@ -34,6 +35,9 @@ class HostLoad(NamedTuple):
     memory: int = -1
     memory_total: int = -1
     disk_free: int = -1
+    disk_total: int = -1
+    load: float = -1.0  # processes that want to run, on average over a minute
+    processors: int = 0
 
 
 def row_id(row: Row) -> str:
@@ -56,12 +60,13 @@ class ViewModel:
         self.rows: dict[str, dict[str, Row]] = {kind: {} for kind in KINDS}
         self.revision: dict[str, int] = dict.fromkeys(KINDS, 0)
         self.loaded: set[str] = set()
-        self.history: dict[str, deque[Stats]] = {}
+        self.history: dict[str, History] = {}
         self.volume_sizes: dict[str, int] = {}
         self.images_size = -1  # of all layers once, which the sizes of the rows do not tell
         self.jobs: dict[int, Job] = {}
         self.past_jobs: list[Job] = []
         self.host = HostLoad()
+        self.host_looks: deque[HostLoad] = deque(maxlen=HOST_LOOKS)
         self.host_name = ""
         self.user = ""
 
@@ -142,24 +147,25 @@ class ViewModel:
                 continue
             past = self.history.get(sample.id)
             if past is None:
-                past = self.history[sample.id] = deque(maxlen=HISTORY)
-            if not past or (past[-1].cpu_percent, past[-1].memory) != (sample.cpu_percent, sample.memory):
+                past = self.history[sample.id] = History()
+            last = past.last
+            if last is None or (last.cpu_percent, last.memory) != (sample.cpu_percent, sample.memory):
                 changed.add(sample.id)
-            past.append(sample)
+            past.add(sample)
         return changed
 
     def sample(self, identity: str) -> Stats | None:
         """The newest sample of a container that runs."""
         past = self.history.get(identity)
         container = self.containers().get(identity)
-        if not past or container is None or container.status not in ("running", "paused"):
+        if past is None or container is None or container.status not in ("running", "paused"):
             return None
-        return past[-1]
+        return past.last
 
     def sample_before(self, identity: str) -> Stats | None:
         """The sample before the newest one: rates need two."""
         past = self.history.get(identity)
-        return past[-2] if past is not None and len(past) > 1 else None
+        return past.before if past is not None else None
 
     # -- jobs -------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from tuidock.app.model import Row, ViewModel
 from tuidock.app.panes import url
 from tuidock.app.widgets.rows import Cell, Column
 from tuidock.app.widgets.rows import Row as Line
-from tuidock.engine.types import Container, Event, Network, ProcessTable, Stats, Volume
+from tuidock.engine.types import Container, Event, Network, ProcessTable, Volume
 
 PORT_COLUMNS = (
     Column("host", "HOST", 15, grow=1),
@@ -44,22 +44,6 @@ STEP_WORDS = {
     "process": "process started",
     "network": "network",
 }
-
-
-def values(before: Stats | None, now: Stats) -> tuple[tuple[float, ...], ...]:
-    """What the four charts show of a sample; rates need the one before."""
-    seconds = (now.time - before.time) / 1e9 if before is not None else 0.0
-
-    def rate(then: int, value: int) -> float:
-        return max(0.0, (value - then) / seconds) if seconds > 0 else 0.0
-
-    past = before or now
-    return (
-        (now.cpu_percent,),
-        (float(now.memory),),
-        (rate(past.net_rx, now.net_rx), rate(past.net_tx, now.net_tx)),
-        (rate(past.block_read, now.block_read), rate(past.block_write, now.block_write)),
-    )
 
 
 def log_note(row: Container) -> str:
@@ -150,28 +134,46 @@ def _words(value: Any) -> str:
     return shlex.join(str(each) for each in value or ())
 
 
+#: What the host's ps is asked for: short columns first, the command line takes the rest.
+PS_COLUMNS = ("-eo", "pid,user,pcpu,pmem,rss,nlwp,stat,etime,args")
+_TITLES = {"%CPU": "CPU%", "%MEM": "MEM%", "NLWP": "THR", "ELAPSED": "TIME"}
+_LESS = {"PID": 0, "CPU%": 1, "MEM%": 4, "RSS": 2, "THR": 6, "STAT": 5, "TIME": 3, "USER": 2}
+
+
 def top_table(table: ProcessTable) -> tuple[Sequence[Column], list[Line]]:
     """Columns as wide as what is in them now; the command line takes the rest."""
-    titles = list(table.titles)
+    titles = [_TITLES.get(name, name) for name in table.titles]
+    rows = [[_shown_process(titles[at], text) for at, text in enumerate(row)] for row in table.rows]
     columns = []
     for at, name in enumerate(titles):
         last = at == len(titles) - 1
-        width = max([len(name), *(min(len(row[at]), 20) for row in table.rows if at < len(row))])
-        number = all(row[at].replace(".", "").isdigit() for row in table.rows if at < len(row)) and bool(table.rows)
-        wanted = name in ("PID", "UID", "USER")
+        width = max([len(name) + 1, *(min(len(row[at]), 20) for row in rows if at < len(row))])
+        numbers = all(_number(row[at]) is not None for row in table.rows if at < len(row)) and bool(table.rows)
         columns.append(
             Column(
-                name or str(at),
+                name.lower() or str(at),
                 name,
                 16 if last else width,
-                "right" if number and not last else "left",
-                priority=0 if last or wanted else at + 1,
+                "right" if numbers and not last else "left",
+                priority=0 if last else _LESS.get(name, at + 1),
                 grow=int(last),
             )
         )
     pid = titles.index("PID") if "PID" in titles else 0
-    rows = [Line(f"{row[pid]} {at}", tuple(row)) for at, row in enumerate(table.rows)]
-    return tuple(columns), rows
+    lines = [
+        Line(raw[pid], tuple(row), tuple(text if (value := _number(text)) is None else value for text in raw))
+        for raw, row in zip(table.rows, rows, strict=True)
+    ]
+    return tuple(columns), lines
+
+
+def _shown_process(title: str, text: str) -> str:
+    """ps tells memory in units of 1024 bytes."""
+    return shown.size(int(text) * 1024) if title == "RSS" and text.isdigit() else text
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text.replace(".", "", 1).isdecimal() else None
 
 
 def timeline_steps(value: Mapping[str, Any], row: Container) -> list[tuple[str, int]]:

@@ -51,6 +51,25 @@ def test_death_by_signal_is_128_and_the_signal(run: Run) -> None:
     assert run.engine.wait(container) == 137
 
 
+def test_one_process_of_a_container_is_killed_and_no_other(run: Run) -> None:
+    container = run.start(["sh", "-c", "sleep 100 & wait; echo it went; sleep 100"])
+    other = run.start(["sleep", "100"])
+
+    def sleeps() -> int:
+        rows = run.engine.top(container, ("-eo", "pid,args")).rows
+        return next((int(pid) for pid, command in rows if command == "sleep 100"), 0)
+
+    pid = eventually(sleeps, "the child runs")
+    for stranger in (os.getpid(), run.engine.container(other).pid, 1, 2**31 - 1, 2**70, -1):
+        with pytest.raises(NotFound, match=f"{stranger} in container"):
+            run.engine.kill_process(container, stranger, "KILL")
+    with pytest.raises(InvalidArgument, match="invalid signal: NONE"):
+        run.engine.kill_process(container, pid, "NONE")
+    run.engine.kill_process(container, pid, "TERM")
+    eventually(lambda: "it went" in run.text(container), "the shell goes on")
+    assert run.engine.container(other).status == run.engine.container(container).status == "running"
+
+
 def test_stop_sends_the_stop_signal_and_then_kills(run: Run) -> None:
     polite = run.start(
         ["sh", "-c", "trap 'exit 7' USR1; echo ready; while :; do sleep 0.05; done"], config={"StopSignal": "USR1"}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tuidock.app.model import CONTAINERS, IMAGES, NETWORKS, VOLUMES, Row, row_id, row_name
+from tuidock.app.screen_keys import READ_ONLY
 from tuidock.engine.clean import clean
 from tuidock.engine.types import Container, Image, Network, Volume
 
@@ -14,6 +15,18 @@ if TYPE_CHECKING:
     from tuidock.app.screens.main import MainScreen
 
 ALIVE = ("running", "paused", "restarting")
+#: Signals for a process, with what programs usually do when they come.
+SIGNALS = (
+    ("TERM", "end in good order"),
+    ("INT", "end, as by ctrl+c"),
+    ("HUP", "read the configuration again, or end"),
+    ("USR1", "what the program wants"),
+    ("USR2", "what the program wants"),
+    ("QUIT", "end and leave a core"),
+    ("STOP", "stand still"),
+    ("CONT", "go on"),
+    ("KILL", "end at once; nothing can be written any more"),
+)
 #: Networks that always exist.
 PREDEFINED = ("bridge", "host", "none")
 
@@ -128,6 +141,33 @@ class Changes:
             "kill",
             call,
         )
+
+    def kill_process(self, container: Container, pid: int, command: str) -> None:
+        """Which signal, then whether it is meant: the picker says what each is for."""
+        from tuidock.app.screens.picker import Choice, PickerScreen
+
+        if self.app.read_only:
+            self.app.say(READ_ONLY, "warning")
+            return
+        what = f"{pid} ({clean(command)[:40]})"
+
+        def chosen(signal: str | None) -> None:
+            if signal is None:
+                return
+            lines = [f"It is the container's first process: when it ends {clean(container.name)} ends."]
+            self.app.confirm(
+                f"Send SIG{signal} to process {what} of {clean(container.name)}?",
+                lines if pid == container.pid else [],
+                "send",
+                lambda: self.app.engine_workers.move(
+                    f"was sent SIG{signal}",
+                    [(container.id, f"process {pid}")],
+                    lambda engine, ref: engine.kill_process(ref, pid, signal),
+                ),
+            )
+
+        choices = [Choice(f"SIG{name}", name, about) for name, about in SIGNALS]
+        self.app.push_screen(PickerScreen(f"Signal to process {what}", choices), chosen)
 
     def container_rename(self, rows: list[Row]) -> None:
         from tuidock.app.screens.ask import AskScreen, Question

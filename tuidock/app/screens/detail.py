@@ -362,9 +362,23 @@ class Detail(Vertical):
         assert isinstance(row, Container)
         if row.status not in ("running", "paused"):
             self._shown = (self.kind, self.identity, "top")
-            self._table((), (), "It does not run, so it has no processes.")
+            self.say("It does not run, so it has no processes.")
             return
-        self._ask(lambda engine: engine.top(row.id), lambda value: self._table(*tabs.top_table(value), "No processes."))
+
+        def show(value: Any) -> None:
+            from tuidock.app.widgets.process_table import ProcessTable
+
+            columns, rows = tabs.top_table(value)
+            view, fresh = self._present(lambda: ProcessTable(columns, empty="No processes.", ascii=self._ascii))
+            assert isinstance(view, ProcessTable)
+            if fresh and any(column.key == "cpu%" for column in columns):
+                view.sort_by("cpu%", reverse=True)
+            elif tuple(view.columns) != tuple(columns):
+                view.set_columns(columns)
+            view.set_empty("No processes.")
+            view.set_rows(rows)
+
+        self._ask(lambda engine: engine.top(row.id, tabs.PS_COLUMNS), show)
 
     def _fill_timeline(self, row: Row) -> None:
         assert isinstance(row, Container)

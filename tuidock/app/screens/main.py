@@ -32,6 +32,7 @@ from tuidock.engine.types import Container, Volume
 
 if TYPE_CHECKING:
     from tuidock.app.widgets.log_view import LogView
+    from tuidock.app.widgets.process_table import ProcessTable
 
 #: Samples after which texts such as "up 3m" are drawn anew.
 AGES_EVERY = 5
@@ -92,6 +93,7 @@ class MainScreen(LogKeys):
     def on_mount(self) -> None:
         self.detail.follow(CONTAINERS, self.pane(CONTAINERS).cursor_key)
         self._measure_images()
+        self._tell_what_runs()
 
     def pane(self, kind: str = "") -> Pane:
         return self._panes[kind or self.kind]
@@ -142,12 +144,18 @@ class MainScreen(LogKeys):
             self.detail.row_changed()
         if kind == IMAGES:
             self._measure_images()
+        elif kind == CONTAINERS:
+            self._tell_what_runs()
         self.header.show()
         self._draw_pane_tabs()
         if kind != self.kind:
             self._arrange()
         self.refresh_keys()
         self.sample_what_is_seen()
+
+    def _tell_what_runs(self) -> None:
+        running = sorted(row.id for row in self.tuidock.model.containers().values() if row.status == "running")
+        self.tuidock.engine_workers.set_running(running)
 
     def samples_changed(self, ids: set[str]) -> None:
         self.pane(CONTAINERS).show_samples(ids)
@@ -335,6 +343,12 @@ class MainScreen(LogKeys):
     @on(Pane.ListingChanged)
     def _listing_changed(self, event: Pane.ListingChanged) -> None:
         self.tuidock.keep_listing(event.pane.kind, event.pane.listing)
+
+    def on_process_table_kill(self, event: ProcessTable.Kill) -> None:
+        event.stop()
+        row = self.detail.row
+        if isinstance(row, Container):
+            self.actions.kill_process(row, event.pid, event.command)
 
     @on(PressableLine.Pressed, "#pane-tabs")
     def _pane_pressed(self, event: PressableLine.Pressed) -> None:

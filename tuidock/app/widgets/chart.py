@@ -1,4 +1,5 @@
-"""A line chart in braille, two by four dots a cell, with a scale: use over time of one or two series.
+"""A line chart in braille, two by four dots a cell, with a scale: use over time of one or two series. Where nothing is
+known (None) the line is broken.
 
 Drawn only when a sample comes; the scale goes in steps, so that it does not flicker with every value.
 """
@@ -42,7 +43,7 @@ def nice_ceiling(value: float, base: int = 10) -> float:
     return next(power * step for step in (1, 2, 5, 10) if power * step >= value * 0.999999)
 
 
-def dots(values: Sequence[float], width: int, height: int, maximum: float) -> list[list[int]]:
+def dots(values: Sequence[float | None], width: int, height: int, maximum: float) -> list[list[int]]:
     """Braille bits by row and column; the last value is at the right edge. Neighbours are joined by a line."""
     grid = [[0] * width for _ in range(height)]
     shown = list(values)[-width * 2 :]
@@ -50,6 +51,9 @@ def dots(values: Sequence[float], width: int, height: int, maximum: float) -> li
     left = width * 2 - len(shown)
     previous: int | None = None
     for i, value in enumerate(shown):
+        if value is None:
+            previous = None
+            continue
         level = round(min(1.0, max(0.0, value / maximum if maximum > 0 else 0.0)) * (rows - 1))
         y = rows - 1 - level
         first, last = (y, y) if previous is None else (min(previous, y), max(previous, y))
@@ -95,8 +99,9 @@ class Chart(Widget):
         super().__init__(name=name, id=id, classes=classes)
         self._title, self._unit, self._maximum = title, unit, maximum
         self._names, self._base, self._ascii = tuple(names), 2 if binary else 10, ascii
+        self._note = ""
         self._least = least  # the scale ends no lower: what its words round to nothing is no news
-        self._series = [deque[float](maxlen=_KEPT) for _ in range(series)]
+        self._series = [deque[float | None](maxlen=_KEPT) for _ in range(series)]
 
     def push(self, *values: float) -> None:
         """One sample of every series."""
@@ -104,7 +109,7 @@ class Chart(Widget):
             series.append(value)
         self.refresh()
 
-    def set_series(self, series: Sequence[Sequence[float]]) -> None:
+    def set_series(self, series: Sequence[Sequence[float | None]]) -> None:
         """All samples anew, the oldest first."""
         self._series = [deque(values, maxlen=_KEPT) for values in series]
         self.refresh()
@@ -115,6 +120,17 @@ class Chart(Widget):
             self._maximum = maximum
             self.refresh()
 
+    def set_note(self, text: str) -> None:
+        """Words behind the numbers of now: a limit, the highest value."""
+        if text != self._note:
+            self._note = text
+            self.refresh()
+
+    @property
+    def points(self) -> int:
+        """How many values fit, about: the words of the scale take some cells."""
+        return max(2, (self.size.width - 8) * 2)
+
     def clear(self) -> None:
         for series in self._series:
             series.clear()
@@ -124,7 +140,7 @@ class Chart(Widget):
     def top(self) -> float:
         """The upper end of the scale for what is on screen."""
         shown = [value for series in self._series for value in list(series)[-self.size.width * 2 :]]
-        highest = max(shown, default=0.0)
+        highest = max((value for value in shown if value is not None), default=0.0)
         if self._maximum is not None:
             return max(self._maximum, highest)
         return nice_ceiling(max(highest, self._least), self._base)
@@ -151,8 +167,10 @@ class Chart(Widget):
             segments = [Segment(fit(self._title, min(len(self._title), width)) + "  ", base + title)]
             for i, series in enumerate(self._series):
                 name = f"{clean(self._names[i])} " if i < len(self._names) else ""
-                now = self._unit(series[-1]) if series else "-"
+                last = series[-1] if series else None
+                now = self._unit(last) if last is not None else "-"
                 segments.append(Segment(f"{name}{now}  ", lines[i % 2]))
+            segments.append(Segment(self._note, axis))
             return Strip(segments).crop_extend(0, width, base)
         row = y - 1
         label = self._unit(self._top) if row == 0 else self._unit(0.0) if row == self._height - 1 else ""

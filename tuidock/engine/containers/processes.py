@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 
-from tuidock.engine.errors import InvalidArgument, SystemFailure
+from tuidock.engine.errors import InvalidArgument, NotFound, SystemFailure
 from tuidock.engine.instance import Instance
 from tuidock.engine.runtime import shim
 from tuidock.engine.runtime.cgroup import cgroups_of
 from tuidock.engine.runtime.cgroup_files import read
+from tuidock.engine.runtime.spec import signal_number
 from tuidock.engine.runtime.stats import Sampler
 from tuidock.engine.types import Container, ExecRequest, ProcessTable, Stats
 
@@ -27,7 +29,7 @@ def top(instance: Instance, container: Container, ps_args: Sequence[str]) -> Pro
 
     Raises InvalidArgument when the ps options give no PID column.
     """
-    pids = set(cgroups_of(instance).pids(container.id)) or set(_by_namespace(container.pid))
+    pids = _pids(instance, container)
     try:
         done = subprocess.run(
             ["ps", *(ps_args or _DEFAULT_PS)], capture_output=True, text=True, errors="replace", check=False,
@@ -49,6 +51,37 @@ def top(instance: Instance, container: Container, ps_args: Sequence[str]) -> Pro
         if len(fields) > column and fields[column].isdigit() and int(fields[column]) in pids:
             rows.append(fields)
     return ProcessTable(titles, tuple(rows))
+
+
+def kill_process(instance: Instance, container: Container, pid: int, signal_name: str) -> None:
+    """Sends a signal to one process of a container, named by its pid on the host.
+
+    The pidfd comes first and the look at the control group second, so that a process that takes over the number meanwhile
+    is never hit. Raises InvalidArgument for no such signal, NotFound when no such process is in the container.
+    """
+    number = signal_number(signal_name)
+    if not number:
+        raise InvalidArgument(f"invalid signal: {signal_name}")
+    missing = NotFound("process", f"{pid} in container {container.name}")
+    try:
+        descriptor = os.pidfd_open(pid)
+    except (OSError, OverflowError):
+        raise missing from None
+    try:
+        if pid not in _pids(instance, container):
+            raise missing
+        signal.pidfd_send_signal(descriptor, number)
+    except ProcessLookupError:
+        raise missing from None
+    except PermissionError as error:
+        raise SystemFailure(f"Process {pid} of {container.name} cannot be sent a signal: {error.strerror}") from error
+    finally:
+        os.close(descriptor)
+
+
+def _pids(instance: Instance, container: Container) -> set[int]:
+    """Every process of a running container, as the host numbers it."""
+    return set(cgroups_of(instance).pids(container.id)) or set(_by_namespace(container.pid))
 
 
 def _by_namespace(init: int) -> list[int]:

@@ -110,6 +110,16 @@ class Moving(Door):
         container = self.container(reference)
         stopping.kill(self.instance, container.id, container.name, self._config(container.id), signal)
 
+    def kill_process(self, reference: str, pid: int, signal: str = "TERM") -> None:
+        """Sends a signal to one process of a running container; pid is the host's, as `top` shows it.
+
+        Raises NotFound when it is no process of the container, WrongState when that does not run.
+        """
+        from tuidock.engine.containers.processes import kill_process
+
+        self._change("kill a process")
+        kill_process(self.instance, self._running(reference), pid, signal)
+
     def pause(self, reference: str) -> None:
         """Freezes all its processes."""
         from tuidock.engine.containers import stopping
