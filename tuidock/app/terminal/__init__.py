@@ -3,6 +3,7 @@
     parser     bytes of a program to calls, in pieces of any size; what it does not know it drops
     sequences  what each of those calls means
     emulator   the screen that those calls draw on: pyte's, with what vim, htop, less and mc need besides
+    grid       its rows
     cells      one cell, its colours, and how both become Rich's
     keys       what a person presses, pastes and points at, as the bytes that a program expects
     channels   where the bytes come from: the pseudo-terminal of an exec, or the attach socket of a container

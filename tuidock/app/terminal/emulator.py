@@ -11,16 +11,17 @@ scrolls away becomes a tuple in the history, which keeps `history` rows and forg
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from pyte import modes as mo
 from pyte.charsets import LAT1_MAP, VT100_MAP
-from pyte.screens import Margins, Savepoint, Screen, StaticDefaultDict
+from pyte.screens import Margins, Savepoint, Screen
 from rich.cells import get_character_cell_size
 
 from tuidock.app.terminal.cells import BLANK, MOST_CODE_POINTS, Cell
+from tuidock.app.terminal.grid import Grid, Line, Look, Past, PlainPast
 
 HISTORY: Final = 5_000
 #: Directions of writing, joiners and variants: they change the cells around them, or how wide a character is.
@@ -35,64 +36,6 @@ _ALTERNATE: Final = (47, 1047, 1049)
 _PLAIN: Final = (1, 9, 1000, 1002, 1003, 1004, 1006, 2004)
 
 
-class Line(StaticDefaultDict[int, Cell]):
-    """A row: column to cell. wrapped: the text goes on in the next row."""
-
-    __slots__ = ("wrapped",)
-
-    def __init__(self, default: Cell) -> None:
-        super().__init__(default)
-        self.wrapped = False
-
-
-class Past(NamedTuple):
-    """A row that has scrolled away, without the blanks at its end."""
-
-    cells: tuple[Cell, ...]
-    wrapped: bool
-
-
-class Grid:
-    """The rows, with what pyte expects of a dict of them."""
-
-    def __init__(self, lines: int, blank: Cell) -> None:
-        self.rows = [Line(blank) for _ in range(lines)]
-
-    def __getitem__(self, y: int) -> Line:
-        return self.rows[y]
-
-    def __setitem__(self, y: int, line: Line) -> None:
-        self.rows[y] = line
-
-    def __contains__(self, y: int) -> bool:
-        return 0 <= y < len(self.rows)
-
-    def pop(self, y: int, default: object = None) -> Line:
-        """The row, in whose place an empty one comes."""
-        line = self.rows[y]
-        self.rows[y] = Line(BLANK)
-        return line
-
-    def values(self) -> Iterable[Line]:
-        return self.rows
-
-    def clear(self) -> None:
-        self.rows = [Line(BLANK) for _ in self.rows]
-
-
-class _Look(dict[str, Cell]):
-    """Characters to cells of one look."""
-
-    def __init__(self, look: Cell) -> None:
-        self._look = look
-
-    def __missing__(self, char: str) -> Cell:
-        cell = self._look._replace(data=char)
-        if len(self) < 256:
-            self[char] = cell
-        return cell
-
-
 class Emulator(Screen):
     """Draws what `sequences` tells it. answer is called with the few replies that a terminal owes."""
 
@@ -100,13 +43,13 @@ class Emulator(Screen):
     cursor: Any
 
     def __init__(self, columns: int, lines: int, answer: Callable[[bytes], None], *, newlines: bool = False) -> None:
-        self.past: deque[Past] = deque(maxlen=HISTORY)
+        self.past: deque[Past | PlainPast] = deque(maxlen=HISTORY)
         self.gone = 0  # rows that have ever scrolled away
         self.all_dirty = True
         self.cursor_shape = 0
         self.inverse = False  # all colours the other way round (DECSCNM)
         self.answer, self._newlines = answer, newlines
-        self._looks: dict[Cell, _Look] = {}
+        self._looks: dict[Cell, Look] = {}
         self._other: tuple[Grid, Any] | None = None  # the ordinary screen while the alternate one is shown
         self._last_char = " "
         super().__init__(columns, lines)
@@ -256,12 +199,12 @@ class Emulator(Screen):
         if plain:
             self._put("".join(plain))
 
-    def _cells(self) -> _Look:
+    def _cells(self) -> Look:
         look = self._looks.get(self.cursor.attrs)
         if look is None:
             if len(self._looks) >= _LOOKS:
                 self._looks.clear()
-            look = self._looks[self.cursor.attrs] = _Look(self.cursor.attrs)
+            look = self._looks[self.cursor.attrs] = Look(self.cursor.attrs)
         return look
 
     def _put(self, text: str) -> None:
@@ -314,6 +257,43 @@ class Emulator(Screen):
 
     def repeat(self, count: int) -> None:
         self.draw(self._last_char * min(count, self.columns * self.lines))
+
+    def put_rows(self, texts: list[str]) -> bool:
+        """Whole rows of plain characters, each with a new line behind it, at the foot of the ordinary screen: what a
+        flood consists of. The same as drawing them one by one; False when that has to be done."""
+        cursor, rows = self.cursor, self.buffer.rows
+        if (
+            self._other is not None or self.margins is not None or mo.IRM in self.mode or mo.DECAWM not in self.mode
+            or cursor.x or cursor.y != self.lines - 1 or rows[-1] or cursor.attrs.bg != "default"
+            or (self.g1_charset if self.charset else self.g0_charset) is VT100_MAP
+        ):  # fmt: skip
+            return False
+        cells, width = self._cells().__getitem__, self.columns
+        pieces: list[tuple[str, bool]] = []
+        for text in texts:
+            while len(text) > width:
+                pieces.append((text[:width], True))
+                text = text[width:]
+            pieces.append((text, False))
+        away = len(pieces)
+        for line in rows[: min(away, self.lines - 1)]:
+            self._put_away(line)
+        gone = max(0, away - (self.lines - 1))
+        self.gone += gone
+        self.past.extend(
+            PlainPast(text, cursor.attrs, wrapped) for text, wrapped in pieces[max(0, gone - HISTORY) : gone]
+        )
+        fresh = []
+        for text, wrapped in pieces[gone:]:
+            line = Line(BLANK)
+            line.update(enumerate(map(cells, text)))
+            line.wrapped = wrapped
+            fresh.append(line)
+        self.buffer.rows = [*rows[away:-1], *fresh, Line(BLANK)]
+        if texts[-1]:
+            self._last_char = texts[-1][-1]
+        self.all_dirty = True
+        return True
 
     # -- scrolling ----------------------------------------------------------------------------------------------
 
@@ -473,18 +453,3 @@ class Emulator(Screen):
         elif what == 6:
             top = self.margins.top if self.margins and mo.DECOM in self.mode else 0
             self.answer(f"\x1b[{self.cursor.y - top + 1};{min(self.cursor.x, self.columns - 1) + 1}R".encode())
-
-
-def text_between(screen: Emulator, start: tuple[int, int], end: tuple[int, int]) -> str:
-    """What stands from one (row, column) up to and with another, both counted in history and screen; rows that wrap are
-    one line."""
-    return "".join(_pieces(screen, *sorted((start, end)))).rstrip("\n")
-
-
-def _pieces(screen: Emulator, start: tuple[int, int], end: tuple[int, int]) -> Iterator[str]:
-    for at in range(max(0, start[0]), min(end[0], screen.total - 1) + 1):
-        first = start[1] if at == start[0] else 0
-        last = end[1] + 1 if at == end[0] else screen.columns
-        text = "".join(cell.data for cell in screen.row(at)[first:last])
-        goes_on = screen.row_wrapped(at) and at < end[0]
-        yield text if goes_on else text.rstrip() + "\n"

@@ -5,7 +5,9 @@ Rows are counted from the first that the program ever wrote, so that a mark stay
 
 from __future__ import annotations
 
-from tuidock.app.terminal.emulator import Emulator, text_between
+from collections.abc import Iterator
+
+from tuidock.app.terminal.emulator import Emulator
 
 Place = tuple[int, int]
 
@@ -60,3 +62,18 @@ class Marking:
         base = self.first_row()
         (row, column), (last, end) = self.anchor, self.cursor
         return text_between(self._emulator, (row - base, column), (last - base, end))
+
+
+def text_between(screen: Emulator, start: tuple[int, int], end: tuple[int, int]) -> str:
+    """What stands from one (row, column) up to and with another, both counted in history and screen; rows that wrap are
+    one line."""
+    return "".join(_pieces(screen, *sorted((start, end)))).rstrip("\n")
+
+
+def _pieces(screen: Emulator, start: tuple[int, int], end: tuple[int, int]) -> Iterator[str]:
+    for at in range(max(0, start[0]), min(end[0], screen.total - 1) + 1):
+        first = start[1] if at == start[0] else 0
+        last = end[1] + 1 if at == end[0] else screen.columns
+        text = "".join(cell.data for cell in screen.row(at)[first:last])
+        goes_on = screen.row_wrapped(at) and at < end[0]
+        yield text if goes_on else text.rstrip() + "\n"

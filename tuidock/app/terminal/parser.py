@@ -15,6 +15,8 @@ from typing import Final, Protocol
 
 #: Printable as far as one character can tell; the screen looks closer at what is not ASCII.
 _TEXT: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]+")
+#: Whole rows of plain text, as they come in a flood.
+_ROWS: Final = re.compile(r"(?:[ -~]*\r\n){2,}")
 _CSI: Final = re.compile(r"\x1b\[([<=>?]?)([0-9;:]*)([ -/]*)([@-~])")
 _CSI_BEGUN: Final = re.compile(r"\x1b(?:\[[<=>?]?[0-9;:]*[ -/]*)?\Z")
 _ESCAPE: Final = re.compile(r"\x1b([ -/]*)([0-OQ-WYZ`-~])")
@@ -32,6 +34,7 @@ class Target(Protocol):
     """Who is called."""
 
     def draw(self, text: str) -> None: ...
+    def put_rows(self, texts: list[str]) -> bool: ...
     def control(self, char: str) -> None: ...
     def escape(self, between: str, final: str) -> None: ...
     def csi(self, private: str, groups: Groups, between: str, final: str) -> None: ...
@@ -53,6 +56,9 @@ class Parser:
         while at < length:
             if self._in_string:
                 at = self._skip(text, at)
+                continue
+            if (found := _ROWS.match(text, at)) and target.put_rows(found.group().split("\r\n")[:-1]):
+                at = found.end()
                 continue
             if found := _TEXT.match(text, at):
                 target.draw(found.group())

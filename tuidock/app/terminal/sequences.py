@@ -22,7 +22,7 @@ class Interpreter:
 
     def __init__(self, screen: Emulator) -> None:
         self._screen = screen
-        self.draw = screen.draw
+        self.draw, self.put_rows = screen.draw, screen.put_rows
 
     def control(self, char: str) -> None:
         if (deed := _CONTROLS.get(char)) is not None:
