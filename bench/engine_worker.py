@@ -74,6 +74,11 @@ class Worker:
         steps = self.engine.inspect_container(ref)["Timeline"]
         return {step["Name"]: step["DurationNs"] / 1e6 for step in steps}
 
+    def written(self, ref: str) -> int:
+        """Bytes of all segments of a container's log."""
+        with os.scandir(self.engine.log_directory(ref)) as entries:
+            return sum(entry.stat().st_size for entry in entries if entry.name.endswith(".log"))
+
     def search_rate(self, ref: str, pattern: str) -> float:
         """MB/s of the app's search over the whole log of a container."""
         from tuidock.app.logs.query import Query

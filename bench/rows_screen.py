@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from bench import images
 from bench.context import Bench, Line, Row
-from bench.measure import Cell, Figure, Verdict, at_least, interleaved, limit, ratio
+from bench.measure import BenchFailure, Cell, Figure, Verdict, at_least, interleaved, limit, ratio
 from bench.peers import NOT_INSTALLED, REPOSITORY
 from bench.terminal import Screen, cpu_ms, resident_mb
 
@@ -19,6 +19,8 @@ _SETTLE = 4.0
 _LOG_LINE = "0123456789" * 7
 _LOG_LINES = 9_000_000  # with 41 bytes before each line: one gigabyte
 _LOG_END = "end-of-the-big-log"
+#: Lines a second that a container has to write at least, how many come in one burst, and what stands before each.
+_FLOOD, _BURST, _HEADER = 50_000, 7_000, 41
 _EXPRESSION = r"end-[a-z]+-the-(big|large)-log$"
 
 
@@ -182,9 +184,51 @@ def big_log(bench: Bench) -> list[Line]:
     ]
 
 
+def flood(bench: Bench) -> list[Line]:
+    """A container writes 50 000 lines a second and more, and somebody follows them over the whole screen and sets
+    marks, each of which has to appear."""
+    ours, seconds, presses = bench.tuidock(), bench.rounds(10, 5), bench.rounds(20, 10)
+    name, line = "flood", "0123456789" * 6
+    command = f"while :; do yes {line} | head -n {_BURST}; sleep 0.1; done"
+    waits: list[float] = []
+    try:
+        ours.output("run", "-d", "--name", name, "--net", "none", *ours.log_words, images.SMALL, "sh", "-c", command)
+        with Screen(ours.base, ours.environ) as screen:
+            screen.wait_for(name)
+            screen.read_for(1)
+            screen.press("l")
+            screen.wait_for("lines skipped")
+            screen.read_for(1)
+            before, began = cpu_ms(screen.pid), _bytes_written(bench, name)
+            sent = screen.read_for(seconds) / 1000 / seconds
+            used = (cpu_ms(screen.pid) - before) / 10 / seconds
+            rate = (_bytes_written(bench, name) - began) / (len(line) + _HEADER) / seconds
+            for number in range(presses):
+                screen.press("m")
+                waits.append(screen.wait_for(f"mark {number + 1} "))
+                screen.read_for(0.3)
+    finally:
+        ours.remove([name])
+    if rate < _FLOOD:
+        raise BenchFailure(f"the container wrote {rate:.0f} lines a second only; {_FLOOD} are wanted")
+    waits.sort()
+    cpu, p95 = Figure((used,), "%"), Figure((waits[int(len(waits) * 0.95)],))
+    work = f"TUI: following {rate:.0f} lines/s"
+    return [
+        Line(f"{work}, a key, p95", {"tuidock": p95}, f"p50 {waits[len(waits) // 2]:.0f} ms", limit(p95, 100)),
+        Line(f"{work}, CPU of the app", {"tuidock": cpu}, f"{sent:.0f} kB/s to the terminal", limit(cpu, 60, "%")),
+    ]
+
+
+def _bytes_written(bench: Bench, name: str) -> int:
+    """All of its log, of which nothing is rotated away."""
+    return int(bench.worker().ask("written", name))
+
+
 ROWS = [
     Row("tui-first", "TUI: first rows on the screen", first_rows),
     Row("tui-idle", "TUI: idle cost", idle),
     Row("tui-keys", "TUI: keys with 1 000 containers", keys),
     Row("tui-log", "TUI: a log of 1 GB", big_log),
+    Row("tui-flood", "TUI: 50 000 lines a second", flood),
 ]

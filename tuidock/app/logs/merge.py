@@ -12,12 +12,14 @@ from bisect import bisect_left, insort
 from typing import Final, NamedTuple, Protocol
 
 from tuidock.app.logs.reader import SourceReader
-from tuidock.app.logs.records import Line, Position
+from tuidock.app.logs.records import Anchor, Line, Position
 from tuidock.app.logs.scan import PENDING, Pending, Scan
 
 Cursor = tuple[Position, ...]
 #: Notes that are kept: restarts and marks of a view that stays open for weeks.
 _NOTES: Final = 10_000
+#: Notes in front of one line that can be told apart.
+_SERIALS: Final = 1 << 20
 
 
 class Step(NamedTuple):
@@ -75,10 +77,12 @@ class Note(NamedTuple):
     position: Position
     text: str
     kind: str = ""
+    anchor: Anchor | None = None
 
 
 class NoteStream:
-    """Notes between the lines, in order of their time. A position is (time, serial number)."""
+    """Notes between the lines, in order of their time. A position is (time, number), where the number of a note that
+    stands in front of a line grows with the place of that line, since many lines may have one time."""
 
     def __init__(self, source: int) -> None:
         self.source = source
@@ -87,8 +91,8 @@ class NoteStream:
         self._named: dict[str, Note] = {}
         self.floor = 0
 
-    def add(self, text: str, moment: int = 0, kind: str = "") -> None:
-        """A note in front of the lines of that moment; 0 is now. The same twice is one."""
+    def add(self, text: str, moment: int = 0, kind: str = "", anchor: Anchor | None = None) -> None:
+        """A note in front of the lines of that moment, or of one of them; 0 is now. The same twice is one."""
         moment = moment or time.time_ns()
         at = bisect_left(self._notes, Note((moment, 0), ""))
         while at < len(self._notes) and self._notes[at].position[0] == moment:
@@ -96,7 +100,8 @@ class NoteStream:
                 return
             at += 1
         self._serial += 1
-        insort(self._notes, Note((moment, self._serial), text, kind))
+        number = self._serial % _SERIALS + (_place(anchor[1]) if anchor is not None else 0)
+        insort(self._notes, Note((moment, number), text, kind, anchor))
         if len(self._notes) > _NOTES:
             del self._notes[0]
 
@@ -105,6 +110,11 @@ class NoteStream:
         self._notes = [note for note in self._notes if note != self._named.get(name)]
         self.add(text, moment)
         self._named[name] = next(note for note in self._notes if note.position[0] == moment and note.text == text)
+
+    def line_of(self, note: Note) -> Line | None:
+        """The note as a line; None when it is gone."""
+        index = bisect_left(self._notes, Note(note.position, ""))
+        return self._line(index) if index < len(self._notes) and self._notes[index] == note else None
 
     def of(self, kind: str) -> list[Note]:
         """All of a kind, the earliest first."""
@@ -132,15 +142,28 @@ class NoteStream:
     def since(self, moment: int) -> Position:
         return (moment, 0)
 
+    def beside(self, line: Line) -> Position:
+        """Behind the notes of lines of the same time in front of this one."""
+        return (line.time, _place(line.start))
+
     def _line(self, index: int) -> Line:
-        position, text, _ = self._notes[index]
+        position, text, _, anchor = self._notes[index]
         raw = text.encode("utf-8", "replace")
-        return Line(self.source, position, (position[0], position[1] + 1), position[0], "note", raw, len(raw))
+        after = (position[0], position[1] + 1)
+        return Line(self.source, position, after, position[0], "note", raw, len(raw), anchor=anchor)
 
 
-def _order(line: Line) -> tuple[int, bool, int]:
-    """By time; a note stands in front of the lines of its moment."""
-    return line.time, line.stream != "note", line.source
+def _place(start: Position) -> int:
+    """Grows with the place in a log, in steps that leave room for serial numbers."""
+    return ((start[0] << 44) + start[1] + 1) * _SERIALS
+
+
+def _order(line: Line) -> tuple[int, int, Position, int]:
+    """By time, then by source; a note stands in front of the line that it is about, or of all lines of its moment."""
+    if line.stream != "note":
+        return line.time, line.source, line.start, 1
+    source, start = line.anchor or (-1, (0, 0))
+    return line.time, source, start, 0
 
 
 class Merged:
@@ -186,6 +209,13 @@ class Merged:
 
     def at_line(self, line: Line) -> Cursor:
         """The cursor in front of a line of one of the streams."""
-        return tuple(
-            line.start if i == line.source else stream.since(line.time) for i, stream in enumerate(self.streams)
-        )
+        source, start = line.anchor or (line.source, line.start)
+        places: list[Position] = []
+        for i, stream in enumerate(self.streams):
+            if i in (line.source, source):
+                places.append(start if i == source else line.start)
+            elif isinstance(stream, NoteStream):
+                places.append(stream.beside(line))
+            else:
+                places.append(stream.since(line.time))
+        return tuple(places)

@@ -19,6 +19,7 @@ _SECOND: Final = re.compile(rb"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)")
 KEPT: Final = 65_536
 
 Position = tuple[int, int]
+Anchor = tuple[int, Position]
 
 
 class Tag(NamedTuple):
@@ -34,7 +35,8 @@ class Line(NamedTuple):
     """One line: start is where its first record begins, next where the following line begins.
 
     text is raw and has at most KEPT bytes; length counts all of them. A note (restart, rotation, mark) is a line with
-    stream "note". complete is False while the container may still add to it.
+    stream "note"; anchor is then the source and the start of the line in front of which it stands, when it is about one.
+    complete is False while the container may still add to it.
     """
 
     source: int
@@ -45,6 +47,7 @@ class Line(NamedTuple):
     text: bytes
     length: int
     complete: bool = True
+    anchor: Anchor | None = None
 
 
 @functools.lru_cache(maxsize=256)

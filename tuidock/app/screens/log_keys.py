@@ -191,13 +191,13 @@ class LogKeys(GuardedScreen):
         if not marks:
             self.tuidock.say(tr("There is no mark; m sets one."))
             return
-        choices = [Choice(clean(mark.text), mark.position[0]) for mark in marks]
-        choices.append(Choice(tr("clear all marks"), -1))
+        choices = [Choice(clean(note.text), note) for note in marks]
+        choices.append(Choice(tr("clear all marks"), ""))
 
-        def chosen(moment: Any) -> None:
-            if moment == -1:
+        def chosen(note: Any) -> None:
+            if note == "":
                 view.clear_marks()
-            elif moment is not None:
-                view.go_to_time(moment)
+            elif note is not None:
+                view.go_to_note(note)
 
         self.app.push_screen(PickerScreen(tr("Marks"), choices), chosen)

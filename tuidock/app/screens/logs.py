@@ -55,7 +55,7 @@ class LogsScreen(CommandLine, LogKeys):
     ]
 
     def __init__(self, opened: Opened, title: str = "", place: Place | None = None) -> None:
-        super().__init__(id="logs")
+        super().__init__(name="logs", classes="logs-screen")
         self._opened, self._title, self._place = opened, title, place
 
     def compose(self) -> ComposeResult:

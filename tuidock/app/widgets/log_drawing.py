@@ -93,13 +93,15 @@ class LogDrawing:
 
     def render_line(self: LogView, y: int) -> Strip:  # type: ignore[misc]
         width, base, session = self.size.width, self.rich_style, self._session
-        if session is None or y >= len(session.view.rows):
-            if y == 0:
+        rows = session.view.rows if session is not None else []
+        if session is None or y >= len(rows):
+            if y == len(rows) and all(row.line.stream == "note" for row in rows):
+                # nothing, or only rules of runs that wrote nothing
                 text = "  " + clean(self._empty_text())
                 return Strip([Segment(text, base + self._style("muted"))]).crop_extend(0, width, base)
             strip = Strip.blank(max(0, width - 1), base)
         else:
-            strip = self._row(session.view.rows[y], max(0, width - 1), base)
+            strip = self._row(rows[y], max(0, width - 1), base)
         if y == 0:
             self._had = self._bar()
         return Strip.join([strip, self._bar_cell(y, base)])
@@ -136,7 +138,7 @@ class LogDrawing:
     def _bar(self: LogView) -> tuple[int, ...]:  # type: ignore[misc]
         """First and last row of the scroll bar's thumb; empty when everything is on screen."""
         session = self._session
-        if session is None or not session.view.rows or self.size.height < 2:
+        if session is None or not session.view.rows or not session.size or self.size.height < 2:
             return ()
         whole, rows = session.whole(), session.view.rows
         first, last = session.place(rows[0].before) / whole, session.place(rows[-1].after) / whole

@@ -10,7 +10,7 @@ from tuidock.app.log_sources import Rule
 
 if TYPE_CHECKING:
     from tuidock.app.logs.merge import Note
-    from tuidock.app.logs.records import Line
+    from tuidock.app.logs.records import Line, Position
     from tuidock.app.logs.session import Session
     from tuidock.app.widgets.log_view import LogView
 
@@ -59,8 +59,13 @@ class LogPlaces:
             return
         number = len(session.notes.of("mark")) + 1
         text = time.strftime(f"mark {number}  %H:%M:%S")
-        line = self._current or next((row.line for row in session.view.rows if row.line.time), None)
-        session.notes.add(text, 0 if self.follow or line is None else line.time, "mark")
+        line = self._current or next((row.line for row in session.view.rows if row.line.stream != "note"), None)
+        if self.follow or line is None:
+            session.notes.add(text, 0, "mark")
+        else:
+            session.notes.add(text, line.time, "mark", (line.source, line.start))
+            if self._current is None:
+                session.view.scroll(-1)
         self._moved()
 
     def marks(self: LogView) -> list[Note]:  # type: ignore[misc]
@@ -80,13 +85,22 @@ class LogPlaces:
 
     def previous_mark(self: LogView) -> bool:  # type: ignore[misc]
         """To the mark above, and behind the first one to the last. False: there is none."""
-        moments = [note.position[0] for note in self.marks()]
-        if not moments:
+        marks, session = self.marks(), self._session
+        if not marks or session is None:
             return False
-        here = self._here()
-        above = [moment for moment in moments if moment < here]
-        self.go_to_time(above[-1] if above else moments[-1])
+        line = next((row.line for row in session.view.rows), None)
+        here = (time.time_ns(), 0) if self.follow or line is None else _note_place(line, session)
+        above = [note for note in marks if note.position < here]
+        self.go_to_note(above[-1] if above else marks[-1])
         return True
+
+    def go_to_note(self: LogView, note: Note) -> None:  # type: ignore[misc]
+        """With the note as the first row."""
+        session = self._session
+        line = session.notes.line_of(note) if session is not None else None
+        if session is not None and line is not None:
+            self._current = None
+            self._go(session.merged.at_line(line))
 
     def previous_run(self: LogView) -> bool:  # type: ignore[misc]
         """To the beginning of the run before the one that is shown. False: nothing is known of one."""
@@ -118,6 +132,11 @@ class LogPlaces:
         if session is None or self.follow:
             return time.time_ns()
         return _first_time(row.line for row in session.view.rows)
+
+
+def _note_place(line: Line, session: Session) -> Position:
+    """Where a note in front of the line would stand."""
+    return line.start if line.stream == "note" else session.notes.beside(line)
 
 
 def _first_time(lines: Iterable[Line]) -> int:

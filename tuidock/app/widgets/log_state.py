@@ -78,7 +78,7 @@ class LogState:
         if session is None:
             return self._note
         problem = next((directory.problem for directory in session.directories if directory.problem), "")
-        if session.view.pending:
+        if session.view.pending and session.keep:
             return f"searching … {session.filtered:.0%}"
         if session.keep and session.size:
             return f"nothing fits {session.keep.words}: {_count(session.line_count)} lines hidden"
