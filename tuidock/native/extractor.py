@@ -16,6 +16,7 @@ KEEP_OWNER = 2
 USERXATTR = 4
 EARLY = 8
 NO_DEVICES = 16
+HOLES = 32
 
 
 class ExtractError(OSError):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import lzma
 import os
 import stat
+import subprocess
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 from tests.conftest import Run, present, request
 from tests.native.monitored import eventually
@@ -261,6 +266,23 @@ def test_holes_stay_and_a_copy_can_be_cancelled(engine: Engine, box: str, here: 
     assert engine.container(box).status == "running"
     with pytest.raises(NotFound):
         engine.stat_path(box, "/tmp/big")
+
+
+def test_compressed_and_sparse_archives_go_in(engine: Engine, box: str, here: Path) -> None:
+    with open("holes", "wb") as file:
+        os.pwrite(file.fileno(), b"middle", 1 << 30)
+        file.truncate(3 << 30)
+    made = Path(f"/proc/{engine.container(box).pid}/root/tmp/holes")
+    for options in (["--format=gnu", "-S"], ["--format=posix", "-S"], ["--sparse-version=0.1", "--format=posix", "-S"]):
+        raw = subprocess.run(["tar", "-c", *options, "holes"], capture_output=True, check=True).stdout
+        for packed in (raw, gzip.compress(raw), zstandard.compress(raw), lzma.compress(raw), bz2.compress(raw)):
+            assert done(engine.copy_in(box, io.BytesIO(packed), "/tmp")) == (3 << 30) + 512 + 1024
+            assert made.stat().st_size == 3 << 30 and made.stat().st_blocks * 512 < 1 << 20
+            with made.open("rb") as file:
+                assert os.pread(file.fileno(), 8, (1 << 30) - 1) == b"\0middle\0"
+            made.unlink()
+    with pytest.raises(BadContent, match="damaged"):
+        done(engine.copy_in(box, io.BytesIO(zstandard.compress(raw)[:-9]), "/tmp"))
 
 
 class Slow(io.RawIOBase):

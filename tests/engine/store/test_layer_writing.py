@@ -85,6 +85,23 @@ def test_a_draft_is_filled_on_the_way(store: Store, tmp_path: Path) -> None:
         assert written(draft.path + "/fs", tmp_path / "again")[1].diff_id == told.diff_id
 
 
+def test_holes_are_holes_in_the_draft_again(store: Store, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    with (tree / "file").open("wb") as file:
+        for piece in (b"begin" * 2000, 1 << 20, b"middle", 3 << 20, b"\0" * 5000 + b"end", 70_000):
+            if isinstance(piece, int):
+                file.seek(piece, os.SEEK_CUR)
+            else:
+                file.write(piece)
+        file.truncate(file.tell())
+    with Snapshots(store.paths).draft() as draft:
+        written(tree, tmp_path / "blob", draft=draft)
+        made = Path(draft.path, "fs/file")
+        assert made.read_bytes() == (tree / "file").read_bytes()
+        assert made.stat().st_blocks * 512 <= 64 << 10
+
+
 def test_the_root_counts_when_it_looks_different(tmp_path: Path) -> None:
     tree, below = tmp_path / "tree", tmp_path / "below"
     for one in (tree, below):

@@ -222,6 +222,17 @@ def test_several_layers_are_seen_merged(
             volumes.copy_up(state, paths, "more", lower + tuple(map(str, between)), "/srv/data")
 
 
+def test_a_copy_keeps_holes(state: State, paths: Paths, layer: Path) -> None:
+    with (layer / "srv/data/holes").open("wb") as file:
+        os.pwrite(file.fileno(), b"middle", 1 << 30)
+        file.truncate(3 << 30)
+    volumes.ensure(state, paths, "data")
+    assert volumes.copy_up(state, paths, "data", (str(layer),), "/srv/data")
+    with open(volumes.data_directory(paths, "data") + "/holes", "rb") as file:
+        assert os.pread(file.fileno(), 8, (1 << 30) - 1) == b"\0middle\0"
+        assert os.fstat(file.fileno()).st_size == 3 << 30 and os.fstat(file.fileno()).st_blocks * 512 < 1 << 20
+
+
 def test_a_copy_that_a_kill_cut_short_is_finished_by_the_next(state: State, paths: Paths, layer: Path) -> None:
     volumes.ensure(state, paths, "data")
     data = Path(volumes.data_directory(paths, "data"))

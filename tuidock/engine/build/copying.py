@@ -12,8 +12,9 @@ import os
 import stat
 
 from tuidock import native
-from tuidock.engine.build.hashing import Description, extents, read_digest, xattrs
+from tuidock.engine.build.hashing import Description, read_digest, xattrs
 from tuidock.engine.errors import InvalidArgument
+from tuidock.engine.extents import copy_data
 from tuidock.engine.idmap import present
 from tuidock.engine.named import Named
 
@@ -348,33 +349,3 @@ def _check_name(name: str) -> None:
     """What is made or replaced by its name in an open directory: `..` would be the directory above it."""
     if name in ("", ".", ".."):
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-
-
-def copy_data(reader: int, writer: int) -> int:
-    """All of a file, its holes as holes: filled they could be more than the disk. Answers the bytes."""
-    total = 0
-    for start, end in extents(reader):
-        os.lseek(reader, start, os.SEEK_SET)
-        os.lseek(writer, start, os.SEEK_SET)
-        total += _copy_range(reader, writer, end - start)
-    os.ftruncate(writer, os.fstat(reader).st_size)
-    os.lseek(writer, 0, os.SEEK_END)
-    return total
-
-
-def _copy_range(reader: int, writer: int, left: int) -> int:
-    """From where both stand, shared blocks by the kernel where it can; less when the file has become shorter."""
-    total = 0
-    try:
-        while left > total and (count := os.copy_file_range(reader, writer, min(left - total, _CHUNK))):
-            total += count
-        return total
-    except OSError as error:
-        if error.errno not in (errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS):
-            raise
-    while left > total and (part := os.read(reader, min(left - total, 1 << 20))):
-        total += len(part)
-        view = memoryview(part)
-        while view:
-            view = view[os.write(writer, view) :]
-    return total

@@ -8,7 +8,6 @@ change again without its times telling.
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 import time
@@ -16,12 +15,13 @@ from _thread import allocate_lock
 
 from tuidock.engine.build.digests import sha256
 from tuidock.engine.errors import SystemFailure
+from tuidock.engine.extents import extents
 from tuidock.engine.paths import Paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from tuidock.engine.build.trees import Tree
 else:
@@ -167,20 +167,6 @@ class FileHashes:
                 pass
             self._db.close()
             self._db = None
-
-
-def extents(fd: int) -> Iterator[tuple[int, int]]:
-    """Where a file has data, from the start on; between them are holes."""
-    position = 0
-    while True:
-        try:
-            start = os.lseek(fd, position, os.SEEK_DATA)
-            position = os.lseek(fd, start, os.SEEK_HOLE)
-        except OSError as error:
-            if error.errno == errno.ENXIO:
-                return
-            raise
-        yield start, position
 
 
 def _sparse_digest(fd: int) -> bytes:

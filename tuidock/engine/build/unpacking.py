@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import stat
 
-from tuidock.engine.build.copying import copy_data
 from tuidock.engine.build.hashing import Description, read_digest, xattrs
+from tuidock.engine.extents import copy_data
 from tuidock.engine.store.compression import SNIFF, inflate, kind_of
 from tuidock.engine.store.layers import Unpacking
 

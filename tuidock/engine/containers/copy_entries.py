@@ -12,6 +12,7 @@ import stat
 
 from tuidock import native
 from tuidock.engine.errors import BadContent, Conflict
+from tuidock.engine.extents import copy_piece, extents, write_all
 from tuidock.engine.idmap import present
 from tuidock.engine.named import Named
 
@@ -29,7 +30,8 @@ class Entry(Named):
     """One name. path is relative and clean, "." for the top of what is copied when it has no name of its own.
 
     kind: stat's S_IFMT bits, 0 for another name (`link`) of an earlier entry. content: a descriptor at its beginning, or a
-    stream of `size` bytes; it is the source's and valid until the next entry.
+    stream of `size` bytes; it is the source's and valid until the next entry. pieces: where (offset, bytes) a sparse one of
+    an archive is not empty.
     """
 
     path: str
@@ -43,6 +45,7 @@ class Entry(Named):
     device: int = 0
     capability: bytes = b""
     content: int | BinaryIO | None = None
+    pieces: tuple[tuple[int, int], ...] | None = None
 
 
 def tree_entries(place: int, name: str) -> Iterator[Entry]:
@@ -212,9 +215,7 @@ class TreeTarget:
             if isinstance(entry.content, int):
                 yield from _copy_sparse(entry.content, fd, entry.size)
             elif entry.content is not None:
-                while piece := entry.content.read(PIECE):
-                    _write_all(fd, piece)
-                    yield len(piece)
+                yield from _write_stream(entry, entry.content, fd)
             os.fchown(fd, *self._ids(entry))
             os.fchmod(fd, entry.mode)
             if entry.capability:
@@ -259,48 +260,34 @@ class TreeTarget:
         os.utime(name, ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=directory, follow_symlinks=False)
 
 
-def _write_all(fd: int, piece: bytes) -> None:
-    view = memoryview(piece)
-    while view:
-        view = view[os.write(fd, view) :]
-
-
 def _copy_sparse(source: int, target: int, size: int) -> Iterator[int]:
     """Holes stay holes; a file that shrinks meanwhile ends in one."""
     done = 0
-    while done < size:
-        try:
-            begin = os.lseek(source, done, os.SEEK_DATA)
-            end = min(os.lseek(source, begin, os.SEEK_HOLE), size)
-        except OSError as error:
-            if error.errno == errno.ENXIO:  # nothing but a hole up to the end
-                break
-            begin, end = done, size  # the file system knows no holes
+    for begin, end in extents(source):
         if begin >= size:
             break
         os.lseek(source, begin, os.SEEK_SET)
         os.lseek(target, begin, os.SEEK_SET)
         yield begin - done
-        done = begin
-        while done < end:
-            count = _copy_piece(source, target, min(PIECE, end - done))
-            if not count:
-                os.ftruncate(target, size)
-                yield size - done
-                return
+        done, end = begin, min(end, size)
+        while done < end and (count := copy_piece(source, target, min(PIECE, end - done))):
             done += count
             yield count
     os.ftruncate(target, size)
     yield size - done
 
 
-def _copy_piece(source: int, target: int, count: int) -> int:
-    """By the kernel itself where it can."""
-    try:
-        return os.copy_file_range(source, target, count)
-    except OSError as error:
-        if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF, errno.EPERM):
-            raise
-    piece = os.read(source, count)
-    _write_all(target, piece)
-    return len(piece)
+def _write_stream(entry: Entry, stream: BinaryIO, target: int) -> Iterator[int]:
+    """The pieces that an archive holds of a file; all of it where it does not say."""
+    done, place = 0, getattr(stream, "raw", stream)  # below, nobody minds that the archive itself cannot be sought in
+    for begin, count in ((0, entry.size),) if entry.pieces is None else entry.pieces:
+        place.seek(begin)
+        os.lseek(target, begin, os.SEEK_SET)
+        yield begin - done
+        done, end = begin, begin + count
+        while done < end and (piece := place.read(min(PIECE, end - done))):
+            write_all(target, piece)
+            done += len(piece)
+            yield len(piece)
+    os.ftruncate(target, entry.size)
+    yield entry.size - done

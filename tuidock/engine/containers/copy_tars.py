@@ -12,11 +12,13 @@ import tarfile
 
 from tuidock.engine.containers.copy_entries import PIECE, Entry
 from tuidock.engine.errors import BadContent
+from tuidock.engine.store.compression import InflatedStream
+from tuidock.engine.store.loading import reader_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import BinaryIO
+    from collections.abc import Iterable, Iterator
+    from typing import Any, BinaryIO
 
 BLOCK = 512
 #: Linux: PATH_MAX with the NUL at its end.
@@ -84,9 +86,10 @@ def _extended(capability: bytes) -> bytes:
 
 
 def tar_entries(stream: BinaryIO) -> Iterator[Entry]:
-    """What is in an archive, plain or compressed by gzip, bzip2 or xz. Raises BadContent."""
+    """What is in an archive, plain or compressed by gzip, zstd, bzip2 or xz. Raises BadContent."""
+    inflated: Any = InflatedStream(reader_of(stream))
     try:
-        with tarfile.open(fileobj=stream, mode="r|*", encoding="utf-8", errors="surrogateescape") as archive:
+        with tarfile.open(fileobj=inflated, mode="r|", encoding="utf-8", errors="surrogateescape") as archive:
             for info in archive:
                 setattr(archive, "members", [])  # noqa: B010  a stream is never gone back in, and typeshed does not know it
                 kind = _KINDS.get(info.type, stat.S_IFREG if info.issparse() else -1)
@@ -99,9 +102,21 @@ def tar_entries(stream: BinaryIO) -> Iterator[Entry]:
                     os.makedev(info.devmajor, info.devminor) if kind in (stat.S_IFCHR, stat.S_IFBLK) else 0,
                     info.pax_headers.get(_ATTRIBUTE, "").encode("utf-8", "surrogateescape"),
                     archive.extractfile(info) if kind == stat.S_IFREG else None,  # type: ignore[arg-type]
+                    _pieces(info) if info.issparse() else None,
                 )  # fmt: skip
     except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
         raise BadContent(f"the archive on the standard input is damaged: {error}") from None
+
+
+def _pieces(info: tarfile.TarInfo) -> tuple[tuple[int, int], ...]:
+    """The map of a sparse file. Raises BadContent for one that is not in order, or longer than the file."""
+    held: Iterable[tuple[int, int]] = info.sparse or ()  # type: ignore[assignment]  # typeshed says bytes
+    pieces, end = tuple(piece for piece in held if piece[1]), 0
+    for begin, count in pieces:
+        if begin < end or count < 0 or begin + count > info.size:
+            raise BadContent(f'the sparse map of the archive\'s entry "{info.name}" contradicts itself')
+        end = begin + count
+    return pieces
 
 
 def _inside(name: str) -> str:

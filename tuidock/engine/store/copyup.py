@@ -13,6 +13,7 @@ import os
 import stat
 
 from tuidock import native
+from tuidock.engine.extents import copy_data
 from tuidock.engine.files import locked, remove_tree
 from tuidock.engine.store import merged
 
@@ -183,17 +184,7 @@ def _copy_file(source: int, name: str, path: str) -> None:
     try:
         writer = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            try:
-                while os.copy_file_range(reader, writer, _CHUNK):
-                    pass
-            except OSError as error:
-                if error.errno not in (errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS):
-                    raise
-                # between some file systems the kernel will not copy by itself; whatever it did is counted in the offsets
-                while part := os.read(reader, 1 << 20):
-                    view = memoryview(part)
-                    while view:
-                        view = view[os.write(writer, view) :]
+            copy_data(reader, writer)
         finally:
             os.close(writer)
     finally:

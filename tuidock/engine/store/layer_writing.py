@@ -79,7 +79,11 @@ class LayerWriting:
         flags |= 0 if same_looks(root, below) else tarwriter.ROOT
         self.writer = TarWriter(flags, omit=omit)
         self._root, self._out, self._compress, self._draft = root, out, compress, draft
-        self._extractor = Extractor(extractor.LAYER | extractor.EARLY | rootless_flags()) if draft is not None else None
+        self._extractor = (
+            Extractor(extractor.LAYER | extractor.EARLY | extractor.HOLES | rootless_flags())
+            if draft is not None
+            else None
+        )
         self._digest = hashlib.sha256()
         self._stopped = False
         self._failures: list[BaseException] = []

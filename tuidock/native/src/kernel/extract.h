@@ -12,6 +12,7 @@
 #define TD_EXTRACT_KEEP_OWNER 2   /* do not chown: rootless with one id only */
 #define TD_EXTRACT_USERXATTR 4    /* opaque marks as user.overlay.*: the overlay of a user namespace */
 #define TD_EXTRACT_NO_DEVICES 16  /* left out: the place is one of the host's, where everybody could open them */
+#define TD_EXTRACT_HOLES 32       /* what is empty for a page and more becomes a hole, as it was in the tree that this comes from */
 #define TD_EXTRACT_EARLY 8        /* the disk begins with each file at once: the syncfs that follows finds it done */
 
 struct td_extract {

@@ -15,6 +15,39 @@
 
 #define EARLY (32 * 1024)   /* smaller files are left to the syncfs, which puts them together */
 
+#define PAGE 4096
+
+static bool is_empty(const char *bytes, size_t count)
+{
+    return count == PAGE && !bytes[0] && !memcmp(bytes, bytes + 1, PAGE - 1);
+}
+
+/* How many of the bytes are written, or left out, at once. */
+static size_t run_of(const char *bytes, size_t count, bool *empty)
+{
+    size_t run = 0;
+    for (*empty = is_empty(bytes, count < PAGE ? count : PAGE); run < count; run += PAGE)
+        if (is_empty(bytes + run, count - run < PAGE ? count - run : PAGE) != *empty)
+            return run;
+    return count;
+}
+
+static int write_bytes(struct work *work, int fd, const char *bytes, size_t count)
+{
+    while (count > 0) {
+        bool empty = false;
+        size_t run = work->extract->flags & TD_EXTRACT_HOLES ? run_of(bytes, count, &empty) : count;
+        ssize_t done = !empty ? write(fd, bytes, run) : lseek(fd, (off_t)run, SEEK_CUR) < 0 ? -1 : (ssize_t)run;
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0)
+            return failed(work->extract, errno, "write \"%.200s\"", work->path);
+        bytes += done;
+        count -= (size_t)done;
+    }
+    return 0;
+}
+
 static int write_piece(struct work *work, int fd, uint64_t count)
 {
     while (count > 0) {
@@ -23,15 +56,9 @@ static int write_piece(struct work *work, int fd, uint64_t count)
         if (some < 0)
             return some;
         count -= some;
-        while (some > 0) {
-            ssize_t written = write(fd, bytes, some);
-            if (written < 0 && errno == EINTR)
-                continue;
-            if (written < 0)
-                return failed(work->extract, errno, "write \"%.200s\"", work->path);
-            bytes += written;
-            some -= written;
-        }
+        int rc = write_bytes(work, fd, bytes, (size_t)some);
+        if (rc < 0)
+            return rc;
     }
     return 0;
 }
@@ -47,7 +74,8 @@ static int write_content(struct work *work, int fd)
             return failed(work->extract, errno, "write \"%.200s\"", work->path);
         rc = write_piece(work, fd, entry->segment[i].length);
     }
-    if (rc == 0 && entry->sparse && ftruncate(fd, entry->real_size) < 0)
+    bool holes = entry->sparse || work->extract->flags & TD_EXTRACT_HOLES;
+    if (rc == 0 && holes && ftruncate(fd, entry->real_size) < 0)
         return failed(work->extract, errno, "set the size of \"%.200s\"", work->path);
     return rc < 0 ? rc : reader_skip(&work->reader, padding(entry->size));
 }
