@@ -16,7 +16,7 @@ from textual.message import Message
 
 from tuidock.app import lists
 from tuidock.app.background import Background
-from tuidock.app.clipboard import sequence
+from tuidock.app.clipboard import hint, sequence
 from tuidock.app.config import Config
 from tuidock.app.lending import Lending
 from tuidock.app.model import CONTAINERS, Row, ViewModel, row_name
@@ -92,6 +92,7 @@ class TuidockApp(Background, Lending, Settings, App[int]):
         self.errors: list[BaseException] = []
         self._mouse_on = True
         self.terminals = Terminals(self)
+        self._clipboard_explained = False
         self._terminal = terminal
         self._began = False  # the first frame of Textual is on the screen
         self.key_pressed = False  # and what it has changed is not on the screen yet
@@ -339,7 +340,11 @@ class TuidockApp(Background, Lending, Settings, App[int]):
             self._driver.write(made)
         if not quiet:
             shown = what or (text if len(text) < 50 else f"{text[:49]}…")
-            self.say(f"Copied {shown} ({len(text.encode())} bytes)")
+            note = f"Copied {shown} ({len(text.encode())} bytes)"
+            if (way := hint(os.environ)) and not self._clipboard_explained:
+                self._clipboard_explained = True
+                note += f"; {way}"
+            self.say(note)
 
     def copy_to_clipboard(self, text: str) -> None:
         self.copy(text, "the selection")
