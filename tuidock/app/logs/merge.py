@@ -100,7 +100,7 @@ class NoteStream:
                 return
             at += 1
         self._serial += 1
-        number = self._serial % _SERIALS + (_place(anchor[1]) if anchor is not None else 0)
+        number = self._serial % _SERIALS + (_place(*anchor) if anchor is not None else 0)
         insort(self._notes, Note((moment, number), text, kind, anchor))
         if len(self._notes) > _NOTES:
             del self._notes[0]
@@ -144,7 +144,7 @@ class NoteStream:
 
     def beside(self, line: Line) -> Position:
         """Behind the notes of lines of the same time in front of this one."""
-        return (line.time, _place(line.start))
+        return (line.time, _place(line.source, line.start))
 
     def _line(self, index: int) -> Line:
         position, text, _, anchor = self._notes[index]
@@ -153,9 +153,9 @@ class NoteStream:
         return Line(self.source, position, after, position[0], "note", raw, len(raw), anchor=anchor)
 
 
-def _place(start: Position) -> int:
-    """Grows with the place in a log, in steps that leave room for serial numbers."""
-    return ((start[0] << 44) + start[1] + 1) * _SERIALS
+def _place(source: int, start: Position) -> int:
+    """Grows as lines of one time are ordered, in steps that leave room for serial numbers."""
+    return (((source + 1) << 96) + (start[0] << 48) + start[1]) * _SERIALS
 
 
 def _order(line: Line) -> tuple[int, int, Position, int]:
@@ -210,6 +210,7 @@ class Merged:
     def at_line(self, line: Line) -> Cursor:
         """The cursor in front of a line of one of the streams."""
         source, start = line.anchor or (line.source, line.start)
+        first = _order(line)[1]
         places: list[Position] = []
         for i, stream in enumerate(self.streams):
             if i in (line.source, source):
@@ -217,5 +218,6 @@ class Merged:
             elif isinstance(stream, NoteStream):
                 places.append(stream.beside(line))
             else:
-                places.append(stream.since(line.time))
+                # of lines of one time those of earlier sources have passed
+                places.append(stream.since(line.time + (i < first)))
         return tuple(places)

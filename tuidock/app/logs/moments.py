@@ -8,7 +8,7 @@ from typing import Final
 
 from tuidock.engine.options.times import parse_moment
 
-_CLOCK: Final = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?(?:\.\d+)?")
+_CLOCK: Final = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?")
 _DAY: Final = 86_400_000_000_000
 
 

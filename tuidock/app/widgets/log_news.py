@@ -136,3 +136,5 @@ class LogNews:
         self._restart_unseen()
         self._listen()
         self._look()
+        if self._unseen is not None and self._session is not None and self.follow:
+            self._unseen.shown(self._session.view.rows)

@@ -24,6 +24,7 @@ class LogPlaces:
     _session: Session | None
     _current: Line | None
     _last_end: dict[str, int]
+    _told_runs: set[tuple[str, str, int]]
 
     def note(self: LogView, text: str, time_ns: int | None = None, key: str = "", kind: str = "") -> None:  # type: ignore[misc]
         """A rule with a text between the lines: a restart, an end. key names the source it is about; kind is "start" or
@@ -38,12 +39,18 @@ class LogPlaces:
         name = next((s.name for s in session.sources if s.key == key), "")
         if name and len(session.sources) > 1 and name not in text:
             text = f"{name}: {text}"
-        if kind == "start" and moment:
-            # between the end of the run before and the first line of this one
-            moment = max(self._last_end.get(key, 0) + 1, moment - ANNOUNCED_LATE)
-        elif kind == "end":
-            self._last_end[key] = moment
+        if kind in ("start", "end") and moment:
+            if (key, kind, moment) in self._told_runs:
+                return  # known from the journal, and announced as well
+            self._told_runs.add((key, kind, moment))
+            ended = self._last_end.get(key, 0)
+            if kind == "end":
+                self._last_end[key] = moment
+            else:
+                # between the end of the run before and the first line of this one
+                moment = max(ended + 1 if ended < moment else 0, moment - ANNOUNCED_LATE)
         session.notes.add(text, moment, kind)
+        self._place_notes()
 
     def add_rules(self: LogView, rules: Iterable[Rule]) -> None:  # type: ignore[misc]
         """What is known of the runs before."""
@@ -64,9 +71,15 @@ class LogPlaces:
             session.notes.add(text, 0, "mark")
         else:
             session.notes.add(text, line.time, "mark", (line.source, line.start))
-            if self._current is None:
-                session.view.scroll(-1)
+            self._place_notes()
         self._moved()
+
+    def _place_notes(self: LogView) -> None:  # type: ignore[misc]
+        """Notes have come: those in front of the first row are above the screen, and those at it are its first row."""
+        session = self._session
+        if session is not None and session.view.rows and not self.follow:
+            place = _note_place(session.view.rows[0].line, session)
+            session.view.top = (*session.view.top[:-1], place)
 
     def marks(self: LogView) -> list[Note]:  # type: ignore[misc]
         """All marks, the earliest first."""

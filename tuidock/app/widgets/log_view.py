@@ -137,6 +137,7 @@ class LogView(LogActions, LogNews, LogSearch, LogPlaces, LogState, LogDrawing, W
         self._had: tuple[int, ...] = ()
         self._unseen: Unseen | None = None
         self._last_end: dict[str, int] = {}
+        self._told_runs: set[tuple[str, str, int]] = set()
 
     # What is shown
 
@@ -153,6 +154,7 @@ class LogView(LogActions, LogNews, LogSearch, LogPlaces, LogState, LogDrawing, W
         maker.number_of = self._session.number_of
         self._unseen = Unseen(self._session.lines_before)
         self._last_end.clear()
+        self._told_runs.clear()
         self._paint_sources()
         self._shift, self._current, self._seeking, self._select_from = 0, None, 0, None
         self._told_search = None
