@@ -134,6 +134,7 @@ class locked:
 class Undo:
     """What to take back when a block fails: callbacks run in reverse order unless `keep` was called.
 
+    One that fails itself keeps none of the others from running, and what the block failed with is what is raised.
     contextlib.ExitStack in the parts that are needed; importing contextlib is not free for a short command.
     """
 
@@ -150,10 +151,16 @@ class Undo:
     def __enter__(self) -> Undo:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        failure: BaseException | None = None
         while self._callbacks:
             callback, arguments = self._callbacks.pop()
-            callback(*arguments)
+            try:
+                callback(*arguments)
+            except BaseException as raised:
+                failure = failure or raised
+        if failure is not None and error is None:
+            raise failure
 
 
 def every_file(directory: str) -> Iterator[os.stat_result]:

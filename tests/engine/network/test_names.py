@@ -22,6 +22,7 @@ from tests.engine.network.test_user_networks import address, network, place
 from tests.engine.network.waiting import eventually
 from tuidock import native
 from tuidock.engine import Engine
+from tuidock.engine.containers import connecting
 from tuidock.engine.runtime.status import read_pid
 from tuidock.engine.types import CreateRequest
 
@@ -211,7 +212,7 @@ def test_an_internal_network_answers_for_its_members_and_asks_nobody(world: Engi
         assert len(web.finds("web")) == 2 and web.finds("web.inner") == [address(world, "web", "inner")]
 
 
-def test_names_follow_what_happens_at_once(world: Engine, run: Run) -> None:
+def test_names_follow_what_happens_at_once(world: Engine, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     with asking(world, "cave") as cave:
         place(world, run, "late", "inner", inner={"Aliases": ["alias"]})
         first = address(world, "late", "inner")
@@ -237,6 +238,19 @@ def test_names_follow_what_happens_at_once(world: Engine, run: Run) -> None:
         assert "127.0.0.11" not in Path(world.instance.paths.container(plain), "resolv.conf").read_text()
         world.connect_network("inner", "plain")
         eventually(lambda: _answers(asker, "cave"))
+    # neither when it comes into one and that fails at the last step
+    late = run.start(["sleep", "1000"], name="failing")
+    with monkeypatch.context() as broken:
+        broken.setattr(connecting, "_write_document", _refuse)
+        with pytest.raises(OSError, match="no room"):
+            world.connect_network("inner", "failing")
+    eventually(lambda: resolver_of(world, "failing") == 0)
+    assert "127.0.0.11" not in Path(world.instance.paths.container(late), "resolv.conf").read_text()
+    assert [end.network for end in world.container("failing").networks] == ["bridge"]
+
+
+def _refuse(*_: object) -> None:
+    raise OSError("no room")
 
 
 def _answers(asker: Asker, name: str) -> bool:

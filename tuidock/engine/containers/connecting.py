@@ -55,6 +55,7 @@ def connect(instance: Instance, network: NetworkRow, container_id: str, settings
         places = addresses.places(instance.state.read(), container_id)
         place = next(each for each in places if each.network.id == network.id)
         if row.status in _RUNNING:
+            undo.add(_follow, instance, row, config, host_config, places, before)
             _plug(instance, row, place, places, undo)
             _follow(instance, row, config, host_config, before, places)
         _write_document(instance, container_id)
