@@ -45,13 +45,15 @@ def test_the_command_line() -> None:
         "-t", "app:2", "-t", "app:latest", "--target", "build", "-f", "ci/Dockerfile", "--build-arg", "A=1",
         "--build-arg", "B=two words", "--no-cache", "--pull", "--label", "a=b", ".",
     ]  # fmt: skip
-    request = parse_build(argv)
+    request = parse_build(argv).request
     assert request.context == os.getcwd() and request.tags == ("app:2", "app:latest") and request.no_cache
     assert request.build_args == {"A": "1", "B": "two words"} and request.labels == {"a": "b"}
-    assert parse_build(["--build-arg", "FROM_ENVIRONMENT", "."]).build_args == {"FROM_ENVIRONMENT": None}
+    assert parse_build(["--build-arg", "FROM_ENVIRONMENT", "."]).request.build_args == {"FROM_ENVIRONMENT": None}
 
 
-@pytest.mark.parametrize("argv", [[], ["a", "b"], ["--nope", "."], ["-"]])
+@pytest.mark.parametrize(
+    "argv", [[], ["a", "b"], ["--nope", "."], ["-"], ["-o", "-", "."], ["--secret", "id=x,src=/nowhere", "."]]
+)
 def test_words_that_make_no_build(argv: list[str]) -> None:
     with pytest.raises(InvalidArgument):
         parse_build(argv)

@@ -7,24 +7,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from tuidock.app.paths import absolute
 from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.image_types import BuildRequest
 
 
-def _pairs(texts: Sequence[str]) -> dict[str, str | None]:
-    """NAME=value; without = the value is that of the environment."""
-    pairs: dict[str, str | None] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        pairs[name] = value if equals else None
-    return pairs
+class Wanted(NamedTuple):
+    """A build, and the directory that gets the files of its result; "" keeps them as an image."""
+
+    request: BuildRequest
+    files: str = ""
 
 
-def parse_build(argv: Sequence[str]) -> BuildRequest:
+def parse_build(argv: Sequence[str]) -> Wanted:
     """Everything behind the verb. Raises InvalidArgument."""
     from tuidock.engine.options import flags as grammar
+    from tuidock.engine.options.build import read_contexts, read_pairs, read_secrets
 
     known = (
         grammar.listed("tag", "t", "name of the image"), grammar.text("file", "f", "the Dockerfile"),
@@ -32,23 +32,49 @@ def parse_build(argv: Sequence[str]) -> BuildRequest:
         grammar.listed("label", "", "label of the image"), grammar.switch("no-cache", "", "use no cached step"),
         grammar.switch("pull", "", "ask for newer base images"), grammar.text("platform", "", "platform"),
         grammar.text("network", "", "network of RUN"), grammar.switch("quiet", "q", "", hidden=True),
-        grammar.text("progress", "", "", hidden=True),
+        grammar.text("progress", "", "", hidden=True), grammar.text("output", "o", "directory for the files"),
+        grammar.listed("secret", "", "a file or value that only RUN sees"), grammar.listed("build-context", "", "NAME=PATH"),
+        grammar.listed("add-host", "", "host:ip"), grammar.listed("no-cache-filter", "", "stages to be built again"),
     )  # fmt: skip
     values, words = grammar.parse(known, argv)
     if len(words) != 1:
         raise InvalidArgument("build wants one directory: the context, from which COPY takes its files.")
-    return BuildRequest(
+    secrets, secret_values = read_secrets([_at_home(text) for text in values["secret"] or ()])
+    request = BuildRequest(
         context=context_of(words[0]),
         dockerfile=values["file"] or "",
         tags=tuple(values["tag"] or ()),
         target=values["target"] or "",
-        build_args=_pairs(values["build-arg"] or ()),
-        labels={name: value or "" for name, value in _pairs(values["label"] or ()).items()},
+        build_args=read_pairs(values["build-arg"] or ()),
+        labels={name: value or "" for name, value in read_pairs(values["label"] or ()).items()},
         no_cache=bool(values["no-cache"]),
         pull=bool(values["pull"]),
         platform=values["platform"] or "",
         network=values["network"] or "",
+        secrets=secrets,
+        secret_values=secret_values,
+        extra_hosts=tuple(host.replace("=", ":", 1) for host in values["add-host"] or ()),
+        contexts=read_contexts(values["build-context"] or ()),
+        no_cache_stages=tuple(name.lower() for text in values["no-cache-filter"] or () for name in text.split(",")),
     )
+    return Wanted(request, _directory(values["output"] or ""))
+
+
+def _at_home(text: str) -> str:
+    """What a shell would have made of src=~/file."""
+    return text.replace("=~/", f"={os.path.expanduser('~')}/")
+
+
+def _directory(output: str) -> str:
+    """-o DIR, or type=local,dest=DIR. Raises InvalidArgument for what only the command line can do."""
+    from tuidock.engine.options.fields import split_fields
+
+    if "=" in output:
+        fields = dict(field.partition("=")[::2] for field in split_fields(output))
+        output = fields.get("dest", "") if fields.get("type") == "local" else "-"
+    if output == "-":
+        raise InvalidArgument("The app writes the files of a build to a directory only: -o DIRECTORY.")
+    return absolute(output) if output else ""
 
 
 def context_of(text: str) -> str:

@@ -52,11 +52,12 @@ class Step:
 class Build:
     """All steps by number."""
 
-    def __init__(self, tags: Sequence[str] = (), command: str = "") -> None:
-        self.tags, self.command = tuple(tags), command
+    def __init__(self, tags: Sequence[str] = (), command: str = "", files: str = "") -> None:
+        self.tags, self.command, self.files = tuple(tags), command, files
         self.steps: dict[int, Step] = {}
         self.source = ""
         self.image = ""
+        self.exporting = False
         self.warnings: list[str] = []
         self.logs = StepLogs()
         self.revision = 0
@@ -84,8 +85,11 @@ class Build:
                 self.steps = {plan.number: self._known(plan) for plan in event.steps}
             elif event.kind == "warning":
                 self.warnings.append(event.message)
+            elif event.kind == "exporting":
+                self.exporting = True
             elif event.kind == "built":
-                self.image = event.message
+                # where only files are wanted the image is gone again
+                self.image = event.message if event.state or not self.files else ""
             else:
                 self._step(event, now)
 
@@ -157,6 +161,8 @@ class Build:
         if not self.length:
             context = self.steps.get(GENERAL)
             return f"reading the context {context.bytes_words if context is not None else ''}".rstrip()
+        if self.exporting:
+            return f"writing {self.files}" if not self.image else f"{self.length} steps"
         running = [step.plan.number for step in self.steps.values() if step.state == RUNNING]
         where = f"step {' and '.join(map(str, running[:3]))} of {self.length}" if running else f"{self.length} steps"
         cached = self.count(CACHED)

@@ -46,13 +46,16 @@ def push(app: TuidockApp, reference: str, source: str = "", all_tags: bool = Fal
     return app.begin_job(f"push {reference}", "push", begin, Transfer, reference)
 
 
-def build(app: TuidockApp, request: BuildRequest, command: str = "") -> Job:
-    """command is the command line that does the same, to be copied."""
+def build(app: TuidockApp, request: BuildRequest, command: str = "", files: str = "") -> Job:
+    """command is the command line that does the same, to be copied; files: the directory that gets what comes out."""
     from tuidock.app.builds import Build
+
+    def begin(engine: Any, job: Job) -> Iterator[Any]:
+        return engine.build(request, **({"target": files} if files else {}))  # type: ignore[no-any-return]
 
     name = request.tags[0] if request.tags else os.path.basename(request.context.rstrip("/"))
     return app.begin_job(
-        f"build {name}", "build", lambda engine, job: engine.build(request), lambda: Build(request.tags, command), name
+        f"build {name}", "build", begin, lambda: Build(request.tags, command, files), name
     )
 
 

@@ -9,6 +9,7 @@ from tuidock.cli import output
 from tuidock.cli.command import Command, Context
 from tuidock.engine.errors import BuildFailed, InvalidArgument, Unsupported
 from tuidock.engine.image_types import BuildRequest
+from tuidock.engine.options.build import read_contexts, read_pairs, read_secrets
 from tuidock.engine.options.flags import BadOptions, Values, listed, number, switch, text
 from tuidock.engine.options.values import parse_size, parse_swap
 
@@ -90,7 +91,7 @@ def _resources(values: Values) -> dict[str, int | str]:
 
 
 def _request(values: Values, place: str) -> BuildRequest:
-    secrets, secret_values = _secrets(values.items("secret"))
+    secrets, secret_values = read_secrets(values.items("secret"))
     for name in ("ssh", "allow"):
         if values.items(name):
             raise Unsupported(f"--{name} is not possible: steps always run confined, and no agent is passed on")
@@ -100,7 +101,7 @@ def _request(values: Values, place: str) -> BuildRequest:
         tags=tuple(values.items("tag")),
         target=values.text("target"),
         build_args=_build_args(values),
-        labels={key: value or "" for key, value in _pairs(values.items("label")).items()},
+        labels={key: value or "" for key, value in read_pairs(values.items("label")).items()},
         no_cache=values.on("no-cache"),
         pull=values.on("pull"),
         platform=values.text("platform"),
@@ -115,7 +116,7 @@ def _request(values: Values, place: str) -> BuildRequest:
         shm_size=values["shm-size"] or 0,
         ulimits=tuple(values.items("ulimit")),
         security_options=tuple(values.items("security-opt")),
-        contexts=_contexts(values.items("build-context")),
+        contexts=read_contexts(values.items("build-context")),
         resources=_resources(values),
         no_cache_stages=tuple(name.lower() for item in values.items("no-cache-filter") for name in item.split(",")),
     )
@@ -123,57 +124,7 @@ def _request(values: Values, place: str) -> BuildRequest:
 
 def _build_args(values: Values) -> dict[str, str | None]:
     inline = {"BUILDKIT_INLINE_CACHE": "1"} if "type=inline" in values.items("cache-to") else {}
-    return {**inline, **_pairs(values.items("build-arg"))}
-
-
-def _pairs(given: Sequence[str]) -> dict[str, str | None]:
-    """NAME=VALUE; a name alone takes its value from the environment."""
-    found: dict[str, str | None] = {}
-    for item in given:
-        name, equals, value = item.partition("=")
-        if not name:
-            raise BadOptions(f"invalid value {item!r}: it is written NAME=VALUE")
-        found[name] = value if equals else None
-    return found
-
-
-def _contexts(given: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for item in given:
-        name, equals, value = item.partition("=")
-        if not equals or not name or not value:
-            raise BadOptions(f"invalid build context {item!r}: it is written NAME=PATH")
-        found[name.lower()] = value
-    return found
-
-
-def _secrets(given: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Files and values by id, from `id=x,src=FILE` and `id=x,env=NAME`."""
-    from tuidock.engine.options.fields import split_fields
-
-    files: dict[str, str] = {}
-    secret_values: dict[str, str] = {}
-    for item in given:
-        fields = dict(field.partition("=")[::2] for field in split_fields(item))
-        unknown = set(fields) - {"id", "src", "source", "env", "type"}
-        if unknown or not fields.get("id"):
-            raise BadOptions(f"invalid secret {item!r}: it is written id=NAME,src=FILE or id=NAME,env=VARIABLE")
-        name = fields["id"]
-        path = fields.get("src") or fields.get("source") or ""
-        variable = fields.get("env", "")
-        if fields.get("type") == "env" and path:
-            path, variable = "", path
-        if not path and not variable:
-            variable, path = (name, "") if name in os.environ else ("", name)
-        if variable:
-            if variable not in os.environ:
-                raise InvalidArgument(f"secret {name}: the variable {variable} is not set")
-            secret_values[name] = os.environ[variable]
-        elif not os.path.isfile(path):
-            raise InvalidArgument(f"secret {name}: there is no file {path}")
-        else:
-            files[name] = os.path.abspath(path)
-    return files, secret_values
+    return {**inline, **read_pairs(values.items("build-arg"))}
 
 
 class _Target:

@@ -80,8 +80,8 @@ class Images:
         from tuidock.app import tasks
         from tuidock.app.build_words import parse_build
 
-        request = parse_build(argv)
-        self.app.show_build(tasks.build(self.app, request, f"tuidock build {shlex.join(argv)}"))
+        wanted = parse_build(argv)
+        self.app.show_build(tasks.build(self.app, wanted.request, f"tuidock build {shlex.join(argv)}", wanted.files))
 
     def container_commit(self, rows: list[Row], reference: str = "") -> None:
         from tuidock.app.screens.archive_forms import CommitForm

@@ -228,6 +228,8 @@ class BuildScreen(BuildEnd, Keyed):
         elif job.state == jobs.DONE and build.image:
             name = f"{', '.join(build.tags)} is " if build.tags else "The image is "
             text = f"{name}{build.image.removeprefix('sha256:')[:12]}. R runs it, i shows it, F looks into its layers."
+        elif job.state == jobs.DONE and build.files:
+            text = f"The files are in {build.files}."
         elif build.warnings:
             text = build.warnings[-1]
         text = clean(text)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from tuidock.app.actions.terminal import SHELL
 from tuidock.app.model import IMAGES, Row
 from tuidock.engine.clean import clean
 
 if TYPE_CHECKING:
     from tuidock.app.jobs import Job
     from tuidock.app.screens.build import BuildScreen
+
+#: The best shell that the image has; what the image lacks is not asked for.
+SHELL = ("sh", "-c", "for s in bash zsh ash; do command -v $s >/dev/null 2>&1 && exec $s; done; exec sh")
 
 
 class BuildEnd:

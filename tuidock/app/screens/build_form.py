@@ -10,6 +10,7 @@ from tuidock.app import tasks
 from tuidock.app.build_words import dockerfile_problem, parse_build
 from tuidock.app.quoting import words
 from tuidock.app.screens.form import Field, Form, Tick, flag_words
+from tuidock.engine.clean import clean
 from tuidock.engine.errors import EngineError
 
 FIELDS = (
@@ -17,6 +18,9 @@ FIELDS = (
     Field("tag", "Tag", "name:tag, or several", "-t", many=True, half=True),
     Field("target", "Target", "the last stage", "--target", half=True),
     Field("dockerfile", "File", "Dockerfile", "-f", path="file"),
+    Field("output", "Files to", "no image: into this directory", "-o", path="directory", half=True),
+    Field("platform", "Platform", "linux/amd64", "--platform", half=True),
+    Field("secrets", "Secrets", "id=npm,src=~/.npmrc id=token,env=TOKEN", "--secret", many=True),
     Field("args", "Args", "VERSION=1.2 OTHER='two words'", "--build-arg", many=True),
     Field("more", "More", "any other option: --label a=b --network host", words=True),
 )
@@ -63,9 +67,18 @@ class BuildForm(Form):
             self.complain(problem)
             return
         try:
-            request = parse_build(self.argv())
+            wanted = parse_build(self.argv())
         except EngineError as error:
             self.complain(str(error))
             return
-        self.dismiss(None)
-        self.tuidock.show_build(tasks.build(self.tuidock, request, f"tuidock build {shlex.join(self.argv())}"))
+        command = f"tuidock build {shlex.join(self.argv())}"
+
+        def go() -> None:
+            self.dismiss(None)
+            self.tuidock.show_build(tasks.build(self.tuidock, wanted.request, command, wanted.files))
+
+        if wanted.files and os.path.isdir(wanted.files) and os.listdir(wanted.files):
+            lines = ["Files of the same names are written anew, the others stay."]
+            self.tuidock.confirm(f"{clean(wanted.files)} is not empty", lines, "build", go)
+        else:
+            go()
