@@ -81,6 +81,26 @@ async def job_done(ui: Driver) -> Any:
     return job
 
 
+async def test_a_build_that_leaves_files_only_and_sees_a_secret(engine: Engine, context: Path, tmp_path: Path) -> None:
+    (context / "Dockerfile").write_text(
+        "FROM busybox AS made\nRUN --mount=type=secret,id=token test $(cat /run/secrets/token) = s3cret && echo ok > /out\n"
+        "FROM scratch\nCOPY --from=made /out /out\n"
+    )
+    (tmp_path / "token").write_text("s3cret")
+    async with over(engine) as ui:
+        await ui.command("build")
+        form = ui.app.screen
+        values = {"context": context, "output": tmp_path / "files", "secrets": f"id=token,src={tmp_path}/token"}
+        for key, value in values.items():
+            form.query_one(f"#field-{key}").value = str(value)
+        await ui.press("ctrl+r")
+        await job_done(ui)
+        await patient(ui, lambda: f"The files are in {tmp_path}/files." in " ".join(ui.screen_text().split()))
+        assert "R run" not in ui.screen_text()
+    assert (tmp_path / "files" / "out").read_text() == "ok\n"
+    assert [image for image in engine.images() if not image.references] == []
+
+
 async def test_push_pull_and_the_layers(engine: Engine, docker_registry: RealRegistry, docker_config: Path) -> None:  # noqa: F811
     name = f"{docker_registry.host}/team/box:1"
     async with over(engine) as ui:

@@ -44,8 +44,8 @@ class Context:
     def __enter__(self) -> Context:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._undo.__exit__()
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._undo.__exit__(kind, error, trace)
 
     def open(self) -> Iterator[tuple[int, int]]:
         """Makes everything ready; yields bytes done and in all while it fetches or unpacks.
