@@ -112,6 +112,9 @@ static int mount_mapped(int place, const char *path, const char *name, int usern
         target = rc = open_at(place, name, O_PATH | O_DIRECTORY, 0);
     if (rc >= 0)
         rc = move_mount_(tree, target);
+    if (rc == -EINVAL)                         /* what mount_setattr says of a file system that cannot: tmpfs before 6.3 */
+        return fail(failure, "userns", rc, "mount %s with mapped ids: this kernel cannot do that on its file system; use "
+                    "--userns host, or a data root on ext4, xfs or btrfs", path);
     return rc < 0 ? fail(failure, "userns", rc, "mount %s with mapped ids: %s", path, strerror(-rc)) : 0;
 }
 
