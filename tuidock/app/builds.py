@@ -89,6 +89,7 @@ class Build:
                 self.exporting = True
             elif event.kind == "built":
                 # where only files are wanted the image is gone again
+                self.exporting = False
                 self.image = event.message if event.state or not self.files else ""
             else:
                 self._step(event, now)
@@ -162,7 +163,7 @@ class Build:
             context = self.steps.get(GENERAL)
             return f"reading the context {context.bytes_words if context is not None else ''}".rstrip()
         if self.exporting:
-            return f"writing {self.files}" if not self.image else f"{self.length} steps"
+            return f"writing {self.files}"
         running = [step.plan.number for step in self.steps.values() if step.state == RUNNING]
         where = f"step {' and '.join(map(str, running[:3]))} of {self.length}" if running else f"{self.length} steps"
         cached = self.count(CACHED)

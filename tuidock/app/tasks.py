@@ -54,9 +54,7 @@ def build(app: TuidockApp, request: BuildRequest, command: str = "", files: str 
         return engine.build(request, **({"target": files} if files else {}))  # type: ignore[no-any-return]
 
     name = request.tags[0] if request.tags else os.path.basename(request.context.rstrip("/"))
-    return app.begin_job(
-        f"build {name}", "build", begin, lambda: Build(request.tags, command, files), name
-    )
+    return app.begin_job(f"build {name}", "build", begin, lambda: Build(request.tags, command, files), name)
 
 
 def commit(app: TuidockApp, container: str, reference: str = "", **options: Any) -> Job:
