@@ -168,7 +168,9 @@ def test_environment_of_the_user_goes_before_the_image_s(tuidock: Call) -> None:
 
 
 def test_templates_know_fields_that_json_leaves_out(tuidock: Call) -> None:
-    tuidock("create", "--name", "look", "-m", "64m", "-l", "Team=blue", "busybox", "true")
+    tuidock(
+        "create", "--name", "look", "-m", "64m", "-l", "Team=blue", "-v", "/an", "--mount", "src=nm,dst=/nm", "busybox"
+    )
     for template, shown in (
         ("{{if .State.Health}}yes{{else}}no{{end}}", "no"),
         ("{{.Config.StopSignal}}|{{.HostConfig.Init}}|{{.HostConfig.PidsLimit}}", "|<nil>|<nil>"),
@@ -178,6 +180,11 @@ def test_templates_know_fields_that_json_leaves_out(tuidock: Call) -> None:
         ('{{len .HostConfig.Binds}}{{range .HostConfig.Binds}}x{{end}}{{index .HostConfig.Sysctls "k"}}', "0"),
         ("{{slice .ID 0 12}}", tuidock("ps", "-aq").out.strip()),
         ("{{len .HostConfig.MaskedPaths | lt 5}}", "true"),
+        ("{{.Config.Volumes}} {{json .Config.Volumes}}", 'map[/an:{}] {"/an":{}}'),
+        (
+            '{{range .Mounts}}{{if eq .Name "nm"}}{{.Driver}}{{.Mode}}{{.RW}}{{else}}{{printf "[%s]" .Mode}}{{end}}{{end}}',
+            "[]localztrue",
+        ),
     ):
         assert tuidock("inspect", "-f", template, "look") == (0, shown + "\n", ""), template
     image = "{{.Config.User}}|{{.Config.Volumes}}|{{.Config.Entrypoint}}|{{.Config.Labels}}|{{.Variant}}"

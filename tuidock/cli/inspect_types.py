@@ -7,7 +7,7 @@ Two names differ as well: `.ID` of a container or an image is the JSON's Id.
 
 from __future__ import annotations
 
-from tuidock.cli.template_eval import NO_LIST, NO_MAP, Map
+from tuidock.cli.template_eval import NO_LIST, NO_MAP, Empty, Map
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,6 +50,10 @@ _MAPS = (
     "Annotations", "Containers", "Data", "DriverOpts", "ExposedPorts", "Labels", "Networks", "Options", "PortBindings",
     "Ports", "StorageOpt", "Sysctls", "Tmpfs", "Volumes",
 )  # fmt: skip
+
+
+#: Maps of which only the keys count.
+_SETS = ("ExposedPorts", "Volumes")
 
 
 class Duration(int):
@@ -97,6 +101,8 @@ def _typed(key: str, value: Any) -> Any:
         return NO_MAP if key in _MAPS else NO_LIST
     if key == "Healthcheck" and isinstance(value, dict):
         return HealthCheck({name: _typed(name, value.get(name) or empty) for name, empty in _NO_CHECK.items()})
+    if isinstance(value, dict) and key in _SETS:
+        return Map({name: Empty(item or {}) for name, item in value.items()})
     if isinstance(value, dict):
         items = {name: _typed(str(name), item) for name, item in value.items()}
         return Map(items) if key in _MAPS else items

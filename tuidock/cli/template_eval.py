@@ -58,6 +58,10 @@ class Map(dict[str, Any] if TYPE_CHECKING else dict):  # type: ignore[misc]
     """A map whose keys are data, even when they look like field names."""
 
 
+class Empty(dict[str, Any] if TYPE_CHECKING else dict):  # type: ignore[misc]
+    """Go's struct without fields, of which sets are made: {}."""
+
+
 class Row:
     """A line of a listing: columns are functions of one value, so that only what is shown is computed."""
 
@@ -243,7 +247,7 @@ def _spelled(operand: Literal | Name | Access) -> str:
 
 
 def is_struct(value: Mapping[Any, Any]) -> bool:
-    return (
+    return isinstance(value, Empty) or (
         bool(value)
         and not isinstance(value, Map)
         and all(isinstance(key, str) and key[:1].isupper() and key.isidentifier() for key in value)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 ZERO_TIME = "0001-01-01T00:00:00Z"
+_HEX = frozenset("0123456789abcdef")
 
 
 def rfc3339(moment: int) -> str:
@@ -72,8 +73,8 @@ def inspect(instance: Instance, container_id: str, *, size: bool = False) -> dic
         "ExecIDs": None,
         "HostConfig": _host_config(host_config),
         "GraphDriver": {
-            "Name": "overlay",
             "Data": {"UpperDir": directory + "/upper", "WorkDir": directory + "/work"},
+            "Name": "overlay",
         },
         "Mounts": [_mount(point) for point in row.mounts],
         "Config": config,
@@ -142,14 +143,18 @@ def _state(row: Container, directory: str) -> dict[str, Any]:
 
 
 def _mount(point: Any) -> dict[str, Any]:
-    document = {
-        "Type": point.type, "Source": point.source, "Destination": point.destination,
-        "Mode": "ro" if point.read_only else "z" if point.type == "volume" else "", "RW": not point.read_only,
+    """docker's MountPoint, in its order. Whoever gave a volume a name has also asked for its shared label: z."""
+    is_volume, has_name = point.type == "volume", not (len(point.name) == 64 and set(point.name) <= _HEX)
+    document: dict[str, Any] = {"Type": point.type}
+    if is_volume:
+        document["Name"] = point.name
+    document.update(Source=point.source, Destination=point.destination)
+    if is_volume:
+        document["Driver"] = "local"
+    return {
+        **document, "Mode": "ro" if point.read_only else "z" if is_volume and has_name else "", "RW": not point.read_only,
         "Propagation": point.propagation,
     }  # fmt: skip
-    if point.type == "volume":
-        document = {"Type": "volume", "Name": point.name, **document, "Driver": "local"}
-    return document
 
 
 def _endpoint(row: Container, end: Endpoint, asked: dict[str, Any], mac: str, hostname: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from tuidock.engine.containers import placing
 from tuidock.engine.containers.moves import move_lock
 from tuidock.engine.containers.names import claim_name
 from tuidock.engine.containers.rows import one_container
+from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.events import append
 from tuidock.engine.files import read_text, write_atomic
 from tuidock.engine.instance import Instance
@@ -16,6 +17,8 @@ from tuidock.engine.types import Container
 
 def rename(instance: Instance, container: Container, new_name: str) -> None:
     """Raises NameTaken or InvalidArgument."""
+    if new_name.removeprefix("/") == container.name:
+        raise InvalidArgument("Renaming a container with the same name as its current name")
     with move_lock(instance, container.id):
         with instance.state.write() as db:
             name = claim_name(db, new_name)

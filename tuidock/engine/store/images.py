@@ -264,7 +264,7 @@ def inspect(state: State, paths: Paths, text: str) -> dict[str, Any]:
         "Variant": config.get("variant", ""),
         "Os": config["os"],
         "Size": record.size,
-        "GraphDriver": {"Name": "overlay", "Data": driver},
+        "GraphDriver": {"Data": driver, "Name": "overlay"},
         "RootFS": {"Type": "layers", "Layers": [layer.diff_id for layer in record.layers]},
         "Metadata": {"LastTagTime": _last_tagged(state.read(), record.id)},
         "Descriptor": {"mediaType": "", "digest": record.manifest_digest, "size": 0},
