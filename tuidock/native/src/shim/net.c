@@ -165,8 +165,22 @@ static uint32_t mode_of(const struct interface *interface, uint16_t *attribute)
 }
 
 /* A macvlan or ipvlan: born in the container's namespace, with nothing of it in the host's but its parent. */
-static int add_child(int host, const struct interface *interface, int netns, struct failure *failure)
+static int rename_link(int inside, const char *from, const char *name)
 {
+    cleanup_free struct batch *batch = calloc(1, sizeof *batch);
+    struct ifinfomsg link = {.ifi_family = AF_UNSPEC, .ifi_index = index_of(inside, from)};
+
+    if (!batch || link.ifi_index < 0)
+        return batch ? link.ifi_index : -ENOMEM;
+    batch_begin(batch, RTM_NEWLINK, NLM_F_ACK, &link, sizeof link);
+    batch_text(batch, IFLA_IFNAME, name);
+    return batch_send(inside, batch, 1, NULL);
+}
+
+/* Kernels before 6.14 look on the host whether the name is free, where eth0 seldom is: it gets its own name inside. */
+static int add_child(int host, int inside, const struct interface *interface, int netns, struct failure *failure)
+{
+    char made[IFNAMSIZ];
     cleanup_free struct batch *batch = calloc(1, sizeof *batch);
     struct ifinfomsg link = {.ifi_family = AF_UNSPEC};
     uint16_t attribute;
@@ -185,7 +199,8 @@ static int add_child(int host, const struct interface *interface, int netns, str
     if (*interface->mac && parse_mac(interface->mac, mac) < 0)
         return fail(failure, "network", -EINVAL, "%s is not a MAC address", interface->mac);
     batch_begin(batch, RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, &link, sizeof link);
-    batch_text(batch, IFLA_IFNAME, interface->name);
+    snprintf(made, sizeof made, "tdkl%x", (unsigned)getpid());
+    batch_text(batch, IFLA_IFNAME, made);
     batch_u32(batch, IFLA_LINK, (uint32_t)parent);
     batch_u32(batch, IFLA_NET_NS_FD, (uint32_t)netns);
     if (*interface->mac)
@@ -204,6 +219,8 @@ static int add_child(int host, const struct interface *interface, int netns, str
     rc = batch_send(host, batch, 1, NULL);
     if (rc == -EOPNOTSUPP)
         return fail(failure, "network", rc, "this kernel has no %s links", interface->driver);
+    if (rc >= 0)
+        rc = rename_link(inside, made, interface->name);
     return rc < 0 ? fail(failure, "network", rc, "create a %s link on %s: %s", interface->driver, interface->bridge,
                          strerror(-rc)) : 0;
 }
@@ -358,7 +375,7 @@ int net_attach(const struct record *record, pid_t pid, int netns, struct launche
     }
     for (size_t i = 0; i < record->interfaces; i++) {
         const struct interface *interface = &record->interface[i];
-        rc = *interface->driver ? add_child(host, interface, netns, failure)
+        rc = *interface->driver ? add_child(host, inside, interface, netns, failure)
                                 : add_veth(host, interface, netns, failure);
         if (rc == -EEXIST && !*interface->driver) {  /* the previous run's namespace is still being taken down */
             detach(host, interface);
