@@ -19,7 +19,15 @@ def main() -> int:
     os._exit(code)
 
 
-def open_app(root: str, read_only: bool) -> int:
+def open_app(root: str, read_only: bool, face: str = "", port: int | None = None) -> int:
+    if face == "web":
+        from tuidock.app import web
+
+        return web.serve(root, read_only, web.DEFAULT_PORT if port is None else port)
+    if face == "plain":
+        from tuidock.app import plain
+
+        return plain.run(root, read_only)
     from tuidock.app import run_app
 
     return run_app(root=root, read_only=read_only)

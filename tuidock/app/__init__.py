@@ -26,7 +26,9 @@ def run_app(root: str = "", read_only: bool = False, mouse: bool = True) -> int:
     import os
     import sys
 
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    # In a browser (see `web`) pipes take the place of the terminal.
+    piped = bool(os.environ.get("TEXTUAL_DRIVER"))
+    if not piped and not (sys.stdin.isatty() and sys.stdout.isatty()):
         print("tuidock: the app needs a terminal; use a command such as `tuidock ps` instead.", file=sys.stderr)
         return 1
     # Imports make nothing but what stays: collecting in between costs a seventh of the start. The app turns it on again.
@@ -67,12 +69,13 @@ def run_app(root: str = "", read_only: bool = False, mouse: bool = True) -> int:
             for kind, rows in workers.first_rows.items():
                 model.replace(kind, rows)
             model.user, model.host_name, model.host = user_name(), machine.host_name(), workers.host()
-            show_first_frame(terminal, model, settings, read_only)
+            if not piped:
+                show_first_frame(terminal, model, settings, read_only)
         from tuidock.app.app import TuidockApp
 
         app = TuidockApp(workers, model, settings, root=root, read_only=read_only, terminal=terminal)
         # Textual draws on stderr, whatever that is.
-        elsewhere = None if sys.stderr.isatty() else os.dup(2)
+        elsewhere = None if piped or sys.stderr.isatty() else os.dup(2)
         try:
             if elsewhere is not None:
                 os.dup2(1, 2)

@@ -79,6 +79,7 @@ class TuidockApp(Background, Lending, Settings, App[int]):
         dark = self.current_theme.dark
         self.update_classes({f"-theme-{self.theme}": True, "-dark-mode": dark, "-light-mode": not dark}, update=False)
         self.engine_workers, self.model = workers, model
+        workers.log.name_of = model.name_of
         self.root, self.read_only = root, read_only
         self.data_root = root or os.environ.get("TUIDOCK_ROOT", "")
         self.keymap: dict[str, str] = {}
@@ -226,7 +227,7 @@ class TuidockApp(Background, Lending, Settings, App[int]):
         if event.__class__.__name__ in ("Key", "Click", "MouseScrollDown", "MouseScrollUp"):
             self.engine_workers.touched()
             self.key_pressed = True
-        if event.__class__.__name__ == "Key" and not event.is_forwarded:  # type: ignore[attr-defined]
+        if event.__class__.__name__ == "Key" and not event.is_forwarded:
             focused = self.screen.focused
             if focused is not None and getattr(focused, "takes_every_key", False):
                 focused._forward_event(event)

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 class Context:
     """What a verb works with. The engine is opened when it is first asked for, so that --help needs no data root."""
 
-    __slots__ = ("_configured", "_engine", "_viewer", "debug", "path", "read_only", "root")
+    __slots__ = ("_configured", "_engine", "_viewer", "debug", "face", "path", "port", "read_only", "root")
 
     def __init__(self, root: str = "", read_only: bool = False, debug: bool = False, path: str = "") -> None:
         self.root, self.read_only, self.debug, self.path = root, read_only, debug, path
+        self.face = ""  # the app as a web page or as plain lines instead of a full screen
+        self.port: int | None = None
         self._engine: Engine | None = None
         self._viewer: Viewer | None = None
         self._configured = False

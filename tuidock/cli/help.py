@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 GLOBAL_FLAGS: tuple[Flag, ...] = (
     text("root", "", "Data root (default /var/lib/tuidock, or $TUIDOCK_ROOT)", kind="dir"),
     switch("read-only", "", "Change nothing"),
+    switch("web", "", "The app as a web page on 127.0.0.1, under an address that is told once"),
+    text("port", "", "Port of --web (default 4780; 0 takes a free one)"),
+    switch("plain", "", "The app as plain lines with numbers to choose by, for screen readers"),
     switch("debug", "D", "Show where an error came from"),
     switch("help", "h", "Show this"),
     switch("version", "v", "Show the version"),

@@ -26,8 +26,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    #: Opens the app over a data root, read-only or not; the command line does not know the app.
-    OpenApp = Callable[[str, bool], int]
+    #: Opens the app over a data root, read-only or not, by its face and the port of that; the command line does not
+    #: know the app.
+    OpenApp = Callable[[str, bool, str, int | None], int]
 
 #: docker's global options that carry a value and have no meaning here.
 _IGNORED = ("--config", "--context", "-c", "--log-level", "-l")
@@ -62,6 +63,10 @@ def _dispatch(argv: list[str], open_app: OpenApp | None) -> int:
         return 0
     if wanted == "help":
         return _help([])
+    if context.port is not None and context.face != "web":
+        return _usage(UsageError("--port belongs to --web"), "tuidock", "")
+    if context.face and words:
+        return _usage(UsageError(f"--{context.face} opens the app, so it takes no command"), "tuidock", "")
     if not words:
         return _app(context, open_app)
     if words[0] == "help":
@@ -85,7 +90,9 @@ def _globals(argv: list[str], context: Context) -> tuple[list[str], str]:
             return [], "help"
         if name in ("--version", "-v"):
             return [], "version"
-        if name in ("--read-only", "--debug", "-D"):
+        if name in ("--web", "--plain") and not equals:
+            context.face = name[2:]
+        elif name in ("--read-only", "--debug", "-D"):
             try:
                 on = truth(value) if equals else True
             except ValueError as error:
@@ -94,11 +101,15 @@ def _globals(argv: list[str], context: Context) -> tuple[list[str], str]:
                 context.read_only = on
             else:
                 context.debug = output.debug = on
-        elif name == "--root" or name in _IGNORED:
+        elif name in ("--root", "--port") or name in _IGNORED:
             if not equals:
                 if index >= len(argv):
                     raise UsageError(f"flag needs an argument: {name}")
                 value, index = argv[index], index + 1
+            if name == "--port":
+                if not (value.isascii() and value.isdecimal() and int(value) < 65536):
+                    raise UsageError(f"--port needs a number up to 65535, not {value!r}")
+                context.port = int(value)
             if name == "--root":
                 if not value:
                     raise UsageError("--root needs a directory")
@@ -115,10 +126,12 @@ def _globals(argv: list[str], context: Context) -> tuple[list[str], str]:
 
 
 def _app(context: Context, open_app: OpenApp | None) -> int:
-    if open_app is None or not (output.is_terminal(0) and output.is_terminal(1)):
+    # A web page has its own terminal (app/web.py), and the plain face needs lines only.
+    shown = context.face or os.environ.get("TEXTUAL_DRIVER")
+    if open_app is None or not (shown or (output.is_terminal(0) and output.is_terminal(1))):
         output.error("without a command the app opens, which needs a terminal; see 'tuidock --help'")
         return 1
-    return open_app(context.root, context.read_only) if _become_root() else 1
+    return open_app(context.root, context.read_only, context.face, context.port) if _become_root() else 1
 
 
 def _become_root() -> bool:
