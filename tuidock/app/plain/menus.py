@@ -173,9 +173,9 @@ def _log_line(each: LogLine) -> str:
     """Without colours, and nothing in it can move the cursor."""
     if each.skipped:
         return trn("1 byte was rotated away here", "{count} bytes were rotated away here", each.skipped)
-    from tuidock.app.logs.ansi import text_of
+    from tuidock.app.logs.ansi import text_of, visible
 
-    return clean(text_of(each.text))
+    return text_of(visible(each.text))
 
 
 ACTIONS: dict[str, tuple[Done, ...]] = {
@@ -208,4 +208,3 @@ ACTIONS: dict[str, tuple[Done, ...]] = {
     ),
     NETWORKS: (Done(mark("Remove"), lambda b, row: b.engine.remove_network(row_id(row)), mark("Remove {name}?")),),
 }  # fmt: skip
-
