@@ -16,6 +16,14 @@ from tests.conftest import Run
 from tuidock.engine import Engine
 
 
+@pytest.fixture(autouse=True)
+def _full(_own_home: None) -> None:
+    """The person has chosen that the whole terminal is given away."""
+    directory = Path(os.environ["XDG_CONFIG_HOME"]) / "tuidock"
+    directory.mkdir(parents=True)
+    (directory / "config.yaml").write_text("terminal: {exec: full}\n")
+
+
 def lives(process: str | int) -> bool:
     """Whether it has not ended; what has may wait long for whoever reaps it."""
     try:

@@ -92,7 +92,7 @@ def test_a_session(terminal: Terminal, engine: Engine, run: Run) -> None:
     terminal.until(lambda text: "● up" in text)
 
     terminal.press("e")
-    terminal.until(lambda text: "leave with exit" in text and "#" in text)
+    terminal.until(lambda text: "ctrl+] keys" in text and "#" in text)
     terminal.type("echo shell in $(hostname)")
     terminal.press("Enter")
     terminal.until(lambda text: f"shell in {made[:12]}" in text)

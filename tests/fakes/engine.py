@@ -131,8 +131,11 @@ class Engine(ImageDoors, PlaceDoors, MovingDoors):
         if not root:
             weakref.finalize(self, shutil.rmtree, self.directory, True)
         self.samples = 0
+        self.attempts: list[str] = []  # the methods that would have changed something
         self.healths: dict[str, dict[str, Any]] = {}
         self.no_logs: set[str] = set()
+        #: What an exec runs: a program of this machine, on a real pseudo-terminal. "true" cannot be spawned.
+        self.program = ["true"]
         self._make_images(empty)
         self._make_places()
         self._make_moving()
@@ -145,6 +148,7 @@ class Engine(ImageDoors, PlaceDoors, MovingDoors):
         self.calls.append((method, *arguments))
         if method in self.before:
             self.before[method]()
+        self.attempts += [method] if changes else []
         if changes and self.read_only:
             raise Conflict("This session is read-only, so nothing may be changed; start tuidock without --read-only.")
         if method in self.fail:
@@ -305,7 +309,7 @@ class Engine(ImageDoors, PlaceDoors, MovingDoors):
 
     def exec_argv(self, ref: str, request: ExecRequest) -> list[str]:
         self._enter("exec_argv", self._find(ref).name, request)
-        return ["true"]
+        return self.program
 
     def shells(self, ref: str, user: str = "") -> tuple[str, ...]:
         self._enter("shells", self._find(ref).name, user)
@@ -401,6 +405,9 @@ class Engine(ImageDoors, PlaceDoors, MovingDoors):
         self, *, since: int = 0, until: int = 0, follow: bool = True, stop: threading.Event | None = None
     ) -> Iterator[list[Event]]:
         seen = 0
+        if not follow:
+            yield [event for event in self._events if event.time >= since]
+            return
         while not (stop is not None and stop.is_set()):
             with self._condition:
                 if seen == len(self._events):

@@ -25,6 +25,7 @@ from tuidock.app.screens.main import MainScreen
 from tuidock.app.settings import Settings
 from tuidock.app.terminal.hub import Terminals
 from tuidock.app.widgets import told_sizes
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 
 if TYPE_CHECKING:
@@ -216,7 +217,10 @@ class TuidockApp(Background, Lending, Settings, App[int]):
             self.leave()
             return
         self.confirm(
-            "Quit while this goes on?", [*titles, "It would be given up. Containers go on."], "quit", self.leave
+            tr("Quit while this goes on?"),
+            [*titles, tr("It would be given up. Containers go on.")],
+            tr("quit"),
+            self.leave,
         )
 
     def leave(self) -> None:
@@ -285,7 +289,7 @@ class TuidockApp(Background, Lending, Settings, App[int]):
         for text in message.failed[:3]:
             self.say(text, "error")
         if len(message.failed) > 3:
-            self.say(f"{len(message.failed) - 3} more failed.", "error")
+            self.say(tr("{count} more failed.", count=len(message.failed) - 3), "error")
         if len(message.done) == 1 and not message.failed:
             self.say(f"{message.done[0]} {message.verb}")
         elif message.done:
@@ -358,7 +362,9 @@ class TuidockApp(Background, Lending, Settings, App[int]):
         if switch is not None:
             switch()
         self.say(
-            "The mouse belongs to tuidock." if self._mouse_on else "The mouse belongs to the terminal: select as usual."
+            tr("The mouse belongs to tuidock.")
+            if self._mouse_on
+            else tr("The mouse belongs to the terminal: select as usual.")
         )
 
     def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:

@@ -22,6 +22,7 @@ from tuidock.app import panes, tabs
 from tuidock.app.model import CONTAINERS, KINDS, Row, ViewModel, row_id, row_name
 from tuidock.app.screens.lines import Item, PressableLine, TabLine
 from tuidock.app.widgets.line_table import LineTable
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 from tuidock.engine.types import Container, Event
 
@@ -74,8 +75,9 @@ class Detail(Vertical):
 
     @property
     def tabs(self) -> list[tuple[str, str]]:
-        """Names and labels: those of the kind, then one for each terminal of the container."""
-        return [*panes.TABS[self.kind], *((name, f"› {each.title}") for name, each in self._terminals().items())]
+        """Names and labels: one for each terminal of the container, where it is in sight, then those of the kind."""
+        terminals = [(name, f"› {each.title}") for name, each in self._terminals().items()]
+        return [*terminals, *panes.TABS[self.kind]]
 
     def _terminals(self) -> dict[str, Session]:
         if self.kind != CONTAINERS or self.identity is None:
@@ -322,7 +324,7 @@ class Detail(Vertical):
 
     def _fill_ports(self, row: Row) -> None:
         assert isinstance(row, Container)
-        empty = "No published ports; `-p 8080:80` when it is created publishes one."
+        empty = tr("No published ports; `-p 8080:80` when it is created publishes one.")
 
         def show(listeners: Any) -> None:
             self._table(tabs.PORT_COLUMNS, tabs.port_rows(row, listeners, self._ascii), empty)
@@ -355,27 +357,27 @@ class Detail(Vertical):
         identity = row_id(row)
         self._ask(
             lambda engine: engine.inspect_container(identity),
-            lambda value: self._table(tabs.CONFIG_COLUMNS, tabs.config_rows(value), "Nothing is set."),
+            lambda value: self._table(tabs.CONFIG_COLUMNS, tabs.config_rows(value), tr("Nothing is set.")),
         )
 
     def _fill_top(self, row: Row) -> None:
         assert isinstance(row, Container)
         if row.status not in ("running", "paused"):
             self._shown = (self.kind, self.identity, "top")
-            self.say("It does not run, so it has no processes.")
+            self.say(tr("It does not run, so it has no processes."))
             return
 
         def show(value: Any) -> None:
             from tuidock.app.widgets.process_table import ProcessTable
 
             columns, rows = tabs.top_table(value)
-            view, fresh = self._present(lambda: ProcessTable(columns, empty="No processes.", ascii=self._ascii))
+            view, fresh = self._present(lambda: ProcessTable(columns, empty=tr("No processes."), ascii=self._ascii))
             assert isinstance(view, ProcessTable)
             if fresh and any(column.key == "cpu%" for column in columns):
                 view.sort_by("cpu%", reverse=True)
             elif tuple(view.columns) != tuple(columns):
                 view.set_columns(columns)
-            view.set_empty("No processes.")
+            view.set_empty(tr("No processes."))
             view.set_rows(rows)
 
         self._ask(lambda engine: engine.top(row.id, tabs.PS_COLUMNS), show)
@@ -391,7 +393,7 @@ class Detail(Vertical):
             steps = tabs.timeline_steps(value, row)
             view.show(steps, tabs.ended_words(row))
             if not steps:
-                self.say("It has not been started yet, so there is no timeline.")
+                self.say(tr("It has not been started yet, so there is no timeline."))
 
         self._ask(lambda engine: engine.inspect_container(row.id), show)
 
@@ -413,7 +415,7 @@ class Detail(Vertical):
         identity = row_id(row)
         self._ask(
             lambda engine: engine.layers(identity),
-            lambda value: self._table(tabs.LAYER_COLUMNS, rows_of(value), "No layers."),
+            lambda value: self._table(tabs.LAYER_COLUMNS, rows_of(value), tr("No layers.")),
             apart=True,
         )
 
@@ -422,9 +424,9 @@ class Detail(Vertical):
         clock = self.model.clock
         self._ask(
             lambda engine: engine.history(identity),
-            lambda value: self._table(tabs.HISTORY_COLUMNS, tabs.history_rows(value, clock()), "No steps."),
+            lambda value: self._table(tabs.HISTORY_COLUMNS, tabs.history_rows(value, clock()), tr("No steps.")),
         )
 
     def _fill_users(self, row: Row) -> None:
         columns, rows = tabs.user_table(row, self.model)
-        self._table(columns, rows, "Nobody uses it.")
+        self._table(columns, rows, tr("Nobody uses it."))

@@ -77,6 +77,7 @@ class TerminalView(Widget, can_focus=True):
         self._cursor_row = -1
         self._key_at = 0.0
         self._button = -1
+        self._reported: tuple[int, int, int] | None = None  # the last move of the mouse: button, column, row
 
     @property
     def tuidock(self) -> TuidockApp:
@@ -375,6 +376,7 @@ class TerminalView(Widget, can_focus=True):
         if self.session is None or event.button not in (1, 2, 3):
             return
         self._button = event.button - 1
+        self._reported = (self._button, event.x, event.y)
         self.capture_mouse()
         event.stop()
         if self._mouse_mode(1000, 1002, 1003) and not event.shift:
@@ -396,7 +398,10 @@ class TerminalView(Widget, can_focus=True):
             self.marking.put(self._shown_from + event.y, event.x)
             self.refresh()
         elif (self._button >= 0 and self._mouse_mode(1002, 1003)) or self._mouse_mode(1003):
-            self._report(event, 32 + (self._button if self._button >= 0 else 3))
+            move = (self._button, event.x, event.y)
+            if move != self._reported:
+                self._reported = move
+                self._report(event, 32 + (self._button if self._button >= 0 else 3))
 
     def on_mouse_up(self, event: events.MouseUp) -> None:
         if self._button < 0:
