@@ -180,6 +180,7 @@ def test_templates_know_fields_that_json_leaves_out(tuidock: Call) -> None:
         ('{{len .HostConfig.Binds}}{{range .HostConfig.Binds}}x{{end}}{{index .HostConfig.Sysctls "k"}}', "0"),
         ("{{slice .ID 0 12}}", tuidock("ps", "-aq").out.strip()),
         ("{{len .HostConfig.MaskedPaths | lt 5}}", "true"),
+        ("{{.HostConfig.CapAdd}} {{.HostConfig.Runtime}} {{.HostConfig.MemorySwappiness}}", "[] runc <nil>"),
         ("{{.Config.Volumes}} {{json .Config.Volumes}}", 'map[/an:{}] {"/an":{}}'),
         (
             '{{range .Mounts}}{{if eq .Name "nm"}}{{.Driver}}{{.Mode}}{{.RW}}{{else}}{{printf "[%s]" .Mode}}{{end}}{{end}}',

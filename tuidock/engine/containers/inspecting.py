@@ -16,6 +16,7 @@ from tuidock.engine.types import Container, Endpoint, Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
 ZERO_TIME = "0001-01-01T00:00:00Z"
@@ -76,8 +77,8 @@ def inspect(instance: Instance, container_id: str, *, size: bool = False) -> dic
             "Data": {"UpperDir": directory + "/upper", "WorkDir": directory + "/work"},
             "Name": "overlay",
         },
-        "Mounts": [_mount(point) for point in row.mounts],
-        "Config": config,
+        "Mounts": _mounts(row, host_config),
+        "Config": {**config, "Volumes": config.get("Volumes") or None},
         "NetworkSettings": _network(
             row, host_config, config, addresses.settings_of(instance.state.read(), container_id)
         ),
@@ -108,7 +109,18 @@ def _host_config(asked: dict[str, Any]) -> dict[str, Any]:
         for key, paths in (("MaskedPaths", defaults.masked_paths()), ("ReadonlyPaths", defaults.READONLY_PATHS)):
             if asked.get(key) is None:  # [] is systempaths=unconfined
                 shown[key] = list(paths)
+    shown["Runtime"] = asked.get("Runtime") or "runc"
+    for key in ("CapAdd", "CapDrop"):
+        if asked.get(key):
+            shown[key] = [_capability(str(name)) for name in asked[key]]
+    if asked.get("MemorySwappiness") == -1:
+        shown["MemorySwappiness"] = None
     return shown
+
+
+def _capability(name: str) -> str:
+    upper = name.upper()
+    return upper if upper == "ALL" or upper.startswith("CAP_") else "CAP_" + upper
 
 
 def _state(row: Container, directory: str) -> dict[str, Any]:
@@ -142,19 +154,37 @@ def _state(row: Container, directory: str) -> dict[str, Any]:
     return state
 
 
-def _mount(point: Any) -> dict[str, Any]:
-    """docker's MountPoint, in its order. Whoever gave a volume a name has also asked for its shared label: z."""
-    is_volume, has_name = point.type == "volume", not (len(point.name) == 64 and set(point.name) <= _HEX)
-    document: dict[str, Any] = {"Type": point.type}
-    if is_volume:
-        document["Name"] = point.name
-    document.update(Source=point.source, Destination=point.destination)
-    if is_volume:
-        document["Driver"] = "local"
-    return {
-        **document, "Mode": "ro" if point.read_only else "z" if is_volume and has_name else "", "RW": not point.read_only,
-        "Propagation": point.propagation,
-    }  # fmt: skip
+def _mounts(row: Container, host_config: dict[str, Any]) -> list[dict[str, Any]]:
+    """docker's MountPoints, in its order of fields; what --tmpfs asked for stands in HostConfig alone."""
+    modes = _modes(host_config.get("Binds") or ())
+    by_mount = {str(mount.get("Target")) for mount in host_config.get("Mounts") or ()}
+    found = []
+    for point in row.mounts:
+        if point.type == "tmpfs" and point.destination in (host_config.get("Tmpfs") or {}):
+            continue
+        has_name = point.type == "volume" and not (len(point.name) == 64 and set(point.name) <= _HEX)
+        mode = modes.get(point.destination, "")
+        if not mode and point.read_only and point.destination not in by_mount:
+            mode = "ro"
+        found.append(
+            {
+                "Type": point.type,
+                **({"Name": point.name} if point.type == "volume" else {}),
+                "Source": point.source,
+                "Destination": point.destination,
+                **({"Driver": "local"} if point.type == "volume" else {}),
+                "Mode": mode or ("z" if has_name else ""),  # whoever names a volume asks for its shared label
+                "RW": not point.read_only,
+                "Propagation": point.propagation,
+            }
+        )
+    return found
+
+
+def _modes(binds: Sequence[str]) -> dict[str, str]:
+    """What stands behind the destinations of -v, by destination."""
+    specs = (spec.split(":") for spec in binds)
+    return {words[1].rstrip("/") or "/": words[2] for words in specs if len(words) == 3}
 
 
 def _endpoint(row: Container, end: Endpoint, asked: dict[str, Any], mac: str, hostname: str) -> dict[str, Any]:

@@ -218,7 +218,7 @@ def inspect(db: sqlite3.Connection, reference: str) -> dict[str, Any]:
         "Driver": row.driver,
         "EnableIPv4": True,
         "EnableIPv6": bool(row.subnet6),
-        "IPAM": {"Driver": "default", "Options": None, "Config": _pools(row)},
+        "IPAM": {"Driver": "default", "Options": None if row.name == DEFAULT else {}, "Config": _pools(row)},
         "Internal": row.internal,
         "Attachable": False,
         "Ingress": False,
