@@ -69,6 +69,9 @@ SYNONYMS = {
     "transfers": "jobs",
     "copy-files": "cp",
     "limits": "update",
+    "pulse": "overview",
+    "history": "commands",
+    "cmdlog": "commands",
 }
 
 
@@ -126,7 +129,7 @@ def execute(screen: MainScreen, text: str) -> None:
     try:
         word, arguments = split(text)
     except ValueError:
-        app.say(f"The command cannot be read: {fault(text)}.", "error")
+        app.say(tr("The command cannot be read: {text}.", text=fault(text)), "error")
         return
     if not word:
         return
@@ -136,16 +139,21 @@ def execute(screen: MainScreen, text: str) -> None:
 
         plugins.begin(screen, plugin)
         return
+    if action is None and (log_word := screen.log_words().get(word)) is not None:
+        log_word(arguments)
+        return
     if action is None:
         import difflib
 
         near = difflib.get_close_matches(word, [*BY_COMMAND, *SYNONYMS], 1)
         app.say(
-            f"There is no command {word}" + (f"; did you mean {near[0]}?" if near else "; ? lists them."), "warning"
+            tr("There is no command {word}", word=word)
+            + (tr("; did you mean {near}?", near=near[0]) if near else tr("; ? lists them.")),
+            "warning",
         )
         return
     if action.changes and app.read_only:
-        app.say("This session is read-only, so nothing may be changed.", "warning")
+        app.say(tr("This session is read-only, so nothing may be changed."), "warning")
         return
     try:
         special = SPECIAL.get(word)
@@ -180,8 +188,8 @@ def find_rows(screen: MainScreen, action: Action, names: list[str]) -> tuple[str
 def _on_named(screen: MainScreen, action: Action, names: list[str]) -> None:
     kind, rows, missing = find_rows(screen, action, names)
     if missing:
-        nouns = " or ".join(NOUNS[each] for each in action.kinds)
-        screen.tuidock.say(f"No such {nouns}: {clean(', '.join(missing))}", "error")
+        nouns = tr(" or ").join(tr(NOUNS[each]) for each in action.kinds)
+        screen.tuidock.say(tr("No such {nouns}: {missing}", nouns=nouns, missing=clean(", ".join(missing))), "error")
         return
     if kind != screen.kind and action.id in ("row.inspect", "row.copy"):
         screen.go(kind)
@@ -193,7 +201,7 @@ def _on_named(screen: MainScreen, action: Action, names: list[str]) -> None:
 def _container(screen: MainScreen, name: str) -> Row | None:
     row = screen.tuidock.model.find(CONTAINERS, name)
     if row is None:
-        screen.tuidock.say(f"No such container: {clean(name)}", "error")
+        screen.tuidock.say(tr("No such container: {name}", name=clean(name)), "error")
     return row
 
 
@@ -249,15 +257,22 @@ def _theme(screen: MainScreen, arguments: list[str]) -> None:
         import difflib
 
         near = difflib.get_close_matches(arguments[0], app.available_themes, 1)
-        hint = f"did you mean {near[0]}?" if near else "`:theme` lists them."
-        app.say(f"There is no theme {clean(arguments[0])}; {hint}", "warning")
+        hint = tr("did you mean {near}?", near=near[0]) if near else tr("`:theme` lists them.")
+        app.say(tr("There is no theme {arguments}; {hint}", arguments=clean(arguments[0]), hint=hint), "warning")
 
 
 def _keys(screen: MainScreen, arguments: list[str]) -> None:
     if (name := PRESET_NAMES.get(arguments[0], arguments[0])) in PRESETS:
         screen.tuidock.use_keymap(name)
     else:
-        screen.tuidock.say(f"There is no keymap {clean(arguments[0])}; there are {', '.join(PRESETS)}.", "warning")
+        screen.tuidock.say(
+            tr(
+                "There is no keymap {arguments}; there are {presets}.",
+                arguments=clean(arguments[0]),
+                presets=", ".join(PRESETS),
+            ),
+            "warning",
+        )
 
 
 def _sort(screen: MainScreen, arguments: list[str]) -> None:
@@ -279,7 +294,7 @@ def _pull(screen: MainScreen, arguments: list[str]) -> None:
     known = (grammar.switch("all-tags", "a"), grammar.text("platform"), grammar.switch("quiet", "q"))
     values, words = grammar.parse(known, arguments)
     if len(words) != 1:
-        screen.tuidock.say("pull wants one name: pull nginx:1.27", "warning")
+        screen.tuidock.say(tr("pull wants one name: pull nginx:1.27"), "warning")
         return
     screen.actions.pull(words[0], values["platform"] or "", bool(values["all-tags"]))
 
@@ -292,7 +307,7 @@ def _untag(screen: MainScreen, arguments: list[str]) -> None:
     """By name, without a question: the engine refuses nothing here that could not be tagged again - but the last name."""
     row = screen.tuidock.model.find(IMAGES, arguments[0])
     if not isinstance(row, Image):
-        screen.tuidock.say(f"No such image: {clean(arguments[0])}", "error")
+        screen.tuidock.say(tr("No such image: {arguments}", arguments=clean(arguments[0])), "error")
     elif len(row.references) > 1:
         screen.tuidock.engine_workers.move(
             "untagged", [(arguments[0], clean(arguments[0]))], lambda engine, ref: engine.remove_image(ref)
@@ -308,17 +323,19 @@ def _save(screen: MainScreen, arguments: list[str]) -> None:
     arguments = [word for word in arguments if word not in ("-o", "--output")]
     path = paths.absolute(arguments[0]) if arguments else ""
     if not path or os.path.exists(path):
-        screen.tuidock.say(f"{clean(path)} exists; name another file." if path else "Into which file?", "error")
+        screen.tuidock.say(
+            tr("{path} exists; name another file.", path=clean(path)) if path else tr("Into which file?"), "error"
+        )
         return
     rows = [found for name in arguments[1:] if (found := screen.tuidock.model.find(IMAGES, name)) is not None]
     if len(rows) < len(arguments) - 1:
-        screen.tuidock.say("No such image among those to be saved.", "error")
+        screen.tuidock.say(tr("No such image among those to be saved."), "error")
         return
     rows = rows or (screen.acted_rows() if screen.kind == IMAGES else [])
     if rows:
         screen.tuidock.show_jobs(tasks.save(screen.tuidock, [name_of(row) for row in rows], path))
     else:
-        screen.tuidock.say("Which images? save FILE NAME... names them.", "warning")
+        screen.tuidock.say(tr("Which images? save FILE NAME... names them."), "warning")
 
 
 def _load(screen: MainScreen, arguments: list[str]) -> None:
@@ -342,14 +359,14 @@ def _export(screen: MainScreen, arguments: list[str]) -> None:
 
     kind, rows, missing = find_rows(screen, BY_COMMAND["export"], arguments[:1])
     if missing:
-        screen.tuidock.say(f"No such container or volume: {clean(arguments[0])}", "error")
+        screen.tuidock.say(tr("No such container or volume: {arguments}", arguments=clean(arguments[0])), "error")
         return
     row = rows[0]
     path = paths.absolute(arguments[1]) if len(arguments) > 1 else ""
     if not path:
         screen.actions.do("container.export", [row], kind)
     elif os.path.exists(path):
-        screen.tuidock.say(f"{clean(path)} exists; name another file.", "error")
+        screen.tuidock.say(tr("{path} exists; name another file.", path=clean(path)), "error")
     elif kind == VOLUMES:
         screen.tuidock.show_jobs(tasks.export_volume(screen.tuidock, row_id(row), path))
     else:
@@ -373,7 +390,7 @@ def _diff(screen: MainScreen, arguments: list[str]) -> None:
     rows = [model.find(IMAGES, name) or model.find(CONTAINERS, name) for name in arguments[:2]]
     if any(row is None for row in rows):
         missing = [name for name, row in zip(arguments, rows, strict=False) if row is None]
-        screen.tuidock.say(f"No such image or container: {clean(', '.join(missing))}", "error")
+        screen.tuidock.say(tr("No such image or container: {missing}", missing=clean(", ".join(missing))), "error")
         return
     found = [row for row in rows if row is not None]
     kind = IMAGES if isinstance(found[0], Image) else CONTAINERS
@@ -384,7 +401,7 @@ def _connect(screen: MainScreen, arguments: list[str], leave: bool = False) -> N
     """`connect NETWORK CONTAINER`, in docker's order."""
     word = "disconnect" if leave else "connect"
     if len(arguments) != 2:
-        screen.tuidock.say(f"{word} wants two names: {word} NETWORK CONTAINER", "warning")
+        screen.tuidock.say(tr("{word} wants two names: {word} NETWORK CONTAINER", word=word), "warning")
     elif leave:
         screen.actions.disconnect(arguments[0], arguments[1])
     else:
@@ -402,6 +419,7 @@ SPECIAL: dict[str, Callable[[MainScreen, list[str]], None]] = {
     "keys": _keys,
     "sort": _sort,
     "group": _group,
+    "events": lambda screen, arguments: screen.actions.app_events(" ".join(arguments)),
     "reverse": lambda screen, arguments: screen.pane().action_sort_reverse(),
     "pull": _pull,
     "push": _push,

@@ -6,7 +6,7 @@ The functions here run on the app's thread; what they hand over as `begin` runs 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import FileIO
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Bytes between two pieces of news about a file that is written or read.
 _NEWS_EVERY = 1 << 20
+#: Lines of a log that are written at once.
+_LINES = 2_000
 
 
 def pull(app: TuidockApp, reference: str, platform: str = "", all_tags: bool = False) -> Job:
@@ -96,6 +98,22 @@ def import_volume(
         app, f"import {os.path.basename(path)} into {volume}", "import-volume", path,
         lambda engine, source: engine.import_volume(volume, source, labels=dict(labels) or None, replace=replace),
     )  # fmt: skip
+
+
+def save_log(app: TuidockApp, name: str, path: str, lines: Callable[[], Iterable[str]]) -> Job:
+    """Lines of a log as a text file."""
+
+    def write(engine: Any, file: BinaryIO) -> None:
+        batch: list[str] = []
+        for line in lines():
+            batch.append(line)
+            if len(batch) >= _LINES:
+                file.write(("\n".join(batch) + "\n").encode("utf-8", "replace"))
+                batch.clear()
+        if batch:
+            file.write(("\n".join(batch) + "\n").encode("utf-8", "replace"))
+
+    return _write(app, f"save the log of {name} to {path}", "save-log", path, write)
 
 
 def load(app: TuidockApp, path: str) -> Job:

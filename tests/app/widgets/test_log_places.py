@@ -34,7 +34,7 @@ async def test_levels_and_neighbours_by_key(tmp_path: Path) -> None:
             False,
         ]
         assert "±1 around" in app.view.state_text
-        assert list(app.view.lines("shown")) == screen(app.view) and len(list(app.view.lines("all"))) == 200
+        assert list(app.view.lines("shown")()) == screen(app.view) and len(list(app.view.lines("all")())) == 200
         app.view.set_filter("last")
         await until(lambda: screen(app.view) == ["plain 149", "ERROR last", "plain 151"])
         await pilot.press("minus", "less_than_sign", "less_than_sign")

@@ -293,12 +293,14 @@ async def test_saving_writes_clean_text_of_what_is_shown(tmp_path: Path) -> None
     append(tmp_path / "a", 1, record(b"\x1b[31mred\x1b[0m\x1b]0;t\x07") + record(b"other") + record(b"red 2"))
     app = LogApp(tmp_path / "a")
     async with app.run_test(size=(80, 20)):
-        size = app.view.save(str(tmp_path / "out"))
-        assert (tmp_path / "out").read_text() == "red\nother\nred 2\n"
-        assert size == 16
+        assert list(app.view.lines("shown")()) == ["red", "other", "red 2"]
         app.view.set_filter("!red")
-        app.view.save(str(tmp_path / "out"))
-        assert (tmp_path / "out").read_text() == "other\n"
+        kept = app.view.lines("shown")
+        assert list(kept()) == list(kept()) == ["other"]
+        assert list(app.view.lines("all", times=True)()) == [
+            f"2026-11-24T00:00:00.000000000Z {text}" for text in ("red", "other", "red 2")
+        ]
+    assert list(kept()) == ["other"], "also when the view is gone"
 
 
 async def test_an_empty_log_says_why(tmp_path: Path) -> None:

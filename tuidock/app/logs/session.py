@@ -7,8 +7,7 @@ lines. Everything else runs in the caller's thread and reads only what stands on
 from __future__ import annotations
 
 import heapq
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from tuidock.app.logs.around import Around, AroundStream, with_neighbours
@@ -303,16 +302,6 @@ def _from(path: str, source: int, floor: Position) -> Iterator[Line]:
     while (line := reader.after(position)) is not None:
         yield line
         position = line.next
-
-
-def save(path: str, lines: Iterable[str]) -> int:
-    """Write lines to a file that only its owner reads; returns its size. Blocks."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with open(descriptor, "w", encoding="utf-8", buffering=1 << 20) as file:
-        for line in lines:
-            file.write(line + "\n")
-        file.flush()
-        return os.fstat(descriptor).st_size
 
 
 def _order(line: Line) -> tuple[int, int]:

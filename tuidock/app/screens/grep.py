@@ -23,7 +23,7 @@ from tuidock.app.widgets.plain_table import PlainTable
 from tuidock.app.widgets.rows import Cell, Column
 from tuidock.app.widgets.rows import Row as Line
 from tuidock.app.widgets.status import StatusLine
-from tuidock.app.words import tr
+from tuidock.app.words import mark, tr
 from tuidock.engine.clean import clean
 from tuidock.engine.types import Container
 
@@ -63,11 +63,20 @@ def _clock(hit: Hit) -> str:
     return time.strftime("%m-%d %H:%M:%S", time.localtime(hit.time // 1_000_000_000)) if hit.time else ""
 
 
+class HitTable(PlainTable):
+    """Space, which marks elsewhere, shows more or fewer lines."""
+
+    def action_mark(self) -> None:
+        fold = getattr(self.screen, "action_fold", None)
+        if fold is not None:
+            fold()
+
+
 class GrepScreen(Keyed):
     """enter goes to the line in its log."""
 
     BINDINGS = bindings(screen_keys.GREP)
-    KEYS, HELP_TITLE = screen_keys.GREP, "Search in all logs"
+    KEYS, HELP_TITLE = screen_keys.GREP, mark("Search in all logs")
 
     class Found(Message, bubble=False):
         """The searching thread has news."""
@@ -84,7 +93,7 @@ class GrepScreen(Keyed):
 
     def compose(self) -> ComposeResult:
         yield StatusLine(left_first=True, id="grep-status")
-        yield PlainTable(COLUMNS, empty=tr("Type a regular expression, and enter."), ascii=self.tuidock.config.ascii)
+        yield HitTable(COLUMNS, empty=tr("Type a regular expression, and enter."), ascii=self.tuidock.config.ascii)
         yield KeyLine(id="keys")
 
     def on_mount(self) -> None:

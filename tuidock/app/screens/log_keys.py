@@ -65,7 +65,7 @@ class LogKeys(GuardedScreen):
         return PromptLine(
             tr("fields "),
             lambda text: view.set_fields([name.strip() for name in text.split(",") if name.strip()]),
-            value=",".join(view.fields) or ",".join(name for name in _USUAL if name in known),
+            value=clean(",".join(view.fields)) or ",".join(name for name in _USUAL if name in known),
             completer=complete,
             note=", ".join(known[:12]) or tr("no line on screen is JSON or logfmt"),
         )
@@ -145,7 +145,7 @@ class LogKeys(GuardedScreen):
 
         self.app.push_screen(PickerScreen(tr("Save"), choices), chosen)
 
-    def _ask_where_to(self, lines: Iterable[str]) -> None:
+    def _ask_where_to(self, lines: Callable[[], Iterable[str]]) -> None:
         name = self.log_name() or "container"
         safe = "".join(char if char.isalnum() or char in "-_." else "_" for char in name)[:100]
         path = os.path.join(os.getcwd(), f"{safe}.log")
@@ -154,26 +154,19 @@ class LogKeys(GuardedScreen):
     def log_name(self) -> str:
         return ""
 
-    def _save_log(self, path: str, lines: Iterable[str]) -> None:
+    def _save_log(self, path: str, lines: Callable[[], Iterable[str]]) -> None:
         if not path.strip():
             return
         path = os.path.abspath(os.path.expanduser(path.strip()))
         app = self.tuidock
 
         def save() -> None:
-            def write(engine: Any) -> int:
-                from tuidock.app.logs.session import save as write_lines
+            from tuidock.app import tasks
 
-                return write_lines(path, lines)
-
-            app.engine_workers.ask_apart(
-                write,
-                lambda size: app.say(f"Saved {size} bytes to {clean(path)}."),
-                lambda error, text: app.say(text, "error"),
-            )
+            tasks.save_log(app, self.log_name() or "container", path, lines)
 
         if os.path.exists(path):
-            app.confirm(f"{path} exists", ["It will be written anew."], "overwrite", save)
+            app.confirm(tr("{path} exists", path=path), [tr("It will be written anew.")], tr("overwrite"), save)
         else:
             save()
 

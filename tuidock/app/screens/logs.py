@@ -41,6 +41,10 @@ KEYS = (
     ("log.mark", "m", mark("mark")),
     ("log.copy", "c", mark("copy")),
     ("log.save", "ctrl+s", mark("save")),
+    ("log.level_up", ">", mark("level")),
+    ("log.fields", "F", mark("fields")),
+    ("log.go", "@", mark("go to")),
+    ("log.previous_run", "p", mark("run before")),
 )
 
 

@@ -8,7 +8,7 @@ come by inotify (`log_news`) and lead to at most eight redraws a second; without
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Literal
 
 from rich.style import Style
@@ -23,7 +23,7 @@ from tuidock.app.logs.around import Around
 from tuidock.app.logs.merge import Cursor
 from tuidock.app.logs.query import QueryError
 from tuidock.app.logs.records import Line, Position
-from tuidock.app.logs.session import LogSource, Session, save
+from tuidock.app.logs.session import LogSource, Session
 from tuidock.app.logs.unseen import Unseen
 from tuidock.app.widgets import narrow_updates
 from tuidock.app.widgets.log_bindings import COMPONENTS, LOG_BINDINGS, LOG_CSS, LogActions
@@ -280,26 +280,19 @@ class LogView(LogActions, LogNews, LogSearch, LogPlaces, LogState, LogDrawing, W
         line = self._current or next((row.line for row in reversed(rows) if row.line.stream != "note"), None)
         return render(line.text).text if line is not None else ""
 
-    def save(self, path: str) -> int:
-        """Write all lines that are shown (not only those on screen) as clean text; returns bytes. Blocks."""
-        return save(path, self.lines("shown"))
-
-    def lines(self, part: Part, times: bool = False) -> Iterable[str]:
-        """Lines as clean text, with their times in UTC or without. What is selected is read at once, the rest when it is
-        gone through, which any thread may do."""
+    def lines(self, part: Part, times: bool = False) -> Callable[[], Iterable[str]]:
+        """Gives lines as clean text, with their times in UTC or without, as often as it is called and in any thread, also
+        when the view shows something else by then."""
         session = self._session
+        names = list(self._maker.names) if len(self._maker.names) > 1 else []
         if session is None:
-            return ()
+            return tuple
         if part == "selected":
-            return self._selected_lines(times)
-        return (self._saved(line, times) for line in session.everything(part == "all"))
+            selected = self._selected_lines(times, names)
+            return lambda: selected
+        return lambda: (_saved(line, times, names) for line in session.everything(part == "all"))
 
-    def _saved(self, line: Line, times: bool) -> str:
-        names = f"{self._maker.names[line.source]} " if len(self._maker.names) > 1 else ""
-        moment = f"{rfc3339(line.time)} " if times and line.time else ""
-        return f"{moment}{names}{render(line.text).text}"
-
-    def _selected_lines(self, times: bool) -> list[str]:
+    def _selected_lines(self, times: bool, names: Sequence[str]) -> list[str]:
         """Whole lines of a selection by rows; a selection with the mouse as it is."""
         session = self._session
         if session is None or self._select_from is None:
@@ -307,7 +300,7 @@ class LogView(LogActions, LogNews, LogSearch, LogPlaces, LogState, LogDrawing, W
         first, last = sorted((self._select_from, self._select_to))
         rows = session.view.between(first, last)
         lines = {(row.line.source, row.line.start): row.line for row in rows if row.line.stream != "note"}
-        return [self._saved(line, times) for line in lines.values()]
+        return [_saved(line, times, names) for line in lines.values()]
 
     # Moving
 
@@ -421,3 +414,9 @@ class LogView(LogActions, LogNews, LogSearch, LogPlaces, LogState, LogDrawing, W
 
     def validate_timestamps(self, timestamps: Any) -> Timestamps:
         return timestamps if timestamps in TIMESTAMPS else "off"
+
+
+def _saved(line: Line, times: bool, names: Sequence[str]) -> str:
+    name = f"{names[line.source]} " if names else ""
+    moment = f"{rfc3339(line.time)} " if times and line.time else ""
+    return f"{moment}{name}{render(line.text).text}"
