@@ -156,11 +156,11 @@ def alone(archive: bytes) -> Iterator[User]:
 def page(port: int) -> bytes:
     """What a web server of a container answers for /page; b"" when nobody listens inside yet."""
     answer = b""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-        try:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
             connection.sendall(b"GET /page HTTP/1.0\r\n\r\n")
             while part := connection.recv(4096):
                 answer += part
-        except (ConnectionResetError, BrokenPipeError):
-            pass  # nobody listens in the container yet
+    except (ConnectionResetError, BrokenPipeError):
+        pass  # nobody listens in the container yet
     return answer.rpartition(b"\r\n\r\n")[2]

@@ -96,26 +96,63 @@ int idmap_mount(int tree, int userns, unsigned recursive)
     return (int)checked(syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | recursive, &attributes, sizeof attributes));
 }
 
-/* A directory of the host as a mapped mount at a new directory `name`; its descriptor is of no more use then. */
-static int mount_mapped(int place, const char *path, const char *name, int userns, struct failure *failure)
+/* A directory of the host as a mapped mount that is not anywhere yet. */
+static int mapped_tree(const char *path, int userns, struct failure *failure)
 {
-    cleanup_close int tree = open_tree_(AT_FDCWD, path, OPEN_TREE_CLONE);
-    cleanup_close int target = -1;
+    int tree = open_tree_(AT_FDCWD, path, OPEN_TREE_CLONE);
     int rc = tree < 0 ? tree : idmap_mount(tree, userns, 0);
 
+    if (rc >= 0)
+        return tree;
+    if (tree >= 0)
+        close(tree);
     if (rc == -EINVAL)
         return fail(failure, "userns", rc, "map the ids of %s: its file system cannot (ext4, xfs and btrfs can), so "
                     "--userns needs another data root", path);
-    if (rc >= 0 && mkdirat(place, name, 0755) < 0)
-        rc = -errno;
-    if (rc >= 0)
+    return fail(failure, "userns", rc, "mount %s with mapped ids: %s", path, strerror(-rc));
+}
+
+/* Puts it at a new directory `name`; its descriptor is of no more use then. */
+static int put_tree(int place, int tree, const char *name, struct failure *failure)
+{
+    cleanup_close int target = -1;
+    int rc = mkdirat(place, name, 0755) < 0 ? -errno : 0;
+
+    if (rc == 0)
         target = rc = open_at(place, name, O_PATH | O_DIRECTORY, 0);
     if (rc >= 0)
         rc = move_mount_(tree, target);
-    if (rc == -EINVAL)                         /* what mount_setattr says of a file system that cannot: tmpfs before 6.3 */
-        return fail(failure, "userns", rc, "mount %s with mapped ids: this kernel cannot do that on its file system; use "
-                    "--userns host, or a data root on ext4, xfs or btrfs", path);
-    return rc < 0 ? fail(failure, "userns", rc, "mount %s with mapped ids: %s", path, strerror(-rc)) : 0;
+    return rc < 0 ? fail(failure, "userns", rc, "mount a layer with mapped ids: %s", strerror(-rc)) : 0;
+}
+
+/* The container's own directory as "own", the layers as "0", "1" ... in `place`, which hides the former's path: so all
+ * are opened before it is mounted there, and put into it afterwards, as only kernels since 6.15 mount below a file system
+ * that is not mounted itself. */
+static int mount_layers(const struct record *record, int place, int target, int userns, char **names,
+                        struct failure *failure)
+{
+    size_t count = record->lower.count;
+    cleanup_free int *trees = calloc(count + 1, sizeof *trees);
+    int rc;
+
+    if (!trees)
+        return fail(failure, "userns", -ENOMEM, "no memory for the layers");
+    rc = trees[count] = mapped_tree(record->container_dir, userns, failure);
+    for (size_t i = 0; rc >= 0 && i < count; i++) {
+        names[i] = malloc(NAME_SIZE);
+        if (!names[i])
+            return fail(failure, "userns", -ENOMEM, "no memory for the layers");
+        snprintf(names[i], NAME_SIZE, "%zu", i);
+        rc = trees[i] = mapped_tree(record->lower.item[i], userns, failure);
+    }
+    if (rc < 0)
+        return rc;
+    rc = move_mount_(place, target);
+    if (rc < 0)
+        return fail(failure, "userns", rc, "mount the directory of the layers: %s", strerror(-rc));
+    for (size_t i = 0; rc == 0 && i <= count; i++)
+        rc = put_tree(place, trees[i], i < count ? names[i] : "own", failure);
+    return rc;                                 /* the descriptors go with this process */
 }
 
 /* The host's id for the container's 0. */
@@ -158,20 +195,11 @@ static int overlay_of_mapped(const struct record *record, int userns, struct fai
         rc = -ENOMEM;
     if (rc < 0)
         return fail(failure, "userns", rc, "prepare the mounts of the layers: %s", strerror(-rc));
-    rc = mount_mapped(scratch, record->container_dir, "own", userns, failure);
-    for (size_t i = 0; rc == 0 && i < record->lower.count; i++) {
-        names.lower.item[i] = malloc(NAME_SIZE);
-        if (!names.lower.item[i])
-            return fail(failure, "userns", -ENOMEM, "no memory for the layers");
-        snprintf(names.lower.item[i], NAME_SIZE, "%zu", i);
-        rc = mount_mapped(scratch, record->lower.item[i], names.lower.item[i], userns, failure);
-    }
+    rc = mount_layers(record, scratch, target, userns, names.lower.item, failure);
     if (rc < 0)
         return rc;
-    rc = move_mount_(scratch, target);
-    if (rc < 0 || fchdir(scratch) < 0)
-        return fail(failure, "userns", rc < 0 ? rc : -errno, "enter the mounts of the layers: %s",
-                    strerror(rc < 0 ? -rc : errno));
+    if (fchdir(scratch) < 0)
+        return fail(failure, "userns", -errno, "enter the mounts of the layers: %s", strerror(errno));
     names.upper = (char[]){"own/upper"};
     names.work = (char[]){"own/work"};
     rc = act_as_mapped_root(record);
