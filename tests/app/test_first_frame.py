@@ -12,6 +12,7 @@ import pytest
 
 from tests.fakes.driving import running
 from tests.fakes.engine import NOW, Engine, container
+from tuidock.app import lists
 from tuidock.app.bindings import keymap_of
 from tuidock.app.config import Config
 from tuidock.app.first import styles
@@ -90,6 +91,23 @@ async def test_textual_takes_over_without_a_jump(
             if visible(got[y][x]) != visible(expected[y][x])
         ]
         assert not wrong, (len(wrong), wrong[:6])
+
+
+async def test_lists_that_are_grouped_sorted_and_arranged_do_not_jump_either() -> None:
+    size = (140, 36)
+    wanted = {"columns": ["state", "name", "ports"], "sort": "name", "reverse": True, "group": "image", "filter": "!redis"}
+    listings, _ = lists.configured({"containers": wanted, "images": {"sort": "size", "group": "state"}})
+    lists.save({**listings, "containers": listings["containers"]._replace(folded=frozenset({"app:dev"}))}, listings)
+    async with running(size=size, config=Config(lists=listings)) as ui:
+        ui.app.engine_workers.set_awake(False)
+        await ui.until(lambda: ui.app.model.images_size >= 0)
+        ui.app.model.history.clear()
+        ui.main.pane("containers").show_rows()
+        await ui.pilot.pause()
+        picture = draw(ui.app.model, *size, styles.names(ui.app), Look(lists=lists.load(listings)))
+        got = ["".join(char for char, _ in line[:64]) for line in drawn(picture, *size)[1:-1]]
+        assert got == [line[:64] for line in ui.screen_text().splitlines()[1:-1]]
+        assert "▸ app:dev · 3" in "".join(got) and "by image · /!redis" in got[0]
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 32)])

@@ -291,9 +291,9 @@ class TuidockApp(Background, Lending, Settings, App[int]):
         if len(message.failed) > 3:
             self.say(tr("{count} more failed.", count=len(message.failed) - 3), "error")
         if len(message.done) == 1 and not message.failed:
-            self.say(f"{message.done[0]} {message.verb}")
+            self.say(f"{message.done[0]} {tr(message.verb)}")
         elif message.done:
-            self.say(f"{len(message.done)} {message.verb}")
+            self.say(f"{len(message.done)} {tr(message.verb)}")
 
     def on_engine_failed(self, message: messages.EngineFailed) -> None:
         self.say(message.sentence, "error")
@@ -320,7 +320,7 @@ class TuidockApp(Background, Lending, Settings, App[int]):
 
     def said(self, verb: str, row: Row | None) -> None:
         if row is not None:
-            self.say(f"{clean(row_name(row))} {verb}")
+            self.say(f"{clean(row_name(row))} {tr(verb)}")
 
     def confirm(self, title: str, lines: Sequence[str], yes: str, then: Callable[[], None], remember: str = "") -> None:
         from tuidock.app.screens.confirm import Answer, ConfirmScreen

@@ -86,6 +86,12 @@ def grouping(
     return Grouping(find, header)
 
 
+def widest(by: str, rows: Sequence[Row]) -> int:
+    """Cells that the longest header needs; 0 when the rows are not grouped."""
+    names = {group_of(row, by) for row in rows} if by else set()
+    return max((len(name or without(by)) for name in names), default=-5) + 5 + len(str(len(rows))) * bool(names)
+
+
 def without(by: str) -> str:
     """The name of the group of those that are in none."""
     return "no project" if by == "project" else f"without {words(by)}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from tuidock.engine.types import Stats
@@ -101,7 +102,7 @@ def _numbers(sample: Stats) -> tuple[int, ...]:
 
 def _between(samples: Sequence[tuple[int, ...]], start: int, last: Stats) -> Iterator[Use]:
     """What was used from each sample to the next. A first sample alone tells what the sampler said of it."""
-    for before, now in zip(samples, samples[1:], strict=False):
+    for before, now in pairwise(samples):
         time = now[0] - before[0]
         if now[0] <= start or not 0 < time <= GAP or now[1] < before[1]:
             continue  # too old, nobody looked, or it was started again

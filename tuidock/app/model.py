@@ -126,6 +126,14 @@ class ViewModel:
         fitting = [row for key, row in rows.items() if reference and key.removeprefix("sha256:").startswith(reference)]
         return fitting[0] if len(fitting) == 1 else None
 
+    def name_of(self, identity: str) -> str:
+        """What a person calls the object with this id; the text itself when there is none."""
+        for kind in KINDS:
+            row = self.rows[kind].get(identity)
+            if row is not None:
+                return row_name(row)
+        return identity
+
     def counts(self) -> dict[str, int]:
         """How many containers there are of each status."""
         found: dict[str, int] = {}

@@ -10,6 +10,7 @@ from tuidock.app.job_threads import JobThreads
 from tuidock.app.report import sentence
 
 if TYPE_CHECKING:
+    from tuidock.app.command_log import CommandLog
     from tuidock.app.workers import Door
     from tuidock.engine.types import Container
 
@@ -19,6 +20,8 @@ PARALLEL = 8
 
 class MoveThreads(JobThreads):
     """Mixed into Workers."""
+
+    log: CommandLog
 
     def move(self, verb: str, targets: Sequence[tuple[str, str]], call: Callable[[Door, str], Any]) -> None:
         """Does something to objects, given as (reference, name); verb is the past participle for the toast."""
@@ -53,19 +56,24 @@ class MoveThreads(JobThreads):
         self.post(MovesEnded(verb, done, failed))
 
     def run(
-        self, request: Any, start: bool, then: Callable[[Container | None], None], failed: Callable[[str], None]
-    ) -> None:
-        """Creates a container and starts it; a missing image is pulled first, as `tuidock run` does."""
-        self._thread("tuidock-run", self._run, request, start, then, failed)
+        self, request: Any, start: bool, then: Callable[[Container | None], None], failed: Callable[[str], None],
+        words: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        """Creates a container and starts it; a missing image is pulled first, as `tuidock run` does. words are those that
+        followed `run` on the command line."""
+        self._thread("tuidock-run", self._run, request, start, then, failed, words)
 
     def _run(
-        self, request: Any, start: bool, then: Callable[[Container | None], None], failed: Callable[[str], None]
-    ) -> None:
+        self, request: Any, start: bool, then: Callable[[Container | None], None], failed: Callable[[str], None],
+        words: Sequence[str],
+    ) -> None:  # fmt: skip
         from tuidock.app.messages import Answered
         from tuidock.engine.errors import NotFound
 
+        entry = self.log.begin(["tuidock", "run" if start else "create", *words])
         try:
-            engine = self.engine()
+            recorded = self.engine()
+            engine = getattr(recorded, "inner", recorded)  # one command, not one for each of its steps
             if request.pull == "always":
                 self._pull_missing(engine, str(request.config.get("Image", "")))
             try:
@@ -82,6 +90,9 @@ class MoveThreads(JobThreads):
                     if request.host_config.get("AutoRemove"):
                         engine.remove(identity, force=True, volumes=True)
                     raise
+            self.log.end(entry)
             self.post(Answered(then, engine.container(identity)))
         except Exception as error:
+            if not entry.ended:
+                self.log.end(entry, str(error))
             self.post(Answered(failed, sentence(error)))

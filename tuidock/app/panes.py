@@ -15,37 +15,45 @@ from tuidock.app.model import CONTAINERS, IMAGES, KINDS, NETWORKS, VOLUMES, Row,
 from tuidock.app.widgets.row_set import RowSet
 from tuidock.app.widgets.rows import Column
 from tuidock.app.widgets.rows import Row as Line
+from tuidock.app.words import mark, tr, trn
 from tuidock.engine.clean import clean
 from tuidock.engine.types import Container, Image, Network, Volume
 
 RUNNING = ("running", "paused", "restarting")
-TITLES = {CONTAINERS: "Containers", IMAGES: "Images", VOLUMES: "Volumes", NETWORKS: "Networks"}
+TITLES = {CONTAINERS: mark("Containers"), IMAGES: mark("Images"), VOLUMES: mark("Volumes"), NETWORKS: mark("Networks")}
 #: The word for one row of the kind, as docker says it.
-NOUNS = {CONTAINERS: "container", IMAGES: "image", VOLUMES: "volume", NETWORKS: "network"}
+NOUNS = {CONTAINERS: mark("container"), IMAGES: mark("image"), VOLUMES: mark("volume"), NETWORKS: mark("network")}
 DIGITS = {kind: str(at) for at, kind in enumerate(KINDS, 1)}
 
 EMPTY = {
-    CONTAINERS: "No containers yet. R runs one; P pulls an image: host/base is made from this machine's programs.",
-    IMAGES: "No images yet. P pulls one, B builds one, `:load file.tar` reads one from an archive.",
-    VOLUMES: "No volumes yet. ctrl+n creates one.",
-    NETWORKS: "No networks.",
+    CONTAINERS: mark(
+        "No containers yet. R runs one; P pulls an image: host/base is made from this machine's programs."
+    ),
+    IMAGES: mark("No images yet. P pulls one, B builds one, `:load file.tar` reads one from an archive."),
+    VOLUMES: mark("No volumes yet. ctrl+n creates one."),
+    NETWORKS: mark("No networks."),
 }
-EMPTY_READ_ONLY = {kind: text.split(".")[0] + "." for kind, text in EMPTY.items()}
+EMPTY_READ_ONLY = {
+    CONTAINERS: mark("No containers yet."),
+    IMAGES: mark("No images yet."),
+    VOLUMES: mark("No volumes yet."),
+    NETWORKS: mark("No networks."),
+}
 
 TABS: dict[str, tuple[tuple[str, str], ...]] = {
     CONTAINERS: (
-        ("logs", "Logs"),
-        ("stats", "Stats"),
-        ("ports", "Ports"),
-        ("inspect", "Inspect"),
-        ("env", "Env"),
-        ("top", "Top"),
-        ("timeline", "Timeline"),
-        ("health", "Health"),
+        ("logs", mark("Logs")),
+        ("stats", mark("Stats")),
+        ("ports", mark("Ports")),
+        ("inspect", mark("Inspect")),
+        ("env", mark("Env")),
+        ("top", mark("Top")),
+        ("timeline", mark("Timeline")),
+        ("health", mark("Health")),
     ),
-    IMAGES: (("layers", "Layers"), ("history", "History"), ("inspect", "Inspect")),
-    VOLUMES: (("users", "Users"), ("inspect", "Inspect")),
-    NETWORKS: (("users", "Members"), ("inspect", "Inspect")),
+    IMAGES: (("layers", mark("Layers")), ("history", mark("History")), ("inspect", mark("Inspect"))),
+    VOLUMES: (("users", mark("Users")), ("inspect", mark("Inspect"))),
+    NETWORKS: (("users", mark("Members")), ("inspect", mark("Inspect"))),
 }
 
 #: Fields that the filter knows by name in each pane.
@@ -66,8 +74,8 @@ _GROW = {"name": 2, "state": 1, "ports": 3, "image": 2}
 _WHOLE = {"name": 30, "ports": 30, "users": 40}
 
 
-def columns(kind: str, lines: Sequence[Line] = ()) -> Sequence[Column]:
-    """The columns of a pane that shows these lines."""
+def columns(kind: str, lines: Sequence[Line] = (), header: int = 0) -> Sequence[Column]:
+    """The columns of a pane that shows these lines; header: cells that the longest header of a group takes."""
     found: Sequence[Column] = {
         CONTAINERS: tuple(
             column._replace(width=_BESIDE.get(column.key, column.width), grow=_GROW.get(column.key, column.grow))
@@ -78,11 +86,15 @@ def columns(kind: str, lines: Sequence[Line] = ()) -> Sequence[Column]:
         NETWORKS: shown.NETWORK_COLUMNS,
     }[kind]
     return tuple(
-        column._replace(want=min(_WHOLE[column.key], max((len(each.cell(at).text) for each in lines), default=0)))
+        column._replace(want=min(_WHOLE[column.key], _widest(column.key, at, lines, header)))
         if column.key in _WHOLE
         else column
         for at, column in enumerate(found)
     )
+
+
+def _widest(key: str, at: int, lines: Sequence[Line], header: int) -> int:
+    return max([header if key == "name" else 0, *(len(each.cell(at).text) for each in lines)])
 
 
 def line(row: Row, model: ViewModel, ascii: bool) -> Line:
@@ -127,9 +139,20 @@ def fields(row: Row) -> Fields:
     return Fields(text, named, row.labels)
 
 
+def number(kind: str, count: int) -> str:
+    """So many rows of the kind, in words."""
+    if kind == CONTAINERS:
+        return trn("1 container", "{count} containers", count)
+    if kind == IMAGES:
+        return trn("1 image", "{count} images", count)
+    if kind == VOLUMES:
+        return trn("1 volume", "{count} volumes", count)
+    return trn("1 network", "{count} networks", count)
+
+
 def counted(kind: str, model: ViewModel) -> str:
     """The name of a pane as a tab."""
-    return f"{DIGITS[kind]} {TITLES[kind]} {len(model.rows[kind])}"
+    return f"{DIGITS[kind]} {tr(TITLES[kind])} {len(model.rows[kind])}"
 
 
 def title(
@@ -137,8 +160,8 @@ def title(
 ) -> str:
     """The title of a pane with what is worth knowing about the whole list, and how it is looked at."""
     rows = model.rows[kind]
-    count = str(len(rows)) if visible == len(rows) else f"{visible} of {len(rows)}"
-    text = f"{DIGITS[kind]} {TITLES[kind]} {count}"
+    count = str(len(rows)) if visible == len(rows) else tr("{visible} of {count}", visible=visible, count=len(rows))
+    text = f"{DIGITS[kind]} {tr(TITLES[kind])} {count}"
     if kind == IMAGES and rows and model.images_size >= 0:
         text += f" · {shown.size(model.images_size)}"
     elif kind == VOLUMES:
@@ -146,23 +169,23 @@ def title(
         if sizes:
             text += f" · {shown.size(sum(sizes))}"
     if listing.running and kind == CONTAINERS:
-        text += " · running"
+        text += " · " + tr("running")
     if listing.group:
-        text += f" · by {clean(grouping.words(listing.group))}"
+        text += " · " + tr("by {group}", group=clean(grouping.words(listing.group)))
     if filtered:
         text += f" · /{filtered}"
     if marked:
-        text += f" · {marked} marked"
+        text += " · " + tr("{count} marked", count=marked)
     return text
 
 
 def empty_text(kind: str, rows: int, read_only: bool, listing: Listing, filtered: str) -> str:
     """Why nothing is shown; rows is how many there are before the filter."""
     if filtered:
-        return f"Nothing fits {filtered}. esc clears the filter."
+        return tr("Nothing fits {filtered}. esc clears the filter.", filtered=filtered)
     if listing.running and kind == CONTAINERS and rows:
-        return "Nothing runs. A shows all containers."
-    return (EMPTY_READ_ONLY if read_only else EMPTY)[kind]
+        return tr("Nothing runs. A shows all containers.")
+    return tr((EMPTY_READ_ONLY if read_only else EMPTY)[kind])
 
 
 def chosen(kind: str, model: ViewModel, listing: Listing) -> list[Row]:

@@ -178,25 +178,55 @@ TRASH = (
     Key("trash.empty", "E", "empty", "Empty the trash, after asking", True, 1),
     Key("trash.back", "escape,q", "back", "Back"),
 )
+EVENTS = (
+    Key("events.open", "enter", mark("go to"), mark("To the container, image, volume or network in its list")),
+    Key("events.filter", "slash", mark("filter"), mark("Filter: re, !re, type:image, action:die, -l image=nginx")),
+    Key(
+        "events.since",
+        "0,1,2,3,4,5,6",
+        mark("all, 1-6 since"),
+        mark("All, or the last 1, 5, 15 minutes, 1 hour, 6 hours, a day"),
+    ),
+    Key("events.copy", "c", mark("copy"), mark("Copy the event"), rank=1),
+    Key("events.help", "question_mark,f1", mark("help"), mark("The keys")),
+    Key("events.back", "escape,q", mark("back"), mark("Back; clears the filter first")),
+)
+OVERVIEW = (
+    Key("overview.open", "enter", mark("go to"), mark("To what the line is about")),
+    Key("overview.next", "tab", mark("other side"), mark("To the other side"), rank=2),
+    Key("overview.again", "r,ctrl+r", mark("measure again"), mark("Measure the space again"), rank=1),
+    Key("overview.help", "question_mark,f1", mark("help"), mark("The keys")),
+    Key("overview.back", "escape,q", mark("back"), mark("Back")),
+)
+COMMANDS = (
+    Key("commands.copy", "enter,c", mark("copy"), mark("Copy the command, as it works in a shell")),
+    Key("commands.all", "Y", mark("copy all"), mark("Copy all commands that went well, as a script"), rank=1),
+    Key("commands.filter", "slash", mark("filter"), mark("Only commands that fit a regular expression")),
+    Key("commands.help", "question_mark,f1", mark("help"), mark("The keys")),
+    Key("commands.back", "escape,q", mark("back"), mark("Back; clears the filter first")),
+)
 
 #: Title in help and README -> its keys.
 SCREENS: Mapping[str, tuple[Key, ...]] = {
     "Jobs": JOBS,
     "Build": BUILD,
-    "Layers and files": LAYERS,
+    mark("Layers and files"): LAYERS,
     "File": FILE,
-    "Output of a command": OUTPUT,
+    mark("Output of a command"): OUTPUT,
     "Search": SEARCH,
-    "Search in all logs": GREP,
+    mark("Search in all logs"): GREP,
     "Logins": LOGINS,
     "Prune": PRUNE,
     "Network map": MAP,
     "Ports": PORTS,
-    "Files of a volume": VOLUME,
+    mark("Files of a volume"): VOLUME,
     "Trash": TRASH,
+    "Overview": OVERVIEW,
+    "Events": EVENTS,
+    "Commands": COMMANDS,
     "Moving in": MIGRATE,
     "Doctor": DOCTOR,
-    "Room on the disk": SPACE,
+    mark("Room on the disk"): SPACE,
 }
 
 

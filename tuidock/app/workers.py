@@ -13,14 +13,16 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from tuidock.app import machine
+from tuidock.app.command_log import CommandLog, Recorded
 from tuidock.app.model import CONTAINERS, IMAGES, KINDS, NETWORKS, VOLUMES
 from tuidock.app.move_threads import MoveThreads
 from tuidock.app.question_threads import QuestionThreads
 from tuidock.app.report import sentence
 from tuidock.app.sample_threads import SampleThread
+from tuidock.app.words import tr
 from tuidock.engine.types import Event
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ class Workers(MoveThreads, SampleThread, QuestionThreads):
         QuestionThreads.__init__(self)
         self._make_engine = make_engine
         self._engine: Door | None = None
+        self.log = CommandLog()
         self._opening = threading.Lock()
         self._opened = threading.Event()
         self._ground: tuple[int, int] | None = None
@@ -137,7 +140,7 @@ class Workers(MoveThreads, SampleThread, QuestionThreads):
             if ground_of(self._engine) != self._ground:
                 self._engine = self._make_engine()
                 self._ground = ground_of(self._engine)
-            return self._engine
+            return cast("Door", Recorded(self._engine, self.log))
 
     # -- events -> rows ---------------------------------------------------------------------------------------
 
@@ -148,7 +151,7 @@ class Workers(MoveThreads, SampleThread, QuestionThreads):
         self._leaving = leaving = Stop()
         self._opened.wait()
         if self._engine is None:
-            self.post(EngineFailed(self._open_failure or "The engine could not be opened."))
+            self.post(EngineFailed(self._open_failure or tr("The engine could not be opened.")))
             return
         engine = self._engine
         if self.stopping.is_set():
@@ -190,7 +193,9 @@ class Workers(MoveThreads, SampleThread, QuestionThreads):
 
         for kind in KINDS:
             self.post(RowsRead(kind, []))
-        self.post(EngineFailed(f"The data root {self._root} was removed; what is done next makes it anew."))
+        self.post(
+            EngineFailed(tr("The data root {root} was removed; what is done next makes it anew.", root=self._root))
+        )
         while ground_of(engine) is None and not self.stopping.wait(1.0):
             pass
 

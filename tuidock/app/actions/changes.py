@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuidock.app.model import CONTAINERS, IMAGES, NETWORKS, VOLUMES, Row, row_id, row_name
 from tuidock.app.screen_keys import READ_ONLY
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 from tuidock.engine.types import Container, Image, Network, Volume
 
@@ -95,7 +96,7 @@ class Changes:
         alive = with_status(rows, *ALIVE)
         self._ask_then(
             "stop",
-            f"Stop {named(alive, CONTAINERS)}?",
+            tr("Stop {alive}?", alive=named(alive, CONTAINERS)),
             alive,
             "stop",
             lambda: self._move("stopped", alive, lambda engine, ref: engine.stop(ref)),
@@ -104,7 +105,7 @@ class Changes:
     def container_restart(self, rows: list[Row]) -> None:
         self._ask_then(
             "restart",
-            f"Restart {named(rows, CONTAINERS)}?",
+            tr("Restart {rows}?", rows=named(rows, CONTAINERS)),
             rows,
             "restart",
             lambda: self._move("restarted", rows, lambda engine, ref: engine.restart(ref)),
@@ -136,9 +137,9 @@ class Changes:
             call()
             return
         self.app.confirm(
-            f"Kill {named(alive, CONTAINERS)}?",
-            [*(listed(alive) if len(alive) > 1 else []), "SIGKILL leaves no time to write anything."],
-            "kill",
+            tr("Kill {alive}?", alive=named(alive, CONTAINERS)),
+            [*(listed(alive) if len(alive) > 1 else []), tr("SIGKILL leaves no time to write anything.")],
+            tr("kill"),
             call,
         )
 
@@ -154,11 +155,16 @@ class Changes:
         def chosen(signal: str | None) -> None:
             if signal is None:
                 return
-            lines = [f"It is the container's first process: when it ends {clean(container.name)} ends."]
+            lines = [tr("It is the container's first process: when it ends {name} ends.", name=clean(container.name))]
             self.app.confirm(
-                f"Send SIG{signal} to process {what} of {clean(container.name)}?",
+                tr(
+                    "Send SIG{signal} to process {what} of {name}?",
+                    signal=signal,
+                    what=what,
+                    name=clean(container.name),
+                ),
                 lines if pid == container.pid else [],
-                "send",
+                tr("send"),
                 lambda: self.app.engine_workers.move(
                     f"was sent SIG{signal}",
                     [(container.id, f"process {pid}")],
@@ -167,7 +173,7 @@ class Changes:
             )
 
         choices = [Choice(f"SIG{name}", name, about) for name, about in SIGNALS]
-        self.app.push_screen(PickerScreen(f"Signal to process {what}", choices), chosen)
+        self.app.push_screen(PickerScreen(tr("Signal to process {what}", what=what), choices), chosen)
 
     def container_rename(self, rows: list[Row]) -> None:
         from tuidock.app.screens.ask import AskScreen, Question
@@ -176,12 +182,14 @@ class Changes:
 
         def go(ask: AskScreen, values: list[str]) -> None:
             def done(_: object) -> None:
-                self.app.say(f"{clean(row_name(row))} renamed")
+                self.app.say(tr("{row} renamed", row=clean(row_name(row))))
 
             ask.ask_engine(lambda engine: engine.rename(row_id(row), values[0]), done)
 
-        questions = [Question("New name", clean(row_name(row)))]
-        self.app.push_screen(AskScreen(f"Rename {clean(row_name(row))}", questions, yes="rename", go=go))
+        questions = [Question(tr("New name"), clean(row_name(row)))]
+        self.app.push_screen(
+            AskScreen(tr("Rename {row}", row=clean(row_name(row))), questions, yes=tr("rename"), go=go)
+        )
 
     def rename(self, row: Row, name: str) -> None:
         self._move("renamed", [row], lambda engine, ref: engine.rename(ref, name))
@@ -243,6 +251,7 @@ class Changes:
             start,
             lambda row: self.app.said("started" if start else "created", row),
             lambda text: self.app.say(text, "error"),
+            argv,
         )
 
     # -- many at once ---------------------------------------------------------------------------------------------
@@ -264,32 +273,50 @@ class Changes:
                 ("pause", self.container_pause),
                 ("kill", self.container_kill),
             ):
-                choices.append(Choice(f"{label} the {len(marked)} marked", (verb, marked)))
+                choices.append(Choice(tr("{label} the {count} marked", label=label, count=len(marked)), (verb, marked)))
         if marked:
-            choices.append(Choice(f"remove the {len(marked)} marked", (self.row_remove, marked)))
+            choices.append(Choice(tr("remove the {count} marked", count=len(marked)), (self.row_remove, marked)))
         rows = list(model.rows[kind].values())
         if kind == CONTAINERS:
             running, idle = with_status(rows, *ALIVE), with_status(rows, "exited", "created", "dead")
-            choices.append(Choice(f"stop all {len(running)} that run", (self.container_stop, running)))
-            choices.append(Choice(f"remove all {len(idle)} that do not run", (self.row_remove, idle)))
+            choices.append(Choice(tr("stop all {count} that run", count=len(running)), (self.container_stop, running)))
+            choices.append(Choice(tr("remove all {count} that do not run", count=len(idle)), (self.row_remove, idle)))
         elif kind == IMAGES:
             dangling = [row for row in rows if isinstance(row, Image) and not row.references and not row.containers]
             unused = [row for row in rows if isinstance(row, Image) and not row.containers]
-            choices.append(Choice(f"remove {len(dangling)} dangling", (self.row_remove, dangling), "without a name"))
-            choices.append(Choice(f"remove {len(unused)} unused", (self.row_remove, unused), "no container has them"))
+            choices.append(
+                Choice(
+                    tr("remove {count} dangling", count=len(dangling)),
+                    (self.row_remove, dangling),
+                    tr("without a name"),
+                )
+            )
+            choices.append(
+                Choice(
+                    tr("remove {count} unused", count=len(unused)),
+                    (self.row_remove, unused),
+                    tr("no container has them"),
+                )
+            )
         elif kind == VOLUMES:
             free = [row for row in rows if isinstance(row, Volume) and not row.users]
-            choices.append(Choice(f"remove {len(free)} without users", (self.row_remove, free), "u brings them back"))
+            choices.append(
+                Choice(
+                    tr("remove {count} without users", count=len(free)),
+                    (self.row_remove, free),
+                    tr("u brings them back"),
+                )
+            )
         else:
             empty = [row for row in rows if isinstance(row, Network) and not row.members and row.name not in PREDEFINED]
-            choices.append(Choice(f"remove {len(empty)} without containers", (self.row_remove, empty)))
+            choices.append(Choice(tr("remove {count} without containers", count=len(empty)), (self.row_remove, empty)))
         choices = [choice for choice in choices if choice.value[1]]
         if not choices:
-            self.app.say("There is nothing to act on: space marks rows.", "warning")
+            self.app.say(tr("There is nothing to act on: space marks rows."), "warning")
             return
 
         def chosen(value: Any) -> None:
             if value is not None:
                 value[0](value[1])
 
-        self.app.push_screen(PickerScreen("Act on many", choices), chosen)
+        self.app.push_screen(PickerScreen(tr("Act on many"), choices), chosen)

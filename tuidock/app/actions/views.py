@@ -85,7 +85,9 @@ class Views:
 
     def _say_narrow(self) -> None:
         other = "esc goes back to the list" if self.screen.page == "detail" else "enter goes to the details"
-        self.app.say(f"Below {WIDE} columns one list or the details have the whole screen; {other}.")
+        self.app.say(
+            tr("Below {wide} columns one list or the details have the whole screen; {other}.", wide=WIDE, other=other)
+        )
 
     def _share(self, step: int) -> None:
         from tuidock.app.layout import SHARES
@@ -120,7 +122,7 @@ class Views:
                 cancelled=cancelled,
                 changed=pane.set_filter_text,
                 past=self.app.filters,
-                note=f"re !re -f fuzzy -l label=v {names}",
+                note=tr("re !re -f fuzzy -l label=v {names}", names=names),
             )
         )
 
@@ -141,7 +143,9 @@ class Views:
         known = [each.key for each in pane.columns if each.sortable]
         fitting = [key for key in known if key.startswith(column.lower())]
         if not fitting:
-            self.app.say(f"There is no column {column}; there are {', '.join(known)}.", "warning")
+            self.app.say(
+                tr("There is no column {column}; there are {known}.", column=column, known=", ".join(known)), "warning"
+            )
             return
         again = pane.sort == (fitting[0], False)
         pane.sort_by(fitting[0], again)
@@ -173,20 +177,20 @@ class Views:
         pane = self.screen.pane()
         pane.group_by(by)
         self.screen._arrange()
-        self.app.say(f"Grouped by {grouping.words(by)}." if by else "Not grouped.")
+        self.app.say(tr("Grouped by {by}.", by=grouping.words(by)) if by else tr("Not grouped."))
 
     def list_fold(self) -> None:
         """All groups at once: folds them, or unfolds them when all are folded."""
         pane = self.screen.pane()
         if not pane.grouped:
-            self.app.say("The list is not grouped: z groups it.", "warning")
+            self.app.say(tr("The list is not grouped: z groups it."), "warning")
             return
         pane.fold_all(len(pane.folded) < pane.line_count - pane.row_count)
 
     def container_all(self) -> None:
         pane = self.screen.pane(CONTAINERS)
         pane.set_running(not pane.only_running)
-        self.app.say("Only containers that run." if pane.only_running else "All containers.")
+        self.app.say(tr("Only containers that run.") if pane.only_running else tr("All containers."))
 
     # -- looking closely ------------------------------------------------------------------------------------------
 
@@ -223,13 +227,32 @@ class Views:
         elif detail.tab in ("env", "history"):
             self.app.copy(line.cell(len(table.columns) - 1).text, "the value")
 
+    # -- everything together --------------------------------------------------------------------------------------
+
+    def app_overview(self) -> None:
+        from tuidock.app.screens.overview import OverviewScreen
+
+        self.app.push_screen(OverviewScreen())
+
+    def app_events(self, text: str = "") -> None:
+        from tuidock.app.screens.events import EventsScreen
+
+        self.app.push_screen(EventsScreen(text))
+
+    def app_log(self) -> None:
+        from tuidock.app.screens.command_log import CommandLogScreen
+
+        self.app.push_screen(CommandLogScreen())
+
     # -- copying and opening --------------------------------------------------------------------------------------
 
     def row_copy(self, rows: list[Row]) -> None:
         from tuidock.app.screens.picker import Choice, PickerScreen
 
         if len(rows) > 1:
-            choices = [Choice("names", " ".join(row_name(row) for row in rows), f"{len(rows)} marked")]
+            choices = [
+                Choice(tr("names"), " ".join(row_name(row) for row in rows), tr("{count} marked", count=len(rows)))
+            ]
         else:
             choices = [
                 Choice(what, text, text if len(text) < 60 else text[:59] + "…") for what, text in panes.copies(rows[0])
@@ -240,7 +263,7 @@ class Views:
             if text is not None:
                 self.app.copy(clean(text))
 
-        self.app.push_screen(PickerScreen("Copy", choices), chosen)
+        self.app.push_screen(PickerScreen(tr("Copy"), choices), chosen)
 
     def row_copy_line(self, rows: list[Row]) -> None:
         pane = self.screen.pane()
@@ -256,7 +279,7 @@ class Views:
         row = rows[0]
         ports = [port for port in getattr(row, "ports", ()) if port.host_port and port.protocol == "tcp"]
         if not ports:
-            self.app.say(f"{clean(row_name(row))} publishes no TCP port now.", "warning")
+            self.app.say(tr("{row} publishes no TCP port now.", row=clean(row_name(row))), "warning")
         elif len(ports) == 1:
             self.open_port(ports[0])
         else:
@@ -264,7 +287,8 @@ class Views:
                 Choice(panes.url(port.host_ip, port.host_port), port, f"→ {port.container_port}") for port in ports
             ]
             self.app.push_screen(
-                PickerScreen("Which port?", choices), lambda port: self.open_port(port) if port is not None else None
+                PickerScreen(tr("Which port?"), choices),
+                lambda port: self.open_port(port) if port is not None else None,
             )
 
     def open_port(self, port: PortBinding) -> None:
@@ -277,13 +301,13 @@ class Views:
             target = port.host_ip if port.host_ip not in ("", "0.0.0.0", "::") else "localhost"
             line = f"ssh -L {port.host_port}:{target}:{port.host_port} {self.app.model.user or 'user'}@{host}"
             self.app.copy(line, quiet=True)
-            self.app.say(f"Copied: {line}  Then open {panes.url('', port.host_port)}")
+            self.app.say(tr("Copied: {line}  Then open {value}", line=line, value=panes.url("", port.host_port)))
         elif os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
             self.app.open_url(address)
-            self.app.say(f"Opened {address}")
+            self.app.say(tr("Opened {address}", address=address))
         else:
             self.app.copy(address, quiet=True)
-            self.app.say(f"Copied {address}")
+            self.app.say(tr("Copied {address}", address=address))
 
     # -- the program ----------------------------------------------------------------------------------------------
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from tuidock.app import panes, spans
+from rich.cells import cell_len
+
+from tuidock.app import grouping, panes, spans
 from tuidock.app.bindings import Situation, list_items
 from tuidock.app.layout import SHARE, SHARES, WIDE, pane_heights
-from tuidock.app.lists import Listing
+from tuidock.app.lists import Listing, defaults
 from tuidock.app.model import CONTAINERS, KINDS, ViewModel, row_name
 from tuidock.app.widgets.row_set import RowSet
 from tuidock.app.widgets.rows import GUTTER, Cell, Column, Placed, Row, fit, place
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 
 #: Colours by name, each an SGR sequence; see `styles.names`.
@@ -73,13 +76,15 @@ def draw(model: ViewModel, width: int, height: int, colours: Colours, look: Look
         listing = lists[kind].listing
         title = f" {panes.title(kind, model, len(lists[kind].rows.passing), listing, listing.filter)} "
         canvas.put(
-            0, y, [(line, f"{name}-rule"), (title, f"{name}-title"), (line * (left - 1 - len(title)), f"{name}-rule")]
+            0,
+            y,
+            [(line, f"{name}-rule"), (title, f"{name}-title"), (line * (left - 1 - cell_len(title)), f"{name}-rule")],
         )
         _list(canvas, lists[kind], look, 0, y + 1, left - 1, heights[kind] - 1, header=current)
         y += heights[kind]
     for y in range(1, height - 1):
         canvas.put(left, y, [("│", "beside")])
-    tabs = [spans.Item(name, label) for name, label in panes.TABS[CONTAINERS]]
+    tabs = [spans.Item(name, tr(label)) for name, label in panes.TABS[CONTAINERS]]
     suffix = clean(row_name(first)) if first is not None else ""
     canvas.put(left + 2, 1, _styled(spans.tabs(tabs, tabs[0].key, suffix, width - left - 3)[0]))
     return str(canvas)
@@ -93,9 +98,10 @@ class Arranged:
     """A list as it is shown: filtered, sorted, grouped."""
 
     def __init__(self, kind: str, model: ViewModel, look: Look) -> None:
-        self.kind, self.listing, self.all = kind, look.lists.get(kind, Listing()), len(model.rows[kind])
-        lines = [panes.line(row, model, look.ascii) for row in panes.chosen(kind, model, self.listing)]
-        self.columns: Sequence[Column] = panes.columns(kind, lines)
+        self.kind, self.listing, self.all = kind, look.lists.get(kind) or defaults()[kind], len(model.rows[kind])
+        rows = panes.chosen(kind, model, self.listing)
+        lines = [panes.line(row, model, look.ascii) for row in rows]
+        self.columns: Sequence[Column] = panes.columns(kind, lines, grouping.widest(self.listing.group, rows))
         self.rows = RowSet(self.columns)
         panes.prepare(self.rows, kind, model, self.listing, self.columns, look.ascii)
         self.rows.replace(lines)
@@ -121,7 +127,7 @@ def _list(
         titles = ""
         for each in placed:
             sorted_by = each.column.key == rows.sort_column
-            title = each.column.title + ((up if rows.reverse else down) if sorted_by else "")
+            title = tr(each.column.title) + ((up if rows.reverse else down) if sorted_by else "")
             titles += fit(title, each.width, each.column.align, ellipsis) + " "
         canvas.put(x, y, [((" " * GUTTER + titles)[:width], "list-header")])
     if not rows.shown:

@@ -15,6 +15,7 @@ from tuidock.app import format as shown
 from tuidock.app.lists import Listing
 from tuidock.app.model import CONTAINERS, Row, ViewModel
 from tuidock.app.widgets.line_table import LineTable
+from tuidock.app.words import tr
 
 
 class Pane(LineTable):
@@ -78,7 +79,7 @@ class Pane(LineTable):
         self._listing = self._listing._replace(group=by, folded=frozenset())
         row_of = functools.partial(self.model.get, self.kind)
         self.group_with(grouping.grouping(self.kind, by, row_of, self._columns, self._ascii))
-        self.show_title()
+        self.show_rows()
         self._keep()
 
     def arrange_columns(self, order: Iterable[str], hidden: Iterable[str]) -> None:
@@ -100,8 +101,9 @@ class Pane(LineTable):
 
     def show_rows(self) -> None:
         """All rows of the model anew."""
-        lines = [panes.line(row, self.model, self._ascii) for row in panes.chosen(self.kind, self.model, self._listing)]
-        columns = panes.columns(self.kind, lines)
+        rows = panes.chosen(self.kind, self.model, self._listing)
+        lines = [panes.line(row, self.model, self._ascii) for row in rows]
+        columns = panes.columns(self.kind, lines, grouping.widest(self._listing.group, rows))
         if columns != self._columns:
             self.set_columns(columns)
         self.set_rows(lines)
@@ -136,7 +138,7 @@ class Pane(LineTable):
 
     def _after(self) -> None:
         if self.kind not in self.model.loaded:
-            self.set_empty("reading …")
+            self.set_empty(tr("reading …"))
         else:
             count = len(self.model.rows[self.kind])
             text = panes.empty_text(self.kind, count, self._read_only, self._listing, self._filter.source)
@@ -204,6 +206,7 @@ class Pane(LineTable):
         count = len(self.members(self.cursor_key))
         if not self.on_header or not count:
             return ""
-        noun = panes.NOUNS[self.kind]
-        what = f"{count} {noun}s" if count != 1 else f"1 {noun}"
-        return f"{what}. Keys act on all of them, after asking once; enter folds and unfolds, space marks them."
+        what = panes.number(self.kind, count)
+        return tr(
+            "{what}. Keys act on all of them, after asking once; enter folds and unfolds, space marks them.", what=what
+        )

@@ -11,6 +11,7 @@ from itertools import pairwise
 from tuidock.app.model import CONTAINERS, IMAGES, NETWORKS, VOLUMES, ViewModel, row_name
 from tuidock.app.quoting import words
 from tuidock.app.screens.form import Field, Form, Tick, flag_words
+from tuidock.app.words import mark, tr
 from tuidock.engine.clean import clean
 from tuidock.engine.errors import EngineError
 from tuidock.engine.types import Container
@@ -60,14 +61,19 @@ def port_conflict(argv: list[str], model: ViewModel) -> str:
         host = parts[-2] if len(parts) > 1 else ""
         if host.isdigit() and int(host) in taken:
             free = next((each for each in range(int(host) + 1, 65536) if each not in taken), 0)
-            return f"{host} is taken by container {clean(taken[int(host)])}. Next free: {free}."
+            return tr(
+                "{host} is taken by container {taken}. Next free: {free}.",
+                host=host,
+                taken=clean(taken[int(host)]),
+                free=free,
+            )
     return ""
 
 
 class RunForm(Form):
     """ctrl+r runs, ctrl+n only creates, ctrl+c copies the command, esc goes back."""
 
-    TITLE_TEXT, VERB, FIELDS = "Run a container", "run", FIELDS
+    TITLE_TEXT, VERB, FIELDS = mark("Run a container"), "run", FIELDS
     TICKS = (Tick("terminal", "terminal (-it)"), Tick("remove", "remove at exit (--rm)"))
     KEYS = (("run", "ctrl+r", "run"), ("create", "ctrl+n", "only create"), ("copy", "ctrl+c", "copy the command"))
 
@@ -98,14 +104,16 @@ class RunForm(Form):
         from tuidock.engine.options.run import parse_run
 
         start = what == "run"
-        if self.missing("image", "Which image? Type a name, or host/base for one made from this machine's programs."):
+        if self.missing(
+            "image", tr("Which image? Type a name, or host/base for one made from this machine's programs.")
+        ):
             return
         try:
             request = parse_run(self.argv(), verb="run").request
         except EngineError as error:
             self.complain(str(error))
             return
-        self.busy("starting …" if start else "creating …")
+        self.busy(tr("starting …") if start else tr("creating …"))
 
         def ended(row: Container | None) -> None:
             self.tuidock.said("started" if start else "created", row)
@@ -116,4 +124,4 @@ class RunForm(Form):
                 main.go(CONTAINERS)
                 main.pane(CONTAINERS).seek(row.id)
 
-        self.tuidock.engine_workers.run(request, start, ended, self.failed)
+        self.tuidock.engine_workers.run(request, start, ended, self.failed, self.argv())
