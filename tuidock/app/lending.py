@@ -34,9 +34,15 @@ def somebody_wakes() -> bool:
 class Lending:
     """Mixed into the app."""
 
+    _drawn_anew = False  # once the app comes back from a stop
+
     def action_suspend_process(self: TuidockApp) -> None:  # type: ignore[misc]
         """ctrl+z, as in any program: the shell has the terminal until `fg`."""
         if somebody_wakes():
+            if not self._drawn_anew:
+                # what is on the screen then is not what Textual believes to be there
+                self._drawn_anew = True
+                self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
             super().action_suspend_process()
         else:
             self.say(tr("There is no shell above that could bring tuidock back, so it stays."), "warning")
@@ -63,6 +69,6 @@ class Lending:
                 finally:
                     signal.signal(signal.SIGINT, before)
         except SuspendNotSupported:
-            problem = "This terminal cannot be given away, so no program can be run on it."
+            problem = tr("This terminal cannot be given away, so no program can be run on it.")
         self.say(problem, "error")
         return -1
