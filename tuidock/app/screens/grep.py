@@ -92,7 +92,7 @@ class GrepScreen(Keyed):
         self._unfolded: set[str] = set()
 
     def compose(self) -> ComposeResult:
-        yield StatusLine(left_first=True, id="grep-status")
+        yield StatusLine(left_first=True, id="grep-status", classes="feed-status")
         yield HitTable(COLUMNS, empty=tr("Type a regular expression, and enter."), ascii=self.tuidock.config.ascii)
         yield KeyLine(id="keys")
 
