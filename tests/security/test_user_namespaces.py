@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Run
+from tests.engine.containers.test_copying import Slow
 from tests.engine.rootless.conftest import page
+from tests.engine.store.archives import tar_of
 from tests.native.monitored import eventually, needs_root
 from tests.security.test_confinement import SERVE, execute
 from tuidock.engine import Engine
-from tuidock.engine.errors import InvalidArgument, Unsupported
+from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.options.run import parse_run
 
 pytestmark = needs_root
@@ -67,8 +69,6 @@ def test_root_is_nobody_on_the_host_and_its_files_are_roots_on_the_disk(
             "made/mine": 0,
             "made/user": 1000,
         }
-    with pytest.raises(Unsupported, match="stop it first"):
-        list(engine.copy_in(container, copied, "/made"))
     engine.stop(container, timeout=0)
     copied.seek(0)
     list(engine.copy_in(container, copied, "/data"))
@@ -76,6 +76,35 @@ def test_root_is_nobody_on_the_host_and_its_files_are_roots_on_the_disk(
     assert {change.path for change in engine.diff(container)} >= {"/made/mine", "/made/user", "/etc/group"}
     assert [step.action for step in engine.commit(container, "hostile")][-1] == "committed"
     assert run.output(["stat", "-c", "%u", "/made/user"], config={"Image": "hostile"}) == "1000\n"
+
+
+def test_files_are_copied_into_it_while_it_runs(engine: Engine, run: Run, tmp_path: Path) -> None:
+    container = run.start(SERVE, **host("--userns", "auto", "-v", "kept:/data", "--tmpfs", "/tmpfs"))
+    (tmp_path / "tree/deep").mkdir(parents=True)
+    (tmp_path / "tree/deep/file").write_text("x")
+    os.chown(tmp_path / "tree/deep/file", 1000, 50)
+    os.chmod(tmp_path / "tree/deep/file", 0o4751)
+    os.link(tmp_path / "tree/deep/file", tmp_path / "tree/twin")
+    (tmp_path / "tree/link").symlink_to("../../../etc/passwd")
+    raw = tar_of({"packed": b"y" * 3_000_000})
+    for place in ("/tmp", "/data", "/tmpfs"):
+        list(engine.copy_in(container, str(tmp_path / "tree"), place))
+        list(engine.copy_in(container, io.BytesIO(raw), place))
+        names = [f"{place}/{name}" for name in ("tree", "tree/deep/file", "tree/twin", "tree/link", "packed")]
+        shown = execute(engine, container, "stat", "-c", "%u:%g %a %h", *names).splitlines()
+        assert shown == ["0:0 755 3", "1000:50 4751 2", "1000:50 4751 2", "0:0 777 1", "0:0 644 1"]
+    kept = Path(engine.instance.paths.volumes) / "kept/_data/tree/deep/file"
+    assert (kept.stat().st_uid, kept.stat().st_gid) == (1000, 50)
+    # given up half-way: nothing is left of the file, and this thread is itself again
+    steps = engine.copy_in(container, io.BufferedReader(Slow()), "/tmp")
+    next(steps)
+    steps.close()  # type: ignore[attr-defined]
+    assert "big" not in execute(engine, container, "ls", "/tmp")
+    os.chown(tmp_path / "tree/twin", 100_000, 0)
+    with pytest.raises(InvalidArgument, match="the user 100000, who has no place"):
+        list(engine.copy_in(container, str(tmp_path / "tree"), "/tmp/other"))
+    (tmp_path / "own").touch()
+    assert (tmp_path / "own").stat().st_uid == 0
 
 
 @pytest.fixture(autouse=True)

@@ -198,6 +198,11 @@ def setns(fd: int, type: int = 0) -> None:
     _checked(lib().td_setns(fd, type), "enter a namespace")
 
 
+def act_as(user: int, group: int) -> None:
+    """Let the calling thread make files as somebody else; it keeps its capabilities."""
+    _checked(lib().td_act_as(user, group), "act as another user")
+
+
 def clone_root(mount_namespace: int) -> int:
     """A detached mount of the root of another mount namespace, without what is mounted below it."""
     return _checked(lib().td_clone_root(mount_namespace), "clone the root of a mount namespace")

@@ -17,7 +17,7 @@ from tuidock.engine.containers.copy_paths import Side, Target
 from tuidock.engine.containers.copy_root import files_of
 from tuidock.engine.containers.inspecting import request_of
 from tuidock.engine.containers.moves import status_of
-from tuidock.engine.errors import EngineError, Unsupported
+from tuidock.engine.errors import EngineError
 from tuidock.engine.events import append
 from tuidock.engine.files import refuse
 from tuidock.engine.instance import Instance
@@ -120,22 +120,19 @@ def copy_in(
 
     archive: the files become those of the container's user, else the owners stay. As for copy_out.
     """
-    if _maps(instance, container)[0]:
-        raise Unsupported(
-            f"cannot copy into {container.name} while it runs in a user namespace of its own; stop it first, or "
-            f"`tar c FILES | tuidock exec -i {container.name} tar x -C DIR`"
-        )
+    maps = _maps(instance, container)
     with files_of(instance, container) as root:
         user = str(request_of(instance, container.id)[0].get("User") or "") if archive else ""
         owner = owner_of(root, user) if user else None
-        yield from receive(Side(root, container.name), source, path, follow=follow, owner=owner)
+        yield from receive(Side(root, container.name), source, path, follow=follow, owner=owner, maps=maps)
     append(instance.paths.journal, "container", "extract-to-dir", container.id, container.name, image=container.image)
 
 
 def receive(
-    side: Side, source: str | BinaryIO, path: str, *, follow: bool = False, owner: tuple[int, int] | None = None
-) -> Generator[Progress]:
-    """copy_in to any root; the files become owner's, or stay whose they are."""
+    side: Side, source: str | BinaryIO, path: str, *, follow: bool = False, owner: tuple[int, int] | None = None,
+    maps: tuple[tuple[str, ...], tuple[str, ...]] = ((), ()),
+) -> Generator[Progress]:  # fmt: skip
+    """copy_in to any root; the files become owner's, or stay whose they are. maps: as for send."""
     wanted = copy_paths.parse(path)
     with ExitStack() as held:
         entries: Iterable[Entry]
@@ -151,7 +148,13 @@ def receive(
 
             goal = Target(copy_paths.open_directory(side, wanted), "")
             entries = tar_entries(source)
-        sink = TreeTarget(goal.directory, owner=owner, devices=True)
+        sink: TreeTarget
+        if maps[0]:
+            from tuidock.engine.containers.copy_mapped import MappedTarget
+
+            sink = MappedTarget(goal.directory, maps, owner=owner)
+        else:
+            sink = TreeTarget(goal.directory, owner=owner, devices=True)
         held.callback(sink.close)
         yield from _copied(entries, sink, source if isinstance(source, str) else "-")
 

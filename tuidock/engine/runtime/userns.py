@@ -56,6 +56,15 @@ def inner(lines: Iterable[str], outside: int) -> int:
     return _NOBODY
 
 
+def outer(lines: Iterable[str], inside: int) -> int | None:
+    """The host's id for one of the container's; None when it has no place."""
+    for line in lines:
+        first, host, count = (int(word) for word in line.split())
+        if first <= inside < first + count:
+            return host + inside - first
+    return None
+
+
 def has_group(lines: Iterable[str], gid: int) -> bool:
     """Whether lines of a map have a place for an id of the container."""
     spans = [tuple(int(word) for word in line.split()) for line in lines]

@@ -29,6 +29,8 @@ int td_begin_writeback(int fd);
 int td_close_range(unsigned first, unsigned last, unsigned flags);
 int td_renameat2(int from, const char *from_path, int to, const char *to_path, unsigned flags);
 int td_setns(int fd, int type);
+/* The ids by which the calling thread makes files; its capabilities stay. */
+int td_act_as(unsigned user, unsigned group);
 /* A detached mount of the root of another mount namespace, without what is mounted below it. */
 int td_clone_root(int mount_namespace);
 /* A mount namespace in which `tree`, a detached mount, lies at the directory `at`, and in it the detached mounts at their
