@@ -25,9 +25,9 @@ def open_app(root: str, read_only: bool, face: str = "", port: int | None = None
 
         return web.serve(root, read_only, web.DEFAULT_PORT if port is None else port)
     if face == "plain":
-        from tuidock.app import plain
+        from tuidock.app.plain import run
 
-        return plain.run(root, read_only)
+        return run(root, read_only)
     from tuidock.app import run_app
 
     return run_app(root=root, read_only=read_only)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Background:
         shows = getattr(self.screen, "shows_job", None)
         shown = shows is not None and shows(job)
         if job.state == DONE and not shown:
-            self.say(f"{clean(job.title)}: done")
+            self.say(tr("{title}: done", title=clean(job.title)))
         elif job.state == FAILED and not shown:
             self.say(job.error, "error")
         self._tell_of(job)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tuidock.app.paths import absolute
+from tuidock.app.words import tr
 from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.image_types import BuildRequest
 
@@ -91,11 +92,11 @@ def dockerfile_problem(values: Mapping[str, str]) -> str:
         return ""
     directory = absolute(context)
     if not os.path.isdir(directory):
-        return f"{directory} is not a directory."
+        return tr("{directory} is not a directory.", directory=directory)
     name = values.get("dockerfile", "").strip()
     path = os.path.join(directory, name or "Dockerfile")
     if name and not os.path.isfile(path) and os.path.isfile(absolute(name)):
         return ""
     if not os.path.isfile(path):
-        return f"There is no {path}" + ("." if name else "; File names another one.")
+        return tr("There is no {path}", path=path) + ("." if name else tr("; File names another one."))
     return ""

@@ -15,11 +15,15 @@ def sequence(text: str, environ: Mapping[str, str]) -> tuple[str, str]:
     """The bytes to write, or a sentence that says why not. tmux and screen need them wrapped."""
     encoded = base64.b64encode(text.encode("utf-8", "replace")).decode("ascii")
     if not text:
-        return "", "There is nothing to copy."
+        return "", tr("There is nothing to copy.")
     if len(encoded) > MOST:
         return (
             "",
-            f"{len(encoded)} bytes are too many for a terminal's clipboard (at most {MOST}); save to a file instead.",
+            tr(
+                "{count} bytes are too many for a terminal's clipboard (at most {most}); save to a file instead.",
+                count=len(encoded),
+                most=MOST,
+            ),
         )
     plain = f"\x1b]52;c;{encoded}\x07"
     if environ.get("TMUX"):

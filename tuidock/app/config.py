@@ -31,7 +31,7 @@ The app reads it again when it is saved: see `app.settings`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tuidock.app.lists import Listing, configured
 from tuidock.app.words import LANGUAGES
@@ -168,7 +168,7 @@ def check(data: object, where: Where = lambda *keys: "config.yaml") -> Config:
     return config._replace(problems=tuple(problems))
 
 
-def _terminal(value: object) -> dict[str, str] | None:
+def _terminal(value: object) -> dict[str, Any] | None:
     """The settings of `terminal:`; None when one of them is none."""
     from tuidock.app.keys import textual_key
     from tuidock.engine.errors import InvalidArgument
@@ -176,7 +176,7 @@ def _terminal(value: object) -> dict[str, str] | None:
 
     if not isinstance(value, dict) or not set(value) <= {"exec", "leader", "detach"}:
         return None
-    found: dict[str, str] = {}
+    found: dict[str, Any] = {}
     if "exec" in value:
         found["exec_in"] = str(value["exec"])
     if "leader" in value:

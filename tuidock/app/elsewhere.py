@@ -8,6 +8,7 @@ from tuidock.app.bindings import BY_COMMAND, Action
 from tuidock.app.commands import execute, split
 from tuidock.app.model import row_id
 from tuidock.app.panes import NOUNS
+from tuidock.app.words import tr
 
 if TYPE_CHECKING:
     from textual.screen import Screen
@@ -53,8 +54,8 @@ def _without_names(screen: CommandLine, main: MainScreen, action: Action) -> Non
     """About what this screen shows."""
     kind, rows = screen.command_rows()
     if not rows or kind not in action.kinds:
-        nouns = " or ".join(NOUNS[each] for each in action.kinds)
-        main.tuidock.say(f"Which {nouns}? {action.command} NAME says it.", "warning")
+        nouns = tr(" or ").join(tr(NOUNS[each]) for each in action.kinds)
+        main.tuidock.say(tr("Which {nouns}? {command} NAME says it.", nouns=nouns, command=action.command), "warning")
         return
     if is_at_home(action):
         go_home(main.tuidock, main)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from tuidock.app.widgets.rows import Cell, Column, Row
+from tuidock.app.words import mark, tr, trn
 from tuidock.engine.types import Container, Image, Network, PortBinding, Stats, Volume
 
 CONTAINER_COLUMNS: Final = (
@@ -58,6 +59,10 @@ NETWORK_COLUMNS: Final = (
     Column("id", "ID", 12, priority=5),
 )
 
+#: Words of the engine that are shown as they are.
+ENGINE_WORDS: Final = (
+    mark("created"), mark("removing"), mark("dead"), mark("healthy"), mark("unhealthy"), mark("starting"),
+)  # fmt: skip
 GLYPHS: Final = {
     "running": ("●", "*"),
     "created": ("○", "o"),
@@ -140,26 +145,26 @@ def state(container: Container, now_ns: int, ascii: bool = False) -> Cell:
     status = container.status
     glyph_of, style = status, "muted"
     if status == "running":
-        words, style = f"up {elapsed(container.started)}".rstrip(), "good"
+        words, style = tr("up {age}", age=elapsed(container.started)).rstrip(), "good"
         if container.health:
-            words += f" {container.health}"
+            words += f" {tr(container.health)}"
             style = {"healthy": "good", "starting": "busy"}.get(container.health, "bad")
     elif status == "paused":
-        words, style = "paused", "warn"
+        words, style = tr("paused"), "warn"
     elif status == "restarting":
-        words, style = f"{container.restarts} restart{'s' * (container.restarts != 1)}", "warn"
+        words, style = trn("1 restart", "{count} restarts", container.restarts), "warn"
     elif status == "exited":
-        ago = f" {elapsed(container.finished)} ago" if elapsed(container.finished) else ""
+        ago = " " + tr("{age} ago", age=elapsed(container.finished)) if elapsed(container.finished) else ""
         if container.oom_killed:
-            glyph_of, words, style = "failed", f"out of memory{ago}", "bad"
+            glyph_of, words, style = "failed", tr("out of memory") + ago, "bad"
         elif container.exit_code and not failed(container):
-            words = f"stopped{ago}"
+            words = tr("stopped") + ago
         elif container.exit_code:
-            glyph_of, words, style = "failed", f"exit {container.exit_code}{ago}", "bad"
+            glyph_of, words, style = "failed", tr("exit {code}", code=container.exit_code) + ago, "bad"
         else:
-            words = f"exited{ago}"
+            words = tr("exited") + ago
     else:
-        words, style = status, "bad" if status == "dead" else "muted"
+        words, style = tr(status), "bad" if status == "dead" else "muted"
     glyph = GLYPHS.get(glyph_of, ("?", "?"))[1 if ascii else 0]
     return Cell(f"{glyph} {words}", style)
 
@@ -268,11 +273,11 @@ def image_row(image: Image, now_ns: int = 0, ascii: bool = False) -> Row:
     if len(image.references) > 1:
         tag += f" +{len(image.references) - 1}"
     if image.containers:
-        use = Cell("in use", "good")
+        use = Cell(tr("in use"), "good")
     elif not image.references:
-        use = Cell("dangling", "warn")
+        use = Cell(tr("dangling"), "warn")
     else:
-        use = Cell("unused", "muted")
+        use = Cell(tr("unused"), "muted")
     return Row(
         image.id,
         (
@@ -296,7 +301,7 @@ def volume_row(volume: Volume, now_ns: int = 0, ascii: bool = False) -> Row:
         (
             Cell(name, "muted" if volume.anonymous else ""),
             Cell(size(volume.size)),
-            Cell(users or "nobody", "" if users else "muted"),
+            Cell(users or tr("nobody"), "" if users else "muted"),
             Cell(volume.driver, "muted"),
             Cell(since(volume.created, now_ns), "muted"),
         ),
@@ -307,7 +312,7 @@ def volume_row(volume: Volume, now_ns: int = 0, ascii: bool = False) -> Row:
 def network_row(network: Network, now_ns: int = 0, ascii: bool = False) -> Row:
     """A row for NETWORK_COLUMNS."""
     count = len(network.members)
-    members = f"{count} member{'s' * (count != 1)}" if network.driver not in ("host", "null") else ""
+    members = trn("1 member", "{count} members", count) if network.driver not in ("host", "null") else ""
     return Row(
         network.id,
         (

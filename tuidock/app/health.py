@@ -10,6 +10,7 @@ from typing import Any
 
 from tuidock.app.format import age
 from tuidock.app.widgets.rows import Cell, Column, Row
+from tuidock.app.words import mark
 from tuidock.engine.clean import clean
 
 COLUMNS = (
@@ -18,7 +19,7 @@ COLUMNS = (
     Column("exit", "EXIT", 7, sortable=False),
     Column("output", "OUTPUT", 24, grow=1, sortable=False),
 )
-NONE = "It has no health check: `--health-cmd`, or HEALTHCHECK in its image, gives it one."
+NONE = mark("It has no health check: `--health-cmd`, or HEALTHCHECK in its image, gives it one.")
 _SIGNS = {"healthy": ("●", "*", "good"), "starting": ("◐", "o", "busy"), "unhealthy": ("✖", "!", "bad")}
 #: Nanoseconds; what docker and this engine take where nothing is set.
 _INTERVAL = _TIMEOUT = 30_000_000_000

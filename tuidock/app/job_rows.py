@@ -11,6 +11,7 @@ from tuidock.app.builds import GLYPHS, RUNNING, Build
 from tuidock.app.transfers import Part, Transfer
 from tuidock.app.widgets.rows import Cell, Column, Row
 from tuidock.app.widgets.status import bar
+from tuidock.app.words import tr
 
 if TYPE_CHECKING:
     from tuidock.app.jobs import Job
@@ -80,7 +81,7 @@ def _job_row(job: Job, now: int, width: int, ascii: bool) -> Row:
     took = seconds(((job.ended_at or now) - job.started) / 1e9)
     state = {
         jobs.RUNNING: job.message or "beginning",
-        jobs.STOPPING: "giving up …",
+        jobs.STOPPING: tr("giving up …"),
         jobs.DONE: f"done in {took}",
         jobs.FAILED: "failed",
         jobs.GIVEN_UP: "given up",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tuidock.app import tabs
 from tuidock.app.logs.session import LogSource
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 from tuidock.engine.errors import NotFound
 
@@ -41,12 +42,12 @@ def open_logs(engine: Any, rows: Sequence[Container]) -> Opened:
     """Asks the engine, in one of its threads."""
     rows = tuple(rows[:MOST_MERGED])
     sources = tuple(LogSource(row.id, clean(row.name), engine.log_directory(row.id)) for row in rows)
-    note = "No output yet."
+    note = tr("No output yet.")
     if len(rows) == 1:
         driver = engine.log_driver(rows[0].id)
         note = tabs.log_note(rows[0])
         if driver == "none":
-            note = "It keeps no log: it was created with --log-driver none."
+            note = tr("It keeps no log: it was created with --log-driver none.")
     runs = engine.runs([row.id for row in rows])[-MOST_RUNS:]
     return Opened(rows, sources, note, tuple(rule(event) for event in runs))
 

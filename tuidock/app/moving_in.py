@@ -12,6 +12,7 @@ from typing import Any
 from tuidock.app.format import counted, size
 from tuidock.app.transfers import Part, Transfer
 from tuidock.app.widgets.rows import Cell, Column, Row
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 from tuidock.engine.errors import SystemFailure
 from tuidock.engine.types import MigrationItem, Progress
@@ -89,9 +90,9 @@ def _row(item: MigrationItem, ticked: bool, ascii: bool) -> Row:
 def note_of(item: MigrationItem) -> str:
     """All that is to be known of one, a sentence for each note."""
     lead = {
-        TAKE: f"The {item.kind} {item.name} would be taken over",
-        PRESENT: f"The {item.kind} {item.name} is here already",
-        SKIP: f"The {item.kind} {item.name} stays there",
+        TAKE: tr("The {kind} {name} would be taken over", kind=item.kind, name=item.name),
+        PRESENT: tr("The {kind} {name} is here already", kind=item.kind, name=item.name),
+        SKIP: tr("The {kind} {name} stays there", kind=item.kind, name=item.name),
     }[item.action]
     return clean(f"{lead}{': ' if item.notes else '.'}{'; '.join(item.notes)}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 from tuidock.engine.errors import EngineError
 
@@ -20,9 +21,15 @@ def sentence(error: BaseException) -> str:
     record(error)
     if isinstance(error, OSError) and error.strerror:
         where = f" ({error.filename})" if error.filename else ""
-        return clean(f"The system refused: {error.strerror}{where}.")
+        return clean(tr("The system refused: {strerror}{where}.", strerror=error.strerror, where=where))
     detail = str(error).strip().split("\n", 1)[0]
-    return clean(f"Something unexpected went wrong: {detail or type(error).__name__}. Details are in {log_path()}.")
+    return clean(
+        tr(
+            "Something unexpected went wrong: {detail}. Details are in {log_path}.",
+            detail=detail or type(error).__name__,
+            log_path=log_path(),
+        )
+    )
 
 
 def record(error: BaseException) -> None:

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from rich.cells import cell_len, set_cell_size
+
 from tuidock.app import format as shown
 from tuidock.app.model import ViewModel
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 
 #: What the names of styles mean in Textual's words.
@@ -43,18 +46,18 @@ def header(model: ViewModel, width: int, read_only: bool = False, ascii: bool = 
     goes from the right."""
     right = _right(model, read_only)
     kept = _left(model, ascii)
-    room = width - 8 - (len(right) + 2 if right else 0)
-    while kept and sum(len(text) + 3 for text, _ in kept) > room:
+    room = width - 8 - (cell_len(right) + 2 if right else 0)
+    while kept and sum(cell_len(text) + 3 for text, _ in kept) > room:
         kept.pop()
     spans: Spans = [("tuidock", "accent")]
     used = 7
     for at, (text, style) in enumerate(kept):
         separator = "  " if at == 0 else " · "
         spans += [(separator, "muted"), (text, style)]
-        used += len(separator) + len(text)
+        used += len(separator) + cell_len(text)
     if right:
-        right = right if len(right) < width - used - 1 else right[: max(0, width - used - 2)]
-        spans += [(" " * max(1, width - used - len(right)), ""), (right, "accent")]
+        right = right if cell_len(right) < width - used - 1 else set_cell_size(right, max(0, width - used - 2))
+        spans += [(" " * max(1, width - used - cell_len(right)), ""), (right, "accent")]
     return spans
 
 
@@ -81,10 +84,12 @@ def _left(model: ViewModel, ascii: bool) -> Spans:
     host = model.host
     if host.memory >= 0:
         # The place of the processor is kept while it is not known yet: nothing moves when it is.
-        parts.append((f"cpu {host.cpu_percent:3.0f}%" if host.cpu_percent >= 0 else "cpu   -%", "muted"))
-        parts.append((f"mem {shown.size(host.memory)}/{shown.size(host.memory_total)}", "muted"))
+        parts.append(
+            (tr("cpu") + f" {host.cpu_percent:3.0f}%" if host.cpu_percent >= 0 else tr("cpu") + "   -%", "muted")
+        )
+        parts.append((tr("mem") + f" {shown.size(host.memory)}/{shown.size(host.memory_total)}", "muted"))
     if host.disk_free >= 0:
-        parts.append((f"disk {shown.size(host.disk_free)} free", "muted"))
+        parts.append((tr("disk {size} free", size=shown.size(host.disk_free)), "muted"))
     return parts
 
 
@@ -95,7 +100,7 @@ def _right(model: ViewModel, read_only: bool) -> str:
         more = f" +{len(model.jobs) - 1}" if len(model.jobs) > 1 else ""
         words.append(f"{clean(job.title)}{percent}{more}")
     if read_only:
-        words.append("read-only")
+        words.append(tr("read-only"))
     return " · ".join(words)
 
 
@@ -104,22 +109,22 @@ def tabs(items: Sequence[Item], active: str, suffix: str, width: int) -> tuple[S
     spans: Spans = []
     places: Places = []
     x, gap = 0, 2
-    if sum(len(item.text) + gap for item in items) > width and active:
+    if sum(cell_len(item.text) + gap for item in items) > width and active:
         # Too narrow for all: keep the active one and its neighbours in sight.
         at = next((i for i, item in enumerate(items) if item.key == active), 0)
-        while at > 0 and sum(len(item.text) + gap for item in items[: at + 1]) > width:
+        while at > 0 and sum(cell_len(item.text) + gap for item in items[: at + 1]) > width:
             items = items[1:]
             at -= 1
     for item in items:
         spans += [(item.text, "tab" if item.key == active else "muted"), (" " * gap, "")]
-        places.append((x, x + len(item.text), item.key))
-        x += len(item.text) + gap
+        places.append((x, x + cell_len(item.text), item.key))
+        x += cell_len(item.text) + gap
     room = width - x
     if suffix and room > 4:
-        while len(suffix) > room and " · " in suffix:
+        while cell_len(suffix) > room and " · " in suffix:
             suffix = suffix.rpartition(" · ")[0]
-        suffix = suffix if len(suffix) <= room else suffix[: room - 1] + "…"
-        spans += [(" " * (room - len(suffix)), ""), (suffix, "muted")]
+        suffix = suffix if cell_len(suffix) <= room else set_cell_size(suffix, room - 1) + "…"
+        spans += [(" " * (room - cell_len(suffix)), ""), (suffix, "muted")]
     return spans, places
 
 
@@ -127,7 +132,7 @@ def keys(items: Sequence[Item], width: int) -> tuple[Spans, Places]:
     """Keys with what they do; when they do not fit, those of the highest rank go first, then those further right."""
 
     def length(item: Item) -> int:
-        return len(item.hint) + 1 + len(item.text) + 2
+        return cell_len(item.hint) + 1 + cell_len(item.text) + 2
 
     kept = list(items)
     while len(kept) > 1 and sum(map(length, kept)) - 2 > width:

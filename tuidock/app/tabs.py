@@ -10,6 +10,7 @@ from tuidock.app.model import Row, ViewModel
 from tuidock.app.panes import url
 from tuidock.app.widgets.rows import Cell, Column
 from tuidock.app.widgets.rows import Row as Line
+from tuidock.app.words import tr
 from tuidock.engine.types import Container, Event, Network, ProcessTable, Volume
 
 PORT_COLUMNS = (
@@ -49,10 +50,10 @@ STEP_WORDS = {
 def log_note(row: Container) -> str:
     """Why a log may be empty."""
     if row.status == "created":
-        return "It has not been started yet: s starts it."
+        return tr("It has not been started yet: s starts it.")
     if row.log_dropped:
-        return f"{shown.size(row.log_dropped)} were lost because the disk was full."
-    return "No output yet." if row.status == "running" else "It wrote nothing."
+        return tr("{log_dropped} were lost because the disk was full.", log_dropped=shown.size(row.log_dropped))
+    return tr("No output yet.") if row.status == "running" else tr("It wrote nothing.")
 
 
 def event_words(event: Event) -> str:

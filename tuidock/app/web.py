@@ -134,8 +134,8 @@ async def make_app(command: str, word: str, port: int) -> Any:
             websocket = web.WebSocketResponse(heartbeat=15)
             await websocket.prepare(request)
             service = AppService(
-                self.command, write_bytes=websocket.send_bytes, write_str=websocket.send_str, close=partial(_close, websocket),
-                download_manager=self.download_manager,
+                self.command, write_bytes=websocket.send_bytes, write_str=websocket.send_str,
+                close=partial(_close, websocket), download_manager=self.download_manager,
             )  # fmt: skip
             self.pages.add(websocket)
             try:

@@ -19,6 +19,7 @@ from tuidock.app.actions.views import Views
 from tuidock.app.bindings import BY_ID, Action, Situation, possible, show_keys
 from tuidock.app.model import CONTAINERS, Row, row_name
 from tuidock.app.screen_keys import READ_ONLY
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 from tuidock.engine.types import Container
 
@@ -68,11 +69,22 @@ def why_not(action: Action, situation: Situation) -> str:
     if situation.kind not in action.kinds:
         key = show_keys(action.keys).split(" ")[0] or f":{action.command}"
         does = action.help[0].lower() + action.help[1:]
-        return f"{key} does nothing in {situation.kind}. In {' and '.join(action.kinds)}: {does}."
+        return tr(
+            "{key} does nothing in {kind}. In {kinds}: {does}.",
+            key=key,
+            kind=situation.kind,
+            kinds=" and ".join(action.kinds),
+            does=does,
+        )
     if row is None:
-        return "There is nothing under the cursor."
+        return tr("There is nothing under the cursor.")
     if isinstance(row, Container) and situation.kind == CONTAINERS:
         if action.id == "container.open":
-            return f"{clean(row.name)} publishes no port."
-        return f"{clean(row_name(row))} is {row.status}: {action.label} is not possible."
-    return f"{action.label.capitalize()} is not possible here."
+            return tr("{name} publishes no port.", name=clean(row.name))
+        return tr(
+            "{row} is {status}: {label} is not possible.",
+            row=clean(row_name(row)),
+            status=row.status,
+            label=action.label,
+        )
+    return tr("{capitalize} is not possible here.", capitalize=action.label.capitalize())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tuidock.app.model import CONTAINERS, IMAGES, VOLUMES, Row, row_id, row_name
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 from tuidock.engine.types import Container, Image, Volume
 
@@ -126,12 +127,12 @@ class Images:
 
         def go(ask: AskScreen, values: list[str]) -> None:
             def done(_: object) -> None:
-                self.app.say(f"{clean(values[0])} tagged")
+                self.app.say(tr("{values} tagged", values=clean(values[0])))
 
             ask.ask_engine(lambda engine: engine.tag(row_id(row), values[0]), done)
 
-        questions = [Question("New name", "", "name:tag")]
-        self.app.push_screen(AskScreen(f"Tag {clean(row_name(row))}", questions, yes="tag", go=go))
+        questions = [Question(tr("New name"), "", tr("name:tag"))]
+        self.app.push_screen(AskScreen(tr("Tag {row}", row=clean(row_name(row))), questions, yes=tr("tag"), go=go))
 
     def tag(self, source: str, target: str) -> None:
         self.app.engine_workers.move("tagged", [(source, clean(target))], lambda engine, ref: engine.tag(ref, target))
@@ -170,7 +171,7 @@ class Images:
         elif len(rows) == 2:
             self.compare(rows[0], rows[1])
         else:
-            self.app.say("Two are compared: mark two images with space, or take one container.", "warning")
+            self.app.say(tr("Two are compared: mark two images with space, or take one container."), "warning")
 
     def _other_side(self, image: Row) -> None:
         """Which other image, or which container, it is compared with."""
@@ -179,14 +180,15 @@ class Images:
         others = [row for row in self.app.model.rows[IMAGES].values() if row_id(row) != row_id(image)]
         others += self.app.model.rows[CONTAINERS].values()
         choices = [
-            Choice(clean(row_name(row)), row, "container" if isinstance(row, Container) else "image") for row in others
+            Choice(clean(row_name(row)), row, tr("container") if isinstance(row, Container) else tr("image"))
+            for row in others
         ]
 
         def chosen(other: Any) -> None:
             if other is not None:
                 self.compare(image, other)
 
-        title = f"Compare {clean(row_name(image))} with"
+        title = tr("Compare {image} with", image=clean(row_name(image)))
         self.app.push_screen(PickerScreen(title, choices, narrow=True), chosen)
 
     def compare(self, one: Row, other: Row) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuidock.app.format import PROJECT
 from tuidock.app.model import CONTAINERS, Row
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 from tuidock.engine.types import Container
 
@@ -38,7 +39,9 @@ class Logs:
         if words[0] in ("-l", "--label") and len(words) == 2:
             name, _, value = words[1].partition("=")
             rows = self._labelled(name, value)
-            self.show_logs(rows, words[1]) if rows else self.app.say(f"No container has {clean(words[1])}.", "warning")
+            self.show_logs(rows, words[1]) if rows else self.app.say(
+                tr("No container has {words}.", words=clean(words[1])), "warning"
+            )
             return
         members = self._labelled(PROJECT, words[0]) if len(words) == 1 else []
         named = [(word, self.app.model.find(CONTAINERS, word)) for word in words]
@@ -46,7 +49,7 @@ class Logs:
         if members and missing:
             self.show_logs(members, f"project {words[0]}")
         elif missing:
-            self.app.say(f"No such container: {clean(', '.join(missing))}", "error")
+            self.app.say(tr("No such container: {missing}", missing=clean(", ".join(missing))), "error")
         else:
             self.show_logs([row for _, row in named if row is not None])
 
@@ -75,5 +78,10 @@ class Logs:
             from tuidock.app.screens.logs import LogsScreen
 
             self.app.push_screen(LogsScreen(opened, title, place))
+            if len(opened.rows) < len(chosen):
+                some, every = len(opened.rows), len(chosen)
+                self.app.say(
+                    tr("The first {some} of {every} logs; more cannot be open at once.", some=some, every=every)
+                )
 
         self.app.engine_workers.ask("logs", ask, show, lambda text: self.app.say(text, "error"))

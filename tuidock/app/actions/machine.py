@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tuidock.app.model import VOLUMES, row_name
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ class Machine:
         from tuidock.app.screens.migrate import MigrateScreen
 
         if kind not in ("docker", "podman"):
-            self.app.say(f"Nothing can move in from {clean(kind)}; migrate docker, or migrate podman.", "warning")
+            self.app.say(
+                tr("Nothing can move in from {kind}; migrate docker, or migrate podman.", kind=clean(kind)), "warning"
+            )
             return
         self.app.push_screen(MigrateScreen(kind, host))
 
@@ -41,7 +44,7 @@ class Machine:
         if name:
             self.app.show_jobs(tasks.import_volume(self.app, name, path))
         else:
-            self.app.say("Into which volume? import FILE VOLUME names it.", "warning")
+            self.app.say(tr("Into which volume? import FILE VOLUME names it."), "warning")
 
     def app_doctor(self) -> None:
         from tuidock.app.screens.doctor import DoctorScreen

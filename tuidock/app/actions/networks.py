@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tuidock.app.model import Row, row_id, row_name
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 from tuidock.engine.types import Container, Network
 
@@ -55,17 +56,17 @@ class Networks:
         if isinstance(row, Network):
             pairs = [(row.name, name) for name, _ in row.members]
             choices = [Choice(clean(name), pair) for pair in pairs for name in pair[1:]]
-            title = f"Who leaves {clean(row.name)}?"
+            title = tr("Who leaves {name}?", name=clean(row.name))
         else:
             assert isinstance(row, Container)
             pairs = [(each.network, row.name) for each in row.networks]
             choices = [Choice(clean(pair[0]), pair) for pair in pairs]
-            title = f"Which network does {clean(row.name)} leave?"
+            title = tr("Which network does {name} leave?", name=clean(row.name))
         if not choices:
             self.app.say(
-                f"{clean(row_name(row))} has no container."
+                tr("{row} has no container.", row=clean(row_name(row)))
                 if isinstance(row, Network)
-                else f"{clean(row_name(row))} is in no network.",
+                else tr("{row} is in no network.", row=clean(row_name(row))),
                 "warning",
             )
             return
@@ -79,7 +80,8 @@ class Networks:
     def disconnect(self, network: str, container: str) -> None:
         """Asks, because connections that are open break."""
         self.app.confirm(
-            f"Disconnect {clean(container)} from {clean(network)}?", ["Connections that are open there break."], "disconnect",
+            tr("Disconnect {container} from {network}?", container=clean(container), network=clean(network)),
+            [tr("Connections that are open there break.")], tr("disconnect"),
             lambda: self._place(
                 "disconnected", network, container, lambda engine: engine.disconnect_network(network, container)
             ),

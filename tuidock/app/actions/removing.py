@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tuidock.app.actions.changes import ALIVE, listed, named, targets, with_status
 from tuidock.app.model import CONTAINERS, IMAGES, NETWORKS, VOLUMES, Row, row_id, row_name
 from tuidock.app.panes import NOUNS
+from tuidock.app.words import mark, tr
 from tuidock.engine.clean import clean
 from tuidock.engine.types import Container, Image, Volume
 
@@ -17,15 +18,15 @@ if TYPE_CHECKING:
     from tuidock.app.screens.main import MainScreen
 
 #: Behind what a removal takes along.
-BACK, GONE = "u brings it back.", "It is gone for good: the trash keeps nothing."
-REMOVED = "removed; u undoes it"
+BACK, GONE = mark("u brings it back."), mark("It is gone for good: the trash keeps nothing.")
+REMOVED = mark("removed; u undoes it")
 
 
 def afterwards() -> str:
     """Whether it can come back, by `trash:` in config.yaml."""
     from tuidock.engine.options.settings import trash_limits
 
-    return BACK if trash_limits()[0] > 0 else GONE
+    return tr(BACK if trash_limits()[0] > 0 else GONE)
 
 
 def new_batch() -> str:
@@ -83,7 +84,7 @@ class Removing:
         noun = NOUNS[kind] if len(rows) == 1 else ""
         title = f"{verb} {noun} {named(rows, kind)}?".replace("  ", " ")
         self.app.push_screen(
-            ConfirmScreen(title, lines, yes="remove", choices=choices, expect=expect, refuse=refuse), answered
+            ConfirmScreen(title, lines, yes=tr("remove"), choices=choices, expect=expect, refuse=refuse), answered
         )
 
     # -- containers, volumes --------------------------------------------------------------------------------------
@@ -94,9 +95,15 @@ class Removing:
         alive = with_status(rows, *ALIVE)
         lines = listed(rows) if len(rows) > 1 else []
         if len(rows) == 1 and isinstance(rows[0], Container):
-            lines.append(f"It is {rows[0].status}; its writable layer and its logs go with it. {afterwards()}")
+            lines.append(
+                tr(
+                    "It is {status}; its writable layer and its logs go with it. {afterwards}",
+                    status=rows[0].status,
+                    afterwards=afterwards(),
+                )
+            )
         elif alive:
-            lines.append(f"{len(alive)} of them still run.")
+            lines.append(tr("{count} of them still run.", count=len(alive)))
         if len(rows) > 1:
             lines.append(afterwards())
         choices = [
@@ -110,7 +117,7 @@ class Removing:
                 return ""
             state = getattr(alive[0], "status", "running")
             who = f"{clean(row_name(alive[0]))} is {state}" if len(alive) == 1 else f"{len(alive)} still run"
-            return f"{who}: press f to remove by force, or stop it first."
+            return tr("{who}: press f to remove by force, or stop it first.", who=who)
 
         def remove(ticked: frozenset[str]) -> None:
             hard, volumes, now = "f" in ticked, "v" in ticked, "g" in ticked
@@ -130,7 +137,7 @@ class Removing:
         lines.append(afterwards())
         expect = clean(row_name(rows[0])) if len(rows) == 1 else str(len(rows))
         if len(rows) > 1:
-            lines.append(f"Type {len(rows)} to confirm.")
+            lines.append(tr("Type {count} to confirm.", count=len(rows)))
 
         def remove(ticked: frozenset[str]) -> None:
             batch = new_batch()
@@ -143,9 +150,9 @@ class Removing:
     def _remove_networks(self, rows: list[Row]) -> None:
         lines = listed(rows) if len(rows) > 1 else []
         lines.append(
-            "Containers that do not run lose their places in it."
+            tr("Containers that do not run lose their places in it.")
             if len(rows) == 1
-            else "Containers that do not run lose their places in them."
+            else tr("Containers that do not run lose their places in them.")
         )
 
         def remove(ticked: frozenset[str]) -> None:
@@ -159,9 +166,9 @@ class Removing:
         """An image with several names: which of them goes, or the image with all of them."""
         from tuidock.app.screens.picker import Choice, PickerScreen
 
-        choices = [Choice(clean(each), each, "only this name; the image stays") for each in image.references]
+        choices = [Choice(clean(each), each, tr("only this name; the image stays")) for each in image.references]
         if whole:
-            choices.append(Choice("all names and the image", "", f"{len(image.references)} names"))
+            choices.append(Choice(tr("all names and the image"), "", tr("{count} names", count=len(image.references))))
 
         def chosen(reference: str | None) -> None:
             if reference == "":
@@ -171,7 +178,9 @@ class Removing:
                     "untagged", [(reference, clean(reference))], lambda engine, ref: engine.remove_image(ref)
                 )
 
-        self.app.push_screen(PickerScreen(f"Remove which name of {image.short_id}?", choices), chosen)
+        self.app.push_screen(
+            PickerScreen(tr("Remove which name of {short_id}?", short_id=image.short_id), choices), chosen
+        )
 
     def _remove_images(self, images: list[Image], force: bool) -> None:
         from tuidock.app.screens.confirm import Choice
@@ -183,15 +192,26 @@ class Removing:
         lines = listed(rows) if len(images) > 1 else [image_words(images[0])]
         if stopped and len(images) == 1:
             names = ", ".join(clean(each.name) for each in stopped[:4])
-            lines.append(f"It is in use by containers: {names}. With force they stay, but cannot be started again.")
+            lines.append(
+                tr(
+                    "It is in use by containers: {names}. With force they stay, but cannot be started again.",
+                    names=names,
+                )
+            )
         elif any(row.containers for row in images):
             count = sum(1 for row in images if row.containers)
-            lines.append("It is in use by containers." if len(images) == 1 else f"{count} are in use by containers.")
+            lines.append(
+                tr("It is in use by containers.")
+                if len(images) == 1
+                else tr("{count} are in use by containers.", count=count)
+            )
         choices = [Choice("f", "force: every name goes, also when stopped containers use it", force)]
 
         def refuse(ticked: frozenset[str]) -> str:
             if running:
-                return f"{clean(running[0].name)} runs on it: stop and remove that first; force does not help."
+                return tr(
+                    "{name} runs on it: stop and remove that first; force does not help.", name=clean(running[0].name)
+                )
             return ""
 
         def remove(ticked: frozenset[str]) -> None:
@@ -210,10 +230,10 @@ class Removing:
 def image_words(image: Image) -> str:
     """What removing it takes along."""
     if not image.references:
-        return "It has no name; its layers go unless other images share them."
+        return tr("It has no name; its layers go unless other images share them.")
     if len(image.references) == 1:
-        return "This is its only name, so the image goes with it; layers that other images share stay."
-    return f"It has {len(image.references)} names, and all of them go with it."
+        return tr("This is its only name, so the image goes with it; layers that other images share stay.")
+    return tr("It has {count} names, and all of them go with it.", count=len(image.references))
 
 
 def removal_targets(images: list[Image], force: bool) -> list[tuple[str, str]]:

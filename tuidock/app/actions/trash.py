@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 from tuidock.engine.types import Restored
 
@@ -29,9 +30,16 @@ class Trash:
         def done(restored: list[Restored]) -> None:
             for each in restored[:4]:
                 name = clean(each.name) or each.subject.removeprefix("sha256:")[:12]
-                self.app.say(" ".join([f"{each.kind} {name} is back.", *(clean(text) for text in each.remarks)]))
+                self.app.say(
+                    " ".join(
+                        [
+                            tr("{kind} {name} is back.", kind=each.kind, name=name),
+                            *(clean(text) for text in each.remarks),
+                        ]
+                    )
+                )
             if len(restored) > 4:
-                self.app.say(f"{len(restored) - 4} more are back.")
+                self.app.say(tr("{count} more are back.", count=len(restored) - 4))
             if then is not None:
                 then()
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tuidock.app import paths, registry_names, tasks
 from tuidock.app.quoting import words
 from tuidock.app.screens.form import Field, Form, Tick, flag_words
+from tuidock.app.words import mark, tr
 from tuidock.engine.clean import clean
 from tuidock.engine.types import Container
 
@@ -35,7 +36,7 @@ class CommitForm(Form):
         self._container = container
 
     def heading(self) -> str:
-        return f"Commit {self._container.name} to an image"
+        return tr("Commit {name} to an image", name=self._container.name)
 
     def first_field(self) -> str:
         return "reference"
@@ -77,18 +78,18 @@ class FileForm(Form):
             return ""
         if self.WRITES:
             if os.path.isdir(path):
-                return f"{path} is a directory; name a file in it."
+                return tr("{path} is a directory; name a file in it.", path=path)
             if not os.path.isdir(os.path.dirname(path)):
-                return f"There is no directory {os.path.dirname(path)}."
+                return tr("There is no directory {path}.", path=os.path.dirname(path))
         elif not os.path.isfile(path):
-            return f"There is no file {path}."
+            return tr("There is no file {path}.", path=path)
         return ""
 
     def begin(self, path: str) -> Job:
         raise NotImplementedError
 
     def go(self, what: str) -> None:
-        if self.missing("path", "Which file?"):
+        if self.missing("path", tr("Which file?")):
             return
         if problem := self.problem():
             self.complain(problem)
@@ -101,7 +102,9 @@ class FileForm(Form):
             self.tuidock.show_jobs(job)
 
         if self.WRITES and os.path.exists(path):
-            self.tuidock.confirm(f"{clean(path)} exists", ["It will be written anew."], "overwrite", yes)
+            self.tuidock.confirm(
+                tr("{path} exists", path=clean(path)), [tr("It will be written anew.")], tr("overwrite"), yes
+            )
         else:
             yes()
 
@@ -109,9 +112,9 @@ class FileForm(Form):
 class SaveForm(FileForm):
     """Images into an archive."""
 
-    TITLE_TEXT, VERB, WRITES, ENTER_GOES = "Save images to an archive", "save", True, True
+    TITLE_TEXT, VERB, WRITES, ENTER_GOES = mark("Save images to an archive"), "save", True, True
     FIELDS = (Field("path", "File", "images.tar", "-o", path="file"),)
-    NOTE = "docker, podman and skopeo read it, and `tuidock load`."
+    NOTE = mark("docker, podman and skopeo read it, and `tuidock load`.")
     KEYS = (("save", "enter", "save"), ("copy", "ctrl+c", "copy the command"))
 
     def __init__(self, references: Sequence[str]) -> None:
@@ -133,7 +136,7 @@ class ExportForm(FileForm):
 
     VERB, WRITES, ENTER_GOES = "export", True, True
     FIELDS = (Field("path", "File", "files.tar", "-o", path="file"),)
-    NOTE = "A tar of its root file system; `tuidock import` makes an image of it."
+    NOTE = mark("A tar of its root file system; `tuidock import` makes an image of it.")
     KEYS = (("export", "enter", "export"), ("copy", "ctrl+c", "copy the command"))
 
     def __init__(self, container: Container) -> None:
@@ -141,7 +144,7 @@ class ExportForm(FileForm):
         self._container = container
 
     def heading(self) -> str:
-        return f"Export the files of {self._container.name}"
+        return tr("Export the files of {name}", name=self._container.name)
 
     def first_field(self) -> str:
         return "path"
@@ -156,7 +159,7 @@ class ExportForm(FileForm):
 class LoadForm(FileForm):
     """Images from an archive."""
 
-    TITLE_TEXT, VERB, ENTER_GOES = "Load images from an archive", "load", True
+    TITLE_TEXT, VERB, ENTER_GOES = mark("Load images from an archive"), "load", True
     FIELDS = (Field("path", "File", "images.tar, also compressed", "-i", path="file"),)
     KEYS = (("load", "enter", "load"), ("copy", "ctrl+c", "copy the command"))
 
@@ -167,7 +170,7 @@ class LoadForm(FileForm):
 class ImportForm(FileForm):
     """An image of a tar of a root file system."""
 
-    TITLE_TEXT, VERB = "Import a root file system", "import"
+    TITLE_TEXT, VERB = mark("Import a root file system"), "import"
     FIELDS = (
         Field("path", "File", "rootfs.tar, also compressed", path="file"),
         Field("reference", "Name", "name:tag"),

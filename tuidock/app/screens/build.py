@@ -23,6 +23,7 @@ from tuidock.app.widgets.log_view import LogSource, LogView
 from tuidock.app.widgets.plain_table import PlainTable
 from tuidock.app.widgets.status import StatusLine
 from tuidock.app.widgets.text_view import TextView
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class BuildScreen(BuildEnd, Keyed):
         yield StatusLine(id="build-status")
         with Horizontal(id="build-body"):
             with Vertical(id="build-left"):
-                yield PlainTable(job_rows.STEP_COLUMNS, header=False, empty="reading the Dockerfile …", ascii=ascii)
+                yield PlainTable(job_rows.STEP_COLUMNS, header=False, empty=tr("reading the Dockerfile …"), ascii=ascii)
                 yield StatusLine(id="output-title")
                 yield LogView(id="build-output")
             yield TextView(dockerfile=True, ascii=ascii, id="build-source")
@@ -158,7 +159,7 @@ class BuildScreen(BuildEnd, Keyed):
         if job.ended:
             words.append({jobs.DONE: f"done in {took}", jobs.FAILED: f"failed after {took}"}.get(job.state, "given up"))
         elif job.state == jobs.STOPPING:
-            words.append("giving up …")
+            words.append(tr("giving up …"))
         else:
             words.append(took)
         if build.warnings:
@@ -188,13 +189,13 @@ class BuildScreen(BuildEnd, Keyed):
     def _why_empty(self, number: int) -> str:
         step = self.build.steps.get(number)
         if step is None:
-            return "" if not self.job.ended else "It did not come to a step."
+            return "" if not self.job.ended else tr("It did not come to a step.")
         return {
-            builds.WAITING: "It waits for the steps before it.",
-            builds.RUNNING: "No output yet.",
-            builds.CACHED: "Taken from the cache: nothing of it has changed.",
-            builds.CANCELLED: "It was given up.",
-        }.get(step.state, "It wrote nothing.")
+            builds.WAITING: tr("It waits for the steps before it."),
+            builds.RUNNING: tr("No output yet."),
+            builds.CACHED: tr("Taken from the cache: nothing of it has changed."),
+            builds.CANCELLED: tr("It was given up."),
+        }.get(step.state, tr("It wrote nothing."))
 
     def _draw_output_title(self, state: str) -> None:
         step = self.build.steps.get(self.step)
@@ -223,13 +224,17 @@ class BuildScreen(BuildEnd, Keyed):
         text = ""
         if job.state == jobs.FAILED:
             text = jobs.whole_sentence(job.error) + (
-                " enter opens a shell in the last good state." if self.keep else ""
+                tr(" enter opens a shell in the last good state.") if self.keep else ""
             )
         elif job.state == jobs.DONE and build.image:
-            name = f"{', '.join(build.tags)} is " if build.tags else "The image is "
-            text = f"{name}{build.image.removeprefix('sha256:')[:12]}. R runs it, i shows it, F looks into its layers."
+            name = f"{', '.join(build.tags)} is " if build.tags else tr("The image is ")
+            text = tr(
+                "{name}{value}. R runs it, i shows it, F looks into its layers.",
+                name=name,
+                value=build.image.removeprefix("sha256:")[:12],
+            )
         elif job.state == jobs.DONE and build.files:
-            text = f"The files are in {build.files}."
+            text = tr("The files are in {files}.", files=build.files)
         elif build.warnings:
             text = build.warnings[-1]
         text = clean(text)

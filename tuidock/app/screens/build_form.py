@@ -10,6 +10,7 @@ from tuidock.app import tasks
 from tuidock.app.build_words import dockerfile_problem, parse_build
 from tuidock.app.quoting import words
 from tuidock.app.screens.form import Field, Form, Tick, flag_words
+from tuidock.app.words import mark, tr
 from tuidock.engine.clean import clean
 from tuidock.engine.errors import EngineError
 
@@ -41,7 +42,7 @@ def command_line(values: Mapping[str, str], ticks: Mapping[str, bool]) -> list[s
 class BuildForm(Form):
     """ctrl+r builds, and goes to where one can watch it."""
 
-    TITLE_TEXT, VERB, FIELDS = "Build an image", "build", FIELDS
+    TITLE_TEXT, VERB, FIELDS = mark("Build an image"), "build", FIELDS
     TICKS = (Tick("no-cache", "no cache (--no-cache)"), Tick("pull", "newer base images (--pull)"))
     KEYS = (("build", "ctrl+r", "build"), ("copy", "ctrl+c", "copy the command"))
 
@@ -60,7 +61,7 @@ class BuildForm(Form):
         return dockerfile_problem(self.values())
 
     def go(self, what: str) -> None:
-        if self.missing("context", "Which directory? The context is what COPY takes files from."):
+        if self.missing("context", tr("Which directory? The context is what COPY takes files from.")):
             return
         problem = self.problem()
         if problem:
@@ -78,7 +79,7 @@ class BuildForm(Form):
             self.tuidock.show_build(tasks.build(self.tuidock, wanted.request, command, wanted.files))
 
         if wanted.files and os.path.isdir(wanted.files) and os.listdir(wanted.files):
-            lines = ["Files of the same names are written anew, the others stay."]
-            self.tuidock.confirm(f"{clean(wanted.files)} is not empty", lines, "build", go)
+            lines = [tr("Files of the same names are written anew, the others stay.")]
+            self.tuidock.confirm(tr("{files} is not empty", files=clean(wanted.files)), lines, tr("build"), go)
         else:
             go()

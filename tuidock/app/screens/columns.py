@@ -16,6 +16,7 @@ from tuidock.app.lists import ALWAYS
 from tuidock.app.screens.closing import ClosesOnce
 from tuidock.app.screens.lines import Item, KeyLine, PressableLine
 from tuidock.app.widgets.rows import Column
+from tuidock.app.words import tr
 
 
 class ColumnsScreen(ClosesOnce, ModalScreen[None]):
@@ -41,21 +42,21 @@ class ColumnsScreen(ClosesOnce, ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Static("Columns", classes="dialog-title", markup=False)
+            yield Static(tr("Columns"), classes="dialog-title", markup=False)
             yield OptionList(*(Option(self._line(key)) for key in self._order), markup=False, compact=True)
             yield Static(
-                "\nWhat does not fit is left out, the least important first.", classes="dialog-text", markup=False
+                tr("\nWhat does not fit is left out, the least important first."), classes="dialog-text", markup=False
             )
             yield KeyLine(id="dialog-keys")
 
     def on_mount(self) -> None:
         self.query_one(KeyLine).set_items(
             [
-                Item("space", "show or hide", "space"),
-                Item("K", "up", "K"),
-                Item("J", "down", "J"),
-                Item("r", "as it was", "r"),
-                Item("escape", "back", "esc"),
+                Item("space", tr("show or hide"), "space"),
+                Item("K", tr("up"), "K"),
+                Item("J", tr("down"), "J"),
+                Item("r", tr("as it was"), "r"),
+                Item("escape", tr("back"), "esc"),
             ]
         )
         choices = self.query_one(OptionList)

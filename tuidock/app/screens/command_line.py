@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 from textual.binding import Binding
 
 from tuidock.app.screens.prompt import PromptLine, open_line
+from tuidock.app.words import tr
 
 if TYPE_CHECKING:
     from textual.widget import Widget
@@ -40,7 +41,7 @@ def command_line(main: MainScreen, submitted: Callable[[str], None], own: Sequen
         past=app.commands_typed,
         completer=lambda text: [*(word for word in own if word.startswith(text)), *complete(app.model, text, more)],
         check=lambda text: f"{fault(text)}." if fault(text) else "",
-        note="tab completes",
+        note=tr("tab completes"),
     )
 
 

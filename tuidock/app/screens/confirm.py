@@ -14,6 +14,7 @@ from textual.widgets import Input, Static
 from tuidock.app.screens.closing import ClosesOnce
 from tuidock.app.screens.lines import Item, KeyLine, PressableLine
 from tuidock.app.screens.still_input import StillInput
+from tuidock.app.words import tr
 
 
 class Choice(NamedTuple):
@@ -60,9 +61,9 @@ class ConfirmScreen(ClosesOnce, ModalScreen[Answer | None]):
             if self._choices:
                 yield Static(self._choice_text(), id="choices", markup=False)
             if self._expect:
-                yield StillInput(placeholder=f"type {self._expect} to confirm", id="expect")
+                yield StillInput(placeholder=tr("type {expect} to confirm", expect=self._expect), id="expect")
             if self._remember:
-                yield Static("Not asking again lasts for this session.", classes="dialog-text", markup=False)
+                yield Static(tr("Not asking again lasts for this session."), classes="dialog-text", markup=False)
             yield Static("", id="dialog-error", markup=False)
             yield KeyLine(id="dialog-keys")
 
@@ -73,8 +74,8 @@ class ConfirmScreen(ClosesOnce, ModalScreen[Answer | None]):
         else:
             items.append(Item("enter", self._yes, "enter"))
         if self._remember:
-            items.append(Item("ctrl+a", "do not ask again", "ctrl+a"))
-        items.append(Item("n", "back", "esc" if self._expect else "n/esc"))
+            items.append(Item("ctrl+a", tr("do not ask again"), "ctrl+a"))
+        items.append(Item("n", tr("back"), "esc" if self._expect else "n/esc"))
         self.query_one(KeyLine).set_items(items)
         if self._expect:
             self.query_one(Input).focus()
@@ -117,7 +118,7 @@ class ConfirmScreen(ClosesOnce, ModalScreen[Answer | None]):
         ticked = frozenset(self._ticked)
         problem = self._refuse(ticked) if self._refuse is not None else ""
         if self._expect and self.query_one(Input).value.strip() != self._expect:
-            problem = f"Type {self._expect} and press enter, or esc to go back."
+            problem = tr("Type {expect} and press enter, or esc to go back.", expect=self._expect)
         if problem:
             self._complain(problem)
             return

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from tuidock.app import paths, tasks
 from tuidock.app.screens.form import Field, Form, Tick
+from tuidock.app.words import mark, tr
 from tuidock.engine.types import Container
 
 IN, OUT = "in", "out"
@@ -19,7 +20,7 @@ class CopyForm(Form):
     VERB = "cp"
     FIELDS = (Field("there", "There", "/etc/nginx"), Field("here", "Here", ".", path="file"))
     TICKS = (Tick("archive", "keep owners"),)
-    NOTE = "A directory that exists gets it inside; the last part of a path that does not exist is its new name."
+    NOTE = mark("A directory that exists gets it inside; the last part of a path that does not exist is its new name.")
     KEYS = (("out", "ctrl+o", "there → here"), ("in", "ctrl+n", "here → there"), ("copy", "ctrl+c", "copy the command"))
 
     def __init__(self, name: str, reference: str, there: str = "", volume: bool = False) -> None:
@@ -28,7 +29,7 @@ class CopyForm(Form):
         self._way = OUT
 
     def heading(self) -> str:
-        return f"Copy files out of {self._subject}, or into it"
+        return tr("Copy files out of {subject}, or into it", subject=self._subject)
 
     def first_field(self) -> str:
         return "here" if self._given.get("there") else "there"
@@ -45,13 +46,13 @@ class CopyForm(Form):
     def go(self, what: str) -> None:
         self._way = what
         self._draw()
-        if what == OUT and not self._volume and self.missing("there", "Which path there?"):
+        if what == OUT and not self._volume and self.missing("there", tr("Which path there?")):
             return
-        if what == IN and self.missing("here", "Which file or directory here?"):
+        if what == IN and self.missing("here", tr("Which file or directory here?")):
             return
         here = paths.absolute(self.values()["here"]) or os.getcwd()
         if what == IN and not os.path.lexists(here):
-            self.complain(f"There is no {here}.")
+            self.complain(tr("There is no {here}.", here=here))
             return
         there, archive = self.values()["there"].strip(), self.ticks().get("archive", False)
         begin: Callable[..., object]
@@ -60,7 +61,7 @@ class CopyForm(Form):
         else:
             begin = tasks.copy_out if what == OUT else tasks.copy_in
         if what == IN and self.tuidock.read_only:
-            self.complain("This session is read-only, so nothing may be changed.")
+            self.complain(tr("This session is read-only, so nothing may be changed."))
             return
         self.dismiss(None)
         begin(self.tuidock, self._reference, self._subject, there, here, archive)

@@ -77,7 +77,7 @@ class Detail(Vertical):
     def tabs(self) -> list[tuple[str, str]]:
         """Names and labels: one for each terminal of the container, where it is in sight, then those of the kind."""
         terminals = [(name, f"› {each.title}") for name, each in self._terminals().items()]
-        return [*terminals, *panes.TABS[self.kind]]
+        return [*terminals, *((name, tr(label)) for name, label in panes.TABS[self.kind])]
 
     def _terminals(self) -> dict[str, Session]:
         if self.kind != CONTAINERS or self.identity is None:
@@ -404,7 +404,7 @@ class Detail(Vertical):
             from tuidock.app import health
 
             self.value = value
-            self._table(health.COLUMNS, health.rows_of(value, clock(), self._ascii), health.NONE)
+            self._table(health.COLUMNS, health.rows_of(value, clock(), self._ascii), tr(health.NONE))
 
         self._ask(lambda engine: engine.inspect_container(identity), show)
 

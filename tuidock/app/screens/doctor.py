@@ -17,6 +17,7 @@ from tuidock.app.widgets.line_table import LineTable
 from tuidock.app.widgets.plain_table import PlainTable
 from tuidock.app.widgets.rows import Cell, Column, Row
 from tuidock.app.widgets.status import StatusLine
+from tuidock.app.words import mark, tr
 from tuidock.engine.clean import clean
 from tuidock.engine.types import Finding
 
@@ -26,9 +27,9 @@ COLUMNS = (
 )
 #: State -> the heading of its group, glyph, plain glyph, style; the worst first.
 STATES = {
-    "fail": ("Does not work", "✖", "!", "bad"),
-    "warn": ("Could be better", "▲", "-", "warn"),
-    "ok": ("Is as it should be", "✓", "+", "good"),
+    "fail": (mark("Does not work"), "✖", "!", "bad"),
+    "warn": (mark("Could be better"), "▲", "-", "warn"),
+    "ok": (mark("Is as it should be"), "✓", "+", "good"),
 }
 GROUP = "group"
 
@@ -69,8 +70,8 @@ class DoctorScreen(Keyed):
     def action_again(self) -> None:
         """Looks anew; what is shown stays until then."""
         table = self.query_one(PlainTable)
-        table.set_empty("looking …")
-        self._draw("looking …")
+        table.set_empty(tr("looking …"))
+        self._draw(tr("looking …"))
 
         def look(engine: Any) -> list[Finding]:
             from tuidock.engine import examine
@@ -102,7 +103,7 @@ class DoctorScreen(Keyed):
             words = f"{len(bad)} of {len(self._found)} to look at" if bad else "everything is as it should be"
         style = "bad" if any(each.state == "fail" for each in bad) else "warn" if bad else "good"
         cell = Cell(words, style if self._found else "muted")
-        self.query_one("#doctor-status", StatusLine).set(["What this machine lacks"], [cell])
+        self.query_one("#doctor-status", StatusLine).set([tr("What this machine lacks")], [cell])
         self._draw_note()
 
     @property
@@ -134,7 +135,7 @@ class DoctorScreen(Keyed):
         if finding is not None and finding.command:
             self.tuidock.copy(clean(finding.command), "the command")
         elif finding is not None:
-            self.tuidock.say("There is no command for that.", "warning")
+            self.tuidock.say(tr("There is no command for that."), "warning")
 
     def action_copy(self) -> None:
         """The sentence."""

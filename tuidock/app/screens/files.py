@@ -17,6 +17,7 @@ from tuidock.app.widgets.file_tree import FileTree
 from tuidock.app.widgets.rows import Cell
 from tuidock.app.widgets.status import StatusLine
 from tuidock.app.widgets.text_view import TextView
+from tuidock.app.words import mark, tr
 from tuidock.engine.clean import clean
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class TreeScreen(Keyed):
     """A screen with a tree: marks, filter, folding, sorting."""
 
     BINDINGS = bindings(screen_keys.LAYERS)
-    KEYS, HELP_TITLE = screen_keys.LAYERS, "Layers and files"
+    KEYS, HELP_TITLE = screen_keys.LAYERS, mark("Layers and files")
 
     @property
     def files(self) -> FileTree:
@@ -79,7 +80,7 @@ class TreeScreen(Keyed):
         self.open_prompt(
             PromptLine(
                 "/", self._filter, value=before, changed=files.set_pattern, cancelled=cancelled,
-                past=self.tuidock.path_filters, note="regular expression over whole paths",
+                past=self.tuidock.path_filters, note=tr('regular expression over whole paths'),
             )
         )  # fmt: skip
 
@@ -125,14 +126,14 @@ class DiffScreen(TreeScreen):
 
     def on_mount(self) -> None:
         files = self.files
-        files.clear("comparing …")
+        files.clear(tr("comparing …"))
         files.focus()
         self.draw_status()
         self.draw_keys()
 
         def compared(tree: filetree.Tree) -> None:
             if self.is_attached:
-                files.show(tree, "Nothing differs.")
+                files.show(tree, tr("Nothing differs."))
 
         def failed(error: BaseException, text: str) -> None:
             if self.is_attached:
@@ -182,7 +183,7 @@ class FileScreen(Keyed):
     def on_mount(self) -> None:
         self.query_one(TextView).focus()
         self.draw_keys()
-        self._draw("reading …")
+        self._draw(tr("reading …"))
 
         def read(content: bytes) -> None:
             if self.is_attached:

@@ -23,6 +23,7 @@ from tuidock.app.screens.lines import Item, KeyLine, PressableLine
 from tuidock.app.screens.prompt import CompleteFrom
 from tuidock.app.screens.still_input import StillInput
 from tuidock.app.screens.tick_box import TickBox
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class Form(ClosesOnce, ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog form"):
-            yield Static(clean(self.heading()), classes="dialog-title", markup=False)
+            yield Static(clean(tr(self.heading())), classes="dialog-title", markup=False)
             with VerticalScroll(id="fields", can_focus=False):
                 pending: Field | None = None
                 for field in self.FIELDS:
@@ -136,15 +137,15 @@ class Form(ClosesOnce, ModalScreen[None]):
                 if self.TICKS:
                     with Horizontal(classes="field ticks"):
                         for tick in self.TICKS:
-                            yield TickBox(tick.label, tick.on, compact=True, id=tick.key)
+                            yield TickBox(tr(tick.label), tick.on, compact=True, id=tick.key)
             if note := self.note():
-                yield Static(note, classes="dialog-text", markup=False)
+                yield Static(tr(note), classes="dialog-text", markup=False)
             yield Static("", id="command-line", markup=False)
             yield Static("", id="dialog-error", markup=False)
             yield KeyLine(id="dialog-keys")
 
     def _field(self, field: Field) -> ComposeResult:
-        yield Label(field.label, markup=False, classes="field-label")
+        yield Label(tr(field.label), markup=False, classes="field-label")
         suggester = None
         if field.path:
             only = field.path == "directory"
@@ -152,13 +153,13 @@ class Form(ClosesOnce, ModalScreen[None]):
         elif known := self.known(field.key):
             suggester = CompleteFrom(lambda text: known)
         yield StillInput(
-            clean(self._given.get(field.key, "")), placeholder=field.placeholder, id=f"field-{field.key}",
+            clean(self._given.get(field.key, "")), placeholder=tr(field.placeholder), id=f"field-{field.key}",
             suggester=suggester, select_on_focus=False, password=field.secret,
         )  # fmt: skip
 
     def on_mount(self) -> None:
         keys = [Item(what, label, key) for what, key, label in self.KEYS]
-        self.query_one("#dialog-keys", KeyLine).set_items([*keys, Item("back", "back", "esc")])
+        self.query_one("#dialog-keys", KeyLine).set_items([*keys, Item("back", tr("back"), "esc")])
         empty = next((each for each in self.FIELDS if not self._given.get(each.key)), self.FIELDS[0])
         self.field(self.first_field() or empty.key).focus()
         self._draw()

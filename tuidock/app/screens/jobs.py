@@ -21,6 +21,7 @@ from tuidock.app.widgets.line_table import LineTable
 from tuidock.app.widgets.plain_table import PlainTable
 from tuidock.app.widgets.rows import Row
 from tuidock.app.widgets.status import StatusLine
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class JobsScreen(Keyed):
     def compose(self) -> ComposeResult:
         yield StatusLine(id="jobs-status")
         table = JobTable(job_rows.COLUMNS, header=False, empty="", ascii=self.tuidock.config.ascii)
-        table.set_empty("Nothing goes on in the background. P pulls an image, B builds one.")
+        table.set_empty(tr("Nothing goes on in the background. P pulls an image, B builds one."))
         yield table
         yield Static("", id="jobs-note", markup=False)
         yield KeyLine(id="keys")
@@ -159,10 +160,10 @@ class JobsScreen(Keyed):
             text = jobs.whole_sentence(f"{part.subject}: {part.message}")
         elif job is not None and job.state == jobs.FAILED:
             text = jobs.whole_sentence(job.error) + (
-                " L logs in and tries again." if job.wants_login else " r tries again."
+                tr(" L logs in and tries again.") if job.wants_login else tr(" r tries again.")
             )
         elif job is not None and job.state == jobs.STOPPING:
-            text = "It ends as soon as the network or the disk answers."
+            text = tr("It ends as soon as the network or the disk answers.")
         elif job is not None and job.state == jobs.DONE:
             digest = getattr(job.tracker, "digest", "")
             warning = getattr(job.tracker, "warning", "")
@@ -284,7 +285,12 @@ def give_up(app: object, job: Job) -> None:
         app._tell_of(job)
 
     lines = {
-        "build": "Steps that are done stay in the cache, so the next build begins where this one ends.",
-        "pull": "What has come stays for a while: pulling it again goes on from there.",
+        "build": tr("Steps that are done stay in the cache, so the next build begins where this one ends."),
+        "pull": tr("What has come stays for a while: pulling it again goes on from there."),
     }
-    app.confirm(f"Give up {clean(job.title)}?", [lines[job.kind]] if job.kind in lines else [], "give up", yes)
+    app.confirm(
+        tr("Give up {title}?", title=clean(job.title)),
+        [lines[job.kind]] if job.kind in lines else [],
+        tr("give up"),
+        yes,
+    )

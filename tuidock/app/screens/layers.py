@@ -26,6 +26,7 @@ from tuidock.app.widgets.file_tree import FileTree
 from tuidock.app.widgets.line_table import Cell, Column, LineTable, Row
 from tuidock.app.widgets.plain_table import PlainTable
 from tuidock.app.widgets.status import StatusLine
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 from tuidock.engine.image_types import LayerInfo, TreeEntry
 
@@ -88,7 +89,7 @@ class LayersScreen(TreeScreen):
         yield StatusLine(id="files-status")
         with Horizontal(id="layers-body"):
             with Vertical(id="layers-left"):
-                yield PlainTable(COLUMNS, empty="reading the layers …", ascii=ascii)
+                yield PlainTable(COLUMNS, empty=tr("reading the layers …"), ascii=ascii)
                 yield Static("", id="layer-words", markup=False)
             with Vertical(id="layers-right"):
                 yield StatusLine(id="layer-title")
@@ -108,7 +109,7 @@ class LayersScreen(TreeScreen):
                 return
             self._layers = layers
             table = self.query_one(PlainTable)
-            table.set_empty("It has no layers.")
+            table.set_empty(tr("It has no layers."))
             table.set_rows(rows_of(layers))
             self._arrange()
             if self._first >= 0:
@@ -192,7 +193,7 @@ class LayersScreen(TreeScreen):
             tree, entries = answer
             self._entries.update(entries)
             if asked == self._asked:
-                self.files.show(tree, "This layer changes no file.")
+                self.files.show(tree, tr("This layer changes no file."))
                 self.draw_status()
 
         def failed(error: BaseException, text: str) -> None:
@@ -200,7 +201,7 @@ class LayersScreen(TreeScreen):
                 self.files.clear(text)
 
         if self.files.tree_shown is None:
-            self.files.clear("reading the files …")
+            self.files.clear(tr("reading the files …"))
         self.tuidock.engine_workers.ask_apart(make, made, failed)
         self._draw_words()
 
@@ -250,7 +251,7 @@ class LayersScreen(TreeScreen):
     def _file_chosen(self, event: FileTree.FileChosen) -> None:
         node = event.node
         if node.mark == "D":
-            self.tuidock.say("It was deleted here; a layer below has it.", "warning")
+            self.tuidock.say(tr("It was deleted here; a layer below has it."), "warning")
         elif node.kind == "file" and node.entry is not None:
             image, path, index = self._image, node.path, self._owner_of(node.path)
 
@@ -259,7 +260,7 @@ class LayersScreen(TreeScreen):
 
             self.app.push_screen(FileScreen(path, node.entry.size, read))
         else:
-            self.tuidock.say(f"It is a {node.kind}: there is nothing to read.", "warning")
+            self.tuidock.say(tr("It is a {kind}: there is nothing to read.", kind=node.kind), "warning")
 
     def _owner_of(self, path: str) -> int:
         """The layer whose file is shown: the chosen one, or the next below it that has the path."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 from tuidock.engine.errors import EngineError
 
@@ -52,7 +53,14 @@ class LogWords:
         if wanted in ("", "all", *NAMES):
             self._view.set_level("" if wanted == "all" else wanted)
         else:
-            self._app.say(f"There is no level {clean(wanted)}; there are {', '.join(NAMES)} and all.", "warning")
+            self._app.say(
+                tr(
+                    "There is no level {wanted}; there are {names} and all.",
+                    wanted=clean(wanted),
+                    names=", ".join(NAMES),
+                ),
+                "warning",
+            )
 
     def fields(self, words: list[str]) -> None:
         """`fields level,msg`; alone: the lines as they are."""
@@ -63,7 +71,7 @@ class LogWords:
         if 1 <= len(words) <= 2 and all(word.isascii() and word.isdecimal() and len(word) < 4 for word in words):
             self._view.set_around(int(words[0]), int(words[-1]))
         else:
-            self._app.say("around wants one or two numbers: around 3, or around ABOVE BELOW", "warning")
+            self._app.say(tr("around wants one or two numbers: around 3, or around ABOVE BELOW"), "warning")
 
     def marks(self, words: list[str]) -> None:
         """The list of marks; `marks clear` takes them away."""

@@ -13,6 +13,7 @@ from tuidock.app import registry_names, screen_keys
 from tuidock.app.screens.dialog import Dialog, bindings
 from tuidock.app.screens.lines import KeyLine
 from tuidock.app.widgets.line_table import Cell, Column, LineTable, Row
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 from tuidock.engine.image_types import Login
 
@@ -51,8 +52,8 @@ class LoginsScreen(Dialog):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog listing"):
-            yield Static("Logged in to", classes="dialog-title", markup=False)
-            yield LineTable(COLUMNS, empty="asking …", ascii=self.tuidock.config.ascii)
+            yield Static(tr("Logged in to"), classes="dialog-title", markup=False)
+            yield LineTable(COLUMNS, empty=tr("asking …"), ascii=self.tuidock.config.ascii)
             yield KeyLine(id="dialog-keys")
 
     def on_mount(self) -> None:
@@ -67,7 +68,7 @@ class LoginsScreen(Dialog):
         def shown(logins: list[Login]) -> None:
             if self.is_attached:
                 table = self.query_one(LineTable)
-                table.set_empty("To none; n logs in.")
+                table.set_empty(tr("To none; n logs in."))
                 table.set_rows(rows_of(logins))
 
         def failed(error: BaseException, text: str) -> None:
@@ -102,7 +103,7 @@ def logout(app: object, server: str, then: object = None) -> None:
     name = clean(registry_names.shown(server))
 
     def done(was: bool) -> None:
-        app.say(f"Logged out of {name}." if was else f"There was no login for {name}.")
+        app.say(tr("Logged out of {name}.", name=name) if was else tr("There was no login for {name}.", name=name))
         if callable(then):
             then()
 

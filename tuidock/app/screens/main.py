@@ -388,7 +388,8 @@ class MainScreen(LogKeys):
             return terminal.items()
         keymap = self.tuidock.keymap
         items = [
-            Item(key, tr(text), hint(key, written, keymap)) for key, written, text in DETAIL_KEYS.get(self.detail.tab, ())
+            Item(key, tr(text), hint(key, written, keymap))
+            for key, written, text in DETAIL_KEYS.get(self.detail.tab, ())
         ]
         for identity, label in (("tab.next", mark("tab")), ("nav.back", mark("list")), ("app.help", mark("help"))):
             items.append(Item(identity, tr(label), show_keys(keys_of(BY_ID[identity], keymap)).split(" ")[0]))

@@ -21,6 +21,7 @@ from tuidock.app.widgets.line_table import LineTable
 from tuidock.app.widgets.plain_table import PlainTable
 from tuidock.app.widgets.rows import Cell
 from tuidock.app.widgets.status import StatusLine
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 from tuidock.engine.types import MigrationItem
 
@@ -66,7 +67,7 @@ class MigrateScreen(Keyed):
         self._asking = True
         kind, host = self._kind, self._host
         before = {moving_in.key_of(item) for item in self._items}
-        self.query_one(MigrateTable).set_empty(f"asking {kind} what it has …")
+        self.query_one(MigrateTable).set_empty(tr("asking {kind} what it has …", kind=kind))
         self._draw()
 
         def look(engine: Any) -> tuple[str, int, list[MigrationItem]]:
@@ -82,7 +83,9 @@ class MigrateScreen(Keyed):
             self._place, self._free, self._items = answer
             can = set(moving_in.choosable(self._items))
             self._ticked = {key for key in can if key in self._ticked or key not in before}
-            self.query_one(MigrateTable).set_empty(f"{kind} has nothing: no image, network, volume or container.")
+            self.query_one(MigrateTable).set_empty(
+                tr("{kind} has nothing: no image, network, volume or container.", kind=kind)
+            )
             self._draw()
 
         def failed(error: BaseException, text: str) -> None:
@@ -108,7 +111,10 @@ class MigrateScreen(Keyed):
             words = "nothing is ticked" if moving_in.choosable(self._items) else "all of it is here"
         style = "bad" if whole > self._free > 0 else "accent" if self._ticked else "muted"
         free = f" · {size(self._free)} free here" if self._free else ""
-        left: list[Cell | str] = [f"Moving in from {self._kind}", Cell(clean(f"  {self._place}"), "muted")]
+        left: list[Cell | str] = [
+            tr("Moving in from {kind}", kind=self._kind),
+            Cell(clean(f"  {self._place}"), "muted"),
+        ]
         self.query_one("#migrate-status", StatusLine).set(left, [Cell(words, style), Cell(free, "muted")])
         self._draw_note()
 
@@ -118,7 +124,11 @@ class MigrateScreen(Keyed):
     @on(LineTable.CursorMoved)
     def _draw_note(self) -> None:
         item = self._under_cursor()
-        text = moving_in.note_of(item) if item is not None else f"{self._kind} is only read; what it has stays there."
+        text = (
+            moving_in.note_of(item)
+            if item is not None
+            else tr("{kind} is only read; what it has stays there.", kind=self._kind)
+        )
         self.query_one("#migrate-note", Static).update(text)
         self.draw_keys()
 
@@ -170,20 +180,25 @@ class MigrateScreen(Keyed):
             app.say(screen_keys.READ_ONLY, "warning")
             return
         if not chosen:
-            app.say("Nothing is ticked: space ticks the line under the cursor.", "warning")
+            app.say(tr("Nothing is ticked: space ticks the line under the cursor."), "warning")
             return
         counts = [(kind, sum(item.kind == kind for item in chosen)) for kind in moving_in.KINDS]
         lines = [", ".join(counted(count, kind) for kind, count in counts if count) + f", {size(self._whole())}"]
         if self._whole() > self._free > 0:
-            lines.append(f"Only {size(self._free)} are free here; layers that images share count once, so it may fit.")
-        lines.append(f"{self._kind} is only read; containers come as they are defined, and stopped.")
+            lines.append(
+                tr(
+                    "Only {free} are free here; layers that images share count once, so it may fit.",
+                    free=size(self._free),
+                )
+            )
+        lines.append(tr("{kind} is only read; containers come as they are defined, and stopped.", kind=self._kind))
 
         def yes() -> None:
             job = tasks.migrate(app, self._kind, self._host, chosen)
             self.dismiss()
             app.show_jobs(job)
 
-        app.confirm(f"Take over from {self._kind}?", lines, "take over", yes)
+        app.confirm(tr("Take over from {kind}?", kind=self._kind), lines, tr("take over"), yes)
 
     def action_back(self) -> None:
         self.dismiss()
@@ -196,16 +211,18 @@ def choose_source(app: Any) -> None:
     def found(sockets: dict[str, str]) -> None:
         if not sockets:
             app.say(
-                "Neither docker nor podman listens on this machine: start it, or name its socket: "
-                "`:migrate docker /path/to/socket`.",
+                tr(
+                    "Neither docker nor podman listens on this machine: start it, or name its socket: "
+                    "`:migrate docker /path/to/socket`."
+                ),
                 "warning",
             )
         elif len(sockets) == 1:
             app.push_screen(MigrateScreen(next(iter(sockets))))
         else:
-            choices = [Choice(kind, kind, clean(path) or "its API is started") for kind, path in sockets.items()]
+            choices = [Choice(kind, kind, clean(path) or tr("its API is started")) for kind, path in sockets.items()]
             app.push_screen(
-                PickerScreen("Move in from", choices),
+                PickerScreen(tr("Move in from"), choices),
                 lambda kind: app.push_screen(MigrateScreen(kind)) if kind is not None else None,
             )
 

@@ -8,6 +8,7 @@ from typing import Any
 from tuidock.app.model import CONTAINERS, NETWORKS, ViewModel, row_name
 from tuidock.app.quoting import words
 from tuidock.app.screens.form import Field, Form, Tick, flag_words
+from tuidock.app.words import mark, tr
 from tuidock.engine.clean import clean
 
 #: What docker calls networks that always exist and cannot be joined later.
@@ -17,7 +18,7 @@ FIXED = ("host", "none")
 class NetworkForm(Form):
     """A new network."""
 
-    TITLE_TEXT, VERB = "Create a network", "network create"
+    TITLE_TEXT, VERB = mark("Create a network"), "network create"
     FIELDS = (
         Field("name", "Name", "backend", half=True),
         Field("driver", "Driver", "bridge, macvlan, ipvlan", "-d", half=True),
@@ -46,11 +47,11 @@ class NetworkForm(Form):
                 except ValueError:
                     return f"{word} is no {'address' if key == 'gateway' else 'subnet such as 10.5.0.0/16'}."
         if any("=" not in word for word in values["options"].split()):
-            return "An option is NAME=VALUE."
+            return tr("An option is NAME=VALUE.")
         return ""
 
     def go(self, what: str) -> None:
-        if self.missing("name", "Which name?"):
+        if self.missing("name", tr("Which name?")):
             return
         if problem := self.problem():
             self.complain(problem)
@@ -67,9 +68,9 @@ class NetworkForm(Form):
             )  # fmt: skip
 
         def done(network: Any) -> None:
-            self.tuidock.say(f"network {clean(network.name)} created")
+            self.tuidock.say(tr("network {name} created", name=clean(network.name)))
 
-        self.ask_engine(create, done, "creating …")
+        self.ask_engine(create, done, tr("creating …"))
 
 
 def subnet(word: str) -> object:
@@ -90,7 +91,7 @@ class ConnectForm(Form):
         Field("ip6", "IPv6", "the next free one", "--ip6", half=True),
         Field("alias", "Aliases", "other names in this network", "--alias", many=True),
     )
-    TITLE_TEXT = "Connect a container to a network"
+    TITLE_TEXT = mark("Connect a container to a network")
     KEYS = (("connect", "ctrl+r", "connect"), ("copy", "ctrl+c", "copy the command"))
 
     def __init__(self, model: ViewModel, network: str = "", container: str = "") -> None:
@@ -109,7 +110,7 @@ class ConnectForm(Form):
         return [*flag_words(self.FIELDS, values), *named]
 
     def go(self, what: str) -> None:
-        if self.missing("network", "Which network?") or self.missing("container", "Which container?"):
+        if self.missing("network", tr("Which network?")) or self.missing("container", tr("Which container?")):
             return
         values = {key: value.strip() for key, value in self.values().items()}
 
@@ -123,6 +124,8 @@ class ConnectForm(Form):
             )
 
         def done(_: object) -> None:
-            self.tuidock.say(f"{clean(values['container'])} is in {clean(values['network'])}")
+            self.tuidock.say(
+                tr("{values} is in {values2}", values=clean(values["container"]), values2=clean(values["network"]))
+            )
 
-        self.ask_engine(connect, done, "connecting …")
+        self.ask_engine(connect, done, tr("connecting …"))

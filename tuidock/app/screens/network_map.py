@@ -20,6 +20,7 @@ from tuidock.app.widgets.line_table import LineTable
 from tuidock.app.widgets.plain_table import PlainTable
 from tuidock.app.widgets.rows import Cell
 from tuidock.app.widgets.status import StatusLine
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 from tuidock.engine.types import Container, NetworkMap
 
@@ -44,7 +45,7 @@ class NetworkMapScreen(Keyed):
 
     def compose(self) -> ComposeResult:
         yield StatusLine(id="map-status")
-        yield PlainTable(network_rows.COLUMNS, empty="looking …", ascii=self.tuidock.config.ascii)
+        yield PlainTable(network_rows.COLUMNS, empty=tr("looking …"), ascii=self.tuidock.config.ascii)
         yield KeyLine(id="keys")
 
     def on_mount(self) -> None:
@@ -84,7 +85,7 @@ class NetworkMapScreen(Keyed):
         self._before = network_rows.counters(self._maps, now)
         rows = network_rows.rows_of(self._maps, self._rates, self.tuidock.model.containers(), self.tuidock.config.ascii)
         table = self.query_one(PlainTable)
-        table.set_empty("No networks.")
+        table.set_empty(tr("No networks."))
         if [row.key for row in rows] == table.keys:
             for row in rows:
                 table.update_row(row)

@@ -13,7 +13,7 @@ from tuidock.app.screens.lines import KeyLine
 from tuidock.app.widgets.rows import Cell
 from tuidock.app.widgets.status import StatusLine
 from tuidock.app.widgets.text_view import TextView
-from tuidock.app.words import tr
+from tuidock.app.words import mark, tr
 from tuidock.engine.clean import clean
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class OutputScreen(Keyed):
     """Follows the end unless somebody has scrolled up."""
 
     BINDINGS = bindings(screen_keys.OUTPUT)
-    KEYS, HELP_TITLE = screen_keys.OUTPUT, "Output of a command"
+    KEYS, HELP_TITLE = screen_keys.OUTPUT, mark("Output of a command")
 
     def __init__(self, job: Job) -> None:
         super().__init__(name="output", classes="file-screen")

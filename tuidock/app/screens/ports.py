@@ -18,6 +18,7 @@ from tuidock.app.widgets.line_table import LineTable
 from tuidock.app.widgets.plain_table import PlainTable
 from tuidock.app.widgets.rows import Cell, Column, Row
 from tuidock.app.widgets.status import StatusLine
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 from tuidock.engine.types import Container, PortBinding
 
@@ -88,7 +89,7 @@ class PortsScreen(Keyed):
     def compose(self) -> ComposeResult:
         yield StatusLine(id="ports-status")
         yield PlainTable(
-            COLUMNS, empty="No published ports; `-p 8080:80` publishes one.", ascii=self.tuidock.config.ascii
+            COLUMNS, empty=tr("No published ports; `-p 8080:80` publishes one."), ascii=self.tuidock.config.ascii
         )
         yield KeyLine(id="keys")
 
@@ -153,7 +154,12 @@ class PortsScreen(Keyed):
             return
         if not each.now:
             self.tuidock.say(
-                f"{clean(each.container.name)} is {each.container.status}, so it publishes nothing.", "warning"
+                tr(
+                    "{name} is {status}, so it publishes nothing.",
+                    name=clean(each.container.name),
+                    status=each.container.status,
+                ),
+                "warning",
             )
         else:
             main.actions.open_port(each.port)

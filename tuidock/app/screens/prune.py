@@ -18,6 +18,7 @@ from tuidock.app.screens.lines import KeyLine
 from tuidock.app.widgets.line_table import Cell, LineTable
 from tuidock.app.widgets.plain_table import PlainTable
 from tuidock.app.widgets.status import StatusLine
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 from tuidock.engine.types import Image, Volume
 
@@ -45,11 +46,11 @@ class PruneScreen(Dialog):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog prune"):
             with Horizontal(classes="dialog-head"):
-                yield Static("Prune", classes="dialog-title", markup=False)
+                yield Static(tr("Prune"), classes="dialog-title", markup=False)
                 yield StatusLine(id="prune-sum")
-            yield PruneTable(prune_rows.COLUMNS, header=False, empty="looking …", ascii=self.tuidock.config.ascii)
+            yield PruneTable(prune_rows.COLUMNS, header=False, empty=tr("looking …"), ascii=self.tuidock.config.ascii)
             yield Static(
-                "Layers that other images share stay, so less may become free. Volumes are never ticked by themselves.",
+                tr('Layers that other images share stay, so less may become free. Volumes are never ticked by themselves.'),
                 classes="dialog-text", markup=False,
             )  # fmt: skip
             yield KeyLine(id="dialog-keys")
@@ -74,7 +75,7 @@ class PruneScreen(Dialog):
             self._every = every
             self._ticked = {each.key for each in every if each.sort == DANGLING}
             table = self.query_one(PruneTable)
-            table.set_empty("Everything is in use: there is nothing to remove.")
+            table.set_empty(tr("Everything is in use: there is nothing to remove."))
             table.set_rows([prune_rows.row_of(each, each.key in self._ticked) for each in every])
             self._arrange()
             self._draw()
@@ -128,15 +129,20 @@ class PruneScreen(Dialog):
         if self.tuidock.read_only:
             return
         if not chosen:
-            self.tuidock.say("Nothing is ticked: space ticks the line under the cursor.", "warning")
+            self.tuidock.say(tr("Nothing is ticked: space ticks the line under the cursor."), "warning")
             return
         counts = {kind: sum(each.kind == kind for each in chosen) for kind in ("image", "cache", "network", "volume")}
         names = {"image": "image", "cache": "cached step", "network": "network", "volume": "volume"}
         lines = [f"{count} {names[kind]}{'s' * (count != 1)}" for kind, count in counts.items() if count]
         if counts["volume"]:
-            lines.append("What is in the volumes is lost.")
+            lines.append(tr("What is in the volumes is lost."))
         freed = size(sum(max(0, each.size) for each in chosen))
-        self.tuidock.confirm(f"Remove {len(chosen)}, up to {freed}?", lines, "remove", lambda: self._remove(chosen))
+        self.tuidock.confirm(
+            tr("Remove {count}, up to {freed}?", count=len(chosen), freed=freed),
+            lines,
+            tr("remove"),
+            lambda: self._remove(chosen),
+        )
 
     def _remove(self, chosen: list[Candidate]) -> None:
         by_key = {each.key: each for each in chosen}

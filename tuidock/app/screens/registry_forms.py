@@ -9,6 +9,7 @@ from typing import Any
 from tuidock.app import registry_names, tasks
 from tuidock.app.model import IMAGES, row_name
 from tuidock.app.screens.form import Field, Form, Tick
+from tuidock.app.words import mark, tr
 from tuidock.engine.clean import clean
 from tuidock.engine.types import Image
 
@@ -16,13 +17,13 @@ from tuidock.engine.types import Image
 class PullForm(Form):
     """The name of an image, and for which machine."""
 
-    TITLE_TEXT, VERB = "Pull an image", "pull"
+    TITLE_TEXT, VERB = mark("Pull an image"), "pull"
     FIELDS = (
         Field("name", "Name", "nginx:1.27, registry.example/team/app, host/base"),
         Field("platform", "Platform", "this machine's own, or linux/arm64", "--platform"),
     )
     TICKS = (Tick("all", "all tags (-a)"),)
-    NOTE = "host/base is a small image made from this machine's own programs, without any network."
+    NOTE = mark("host/base is a small image made from this machine's own programs, without any network.")
     KEYS = (("pull", "enter", "pull"), ("search", "ctrl+f", "search"), ("copy", "ctrl+c", "copy"))
     ENTER_GOES = True
 
@@ -50,7 +51,7 @@ class PullForm(Form):
             self.dismiss(None)
             self.tuidock.push_screen(SearchScreen(name.partition(":")[0]))
             return
-        if self.missing("name", "Which image? host/base is made from this machine's programs.") or self.problem():
+        if self.missing("name", tr("Which image? host/base is made from this machine's programs.")) or self.problem():
             return
         self.dismiss(None)
         job = tasks.pull(self.tuidock, name, self.values()["platform"].strip(), self.ticks().get("all", False))
@@ -60,10 +61,12 @@ class PullForm(Form):
 class PushForm(Form):
     """Under which of its names an image is sent; a new name is given to it first."""
 
-    TITLE_TEXT, VERB = "Push an image", "push"
+    TITLE_TEXT, VERB = mark("Push an image"), "push"
     FIELDS = (Field("name", "Name", "registry.example/team/app:1.0"),)
     TICKS = (Tick("all", "all tags of the name (-a)"),)
-    NOTE = "A name that the image does not have yet is given to it first; the registry is the part before the first /."
+    NOTE = mark(
+        "A name that the image does not have yet is given to it first; the registry is the part before the first /."
+    )
     KEYS = (("push", "enter", "push"), ("login", "ctrl+l", "log in"), ("copy", "ctrl+c", "copy"))
     ENTER_GOES = True
 
@@ -98,7 +101,7 @@ class PushForm(Form):
         if what == "login":
             self.tuidock.push_screen(LoginForm(registry_names.server(name)))
             return
-        if self.missing("name", "Under which name?") or self.problem():
+        if self.missing("name", tr("Under which name?")) or self.problem():
             return
         self.dismiss(None)
         source = self._image.id if self._new_name() else ""
@@ -109,13 +112,15 @@ class PushForm(Form):
 class LoginForm(Form):
     """Credentials for a registry; they are tried before they are kept, and shown nowhere."""
 
-    TITLE_TEXT, VERB = "Log in to a registry", "login"
+    TITLE_TEXT, VERB = mark("Log in to a registry"), "login"
     FIELDS = (
         Field("server", "Server", "docker.io"),
         Field("user", "User", "", "-u"),
         Field("password", "Password", "or an access token", secret=True),
     )
-    NOTE = "They are tried first, then kept where docker keeps them: a credential helper, or ~/.docker/config.json."
+    NOTE = mark(
+        "They are tried first, then kept where docker keeps them: a credential helper, or ~/.docker/config.json."
+    )
     KEYS = (("login", "ctrl+r", "log in"),)
 
     def __init__(self, server: str = "", then: Callable[[], None] | None = None, why: str = "") -> None:
@@ -133,14 +138,20 @@ class LoginForm(Form):
         return [*super().argv(), *([server] if server else [])]
 
     def go(self, what: str) -> None:
-        if self.missing("user", "Which user?") or self.missing("password", "The password is missing."):
+        if self.missing("user", tr("Which user?")) or self.missing("password", tr("The password is missing.")):
             return
         values = self.values()
         server, user, password = values["server"].strip(), values["user"].strip(), values["password"]
-        self.busy(f"asking {registry_names.shown(server)} …")
+        self.busy(tr("asking {server} …", server=registry_names.shown(server)))
 
         def done(login: Any) -> None:
-            self.tuidock.say(f"Logged in to {clean(registry_names.shown(login.server))} as {clean(login.username)}.")
+            self.tuidock.say(
+                tr(
+                    "Logged in to {server} as {username}.",
+                    server=clean(registry_names.shown(login.server)),
+                    username=clean(login.username),
+                )
+            )
             if self.is_attached:
                 self.field("password").value = ""
             if self.is_current:

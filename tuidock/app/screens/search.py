@@ -14,6 +14,7 @@ from tuidock.app.screens.picker import Choice, PickerScreen
 from tuidock.app.screens.prompt import PromptLine
 from tuidock.app.widgets.line_table import Cell, Column, LineTable, Row
 from tuidock.app.widgets.status import StatusLine
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 from tuidock.engine.image_types import SearchResult
 
@@ -56,7 +57,7 @@ class SearchScreen(Keyed):
 
     def compose(self) -> ComposeResult:
         yield StatusLine(id="search-status")
-        yield LineTable(COLUMNS, empty="Type a word, and enter.", ascii=self.tuidock.config.ascii)
+        yield LineTable(COLUMNS, empty=tr("Type a word, and enter."), ascii=self.tuidock.config.ascii)
         yield KeyLine(id="keys")
 
     def on_mount(self) -> None:
@@ -75,7 +76,10 @@ class SearchScreen(Keyed):
     def action_again(self) -> None:
         self.open_prompt(
             PromptLine(
-                "search ", self._search, value=self._term, note="on docker.io; registry.example/word asks that one"
+                tr("search "),
+                self._search,
+                value=self._term,
+                note=tr("on docker.io; registry.example/word asks that one"),
             )
         )
 
@@ -87,14 +91,14 @@ class SearchScreen(Keyed):
         self._asked += 1
         asked = self._asked
         table = self.query_one(LineTable)
-        table.set_empty("asking the registry …")
+        table.set_empty(tr("asking the registry …"))
         table.set_rows([])
-        self._say("asking …")
+        self._say(tr("asking …"))
 
         def found(results: list[SearchResult]) -> None:
             if asked != self._asked or not self.is_attached:
                 return
-            table.set_empty(f"Nothing is called like {clean(term)}.")
+            table.set_empty(tr("Nothing is called like {term}.", term=clean(term)))
             table.set_rows(rows_of(results, self.tuidock.config.ascii))
             self._say(f"{len(results)} found" if len(results) < LIMIT else f"the first {LIMIT}")
 
@@ -127,7 +131,7 @@ class SearchScreen(Keyed):
         name = self.name_at_cursor
         if not name:
             return
-        self._say("asking for tags …")
+        self._say(tr("asking for tags …"))
 
         def found(tags: list[str]) -> None:
             if not self.is_current:
@@ -140,9 +144,9 @@ class SearchScreen(Keyed):
                     self._pull(reference)
 
             if choices:
-                self.app.push_screen(PickerScreen(f"Tags of {clean(name)}", choices, narrow=True), chosen)
+                self.app.push_screen(PickerScreen(tr("Tags of {name}", name=clean(name)), choices, narrow=True), chosen)
             else:
-                self.tuidock.say(f"{clean(name)} has no tags.")
+                self.tuidock.say(tr("{name} has no tags.", name=clean(name)))
 
         def failed(error: BaseException, text: str) -> None:
             if self.is_attached:

@@ -20,6 +20,7 @@ from tuidock.app.widgets.line_table import LineTable
 from tuidock.app.widgets.plain_table import PlainTable
 from tuidock.app.widgets.rows import Cell, Column, Row
 from tuidock.app.widgets.status import StatusLine
+from tuidock.app.words import tr
 from tuidock.engine.types import UsageRow
 
 COLUMNS = (
@@ -61,9 +62,9 @@ class SpaceScreen(Dialog):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog listing"):
             with Horizontal(classes="dialog-head"):
-                yield Static("Room on the disk", classes="dialog-title", markup=False)
+                yield Static(tr("Room on the disk"), classes="dialog-title", markup=False)
                 yield StatusLine(id="space-sum")
-            yield PlainTable(COLUMNS, empty="measuring …", ascii=self.tuidock.config.ascii)
+            yield PlainTable(COLUMNS, empty=tr("measuring …"), ascii=self.tuidock.config.ascii)
             yield KeyLine(id="dialog-keys")
 
     def on_mount(self) -> None:

@@ -14,6 +14,7 @@ from tuidock.app import format as shown
 from tuidock.app.history import SPANS
 from tuidock.app.model import ViewModel
 from tuidock.app.widgets.chart import Chart
+from tuidock.app.words import tr
 from tuidock.engine.types import Container, Stats
 
 #: The charts and the curves of `history.Use` in them.
@@ -64,7 +65,7 @@ class StatsView(Vertical):
         self._showing = (model, container)
         runs = container.status in ("running", "paused")
         note = self.query_one(".stats-note", Static)
-        note.update("" if runs else f"It is {container.status}, so there is nothing to measure.")
+        note.update("" if runs else tr("It is {status}, so there is nothing to measure.", status=container.status))
         note.display = not runs
         self._draw()
 
@@ -94,7 +95,9 @@ class StatsView(Vertical):
         last = past.last if past is not None else None
         charts["cpu"].set_note(f"{span_words(self._span)} (t)")
         charts["memory"].set_note(limit_words(last))
-        charts["pids"].set_note(f"of {last.pids_limit}" if last is not None and last.pids_limit else "")
+        charts["pids"].set_note(
+            tr("of {pids_limit}", pids_limit=last.pids_limit) if last is not None and last.pids_limit else ""
+        )
 
 
 def limit_words(last: Stats | None) -> str:

@@ -17,6 +17,7 @@ from tuidock.app.widgets.line_table import LineTable
 from tuidock.app.widgets.plain_table import PlainTable
 from tuidock.app.widgets.rows import Cell, Column, Row
 from tuidock.app.widgets.status import StatusLine
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 from tuidock.engine.types import RemovedEntry
 
@@ -47,9 +48,9 @@ class TrashScreen(Dialog):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog listing"):
             with Horizontal(classes="dialog-head"):
-                yield Static("Trash", classes="dialog-title", markup=False)
+                yield Static(tr("Trash"), classes="dialog-title", markup=False)
                 yield StatusLine(id="trash-sum")
-            yield PlainTable(COLUMNS, empty="looking …", ascii=self.tuidock.config.ascii)
+            yield PlainTable(COLUMNS, empty=tr("looking …"), ascii=self.tuidock.config.ascii)
             yield KeyLine(id="dialog-keys")
 
     def on_mount(self) -> None:
@@ -66,7 +67,7 @@ class TrashScreen(Dialog):
                 return
             self._entries = entries
             table, now = self.query_one(PlainTable), self.tuidock.model.clock()
-            table.set_empty("The trash is empty.")
+            table.set_empty(tr("The trash is empty."))
             table.set_rows([row_of(entry, now) for entry in entries])
             whole = sum(max(0, entry.size) for entry in entries)
             words = f"{counted(len(entries), 'thing')} · {size(whole)}" if entries else ""
@@ -92,18 +93,18 @@ class TrashScreen(Dialog):
         entry = self._under_cursor()
         if entry is not None:
             what = f"{entry.kind} {clean(entry.name) or entry.subject.removeprefix('sha256:')[:12]}"
-            self._ask(f"Remove {what} for good?", "It cannot be brought back.", [entry.id])
+            self._ask(tr("Remove {what} for good?", what=what), tr("It cannot be brought back."), [entry.id])
 
     def action_empty(self) -> None:
         if self._entries:
             count = len(self._entries)
             self._ask(
-                f"Empty the trash of {count} thing{'s' * (count != 1)}?", "Nothing of it can be brought back.", []
+                f"Empty the trash of {count} thing{'s' * (count != 1)}?", tr("Nothing of it can be brought back."), []
             )
 
     def _ask(self, title: str, line: str, references: list[str]) -> None:
         def done(answer: tuple[int, int]) -> None:
-            self.tuidock.say(f"{answer[0]} removed for good, {size(answer[1])} free")
+            self.tuidock.say(tr("{answer} removed for good, {answer2} free", answer=answer[0], answer2=size(answer[1])))
             if self.is_attached:
                 self._read()
 
@@ -113,7 +114,7 @@ class TrashScreen(Dialog):
         def go() -> None:
             self.tuidock.engine_workers.ask_apart(empty, done, lambda error, text: self.tuidock.say(text, "error"))
 
-        self.tuidock.confirm(title, [line], "remove", go)
+        self.tuidock.confirm(title, [line], tr("remove"), go)
 
     def action_back(self) -> None:
         self.dismiss(None)

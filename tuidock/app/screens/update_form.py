@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tuidock.app.screens.form import Field, Form
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 from tuidock.engine.errors import EngineError
 from tuidock.engine.types import Container
@@ -32,7 +33,7 @@ class UpdateForm(Form):
         self._container = container
 
     def heading(self) -> str:
-        return f"Limits of {self._container.name}"
+        return tr("Limits of {name}", name=self._container.name)
 
     def first_field(self) -> str:
         return "memory"
@@ -72,7 +73,7 @@ class UpdateForm(Form):
             self.complain(problem)
             return
         if not self.flags():
-            self.complain("Nothing is different.")
+            self.complain(tr("Nothing is different."))
             return
         try:
             resources, policy = read_update(grammar.parse(UPDATE_FLAGS, self.flags())[0])
@@ -82,9 +83,9 @@ class UpdateForm(Form):
         container = self._container
 
         def done(_: object) -> None:
-            self.tuidock.say(f"{clean(container.name)} changed")
+            self.tuidock.say(tr("{name} changed", name=clean(container.name)))
 
-        self.ask_engine(lambda engine: engine.update(container.id, resources, policy), done, "changing …")
+        self.ask_engine(lambda engine: engine.update(container.id, resources, policy), done, tr("changing …"))
 
 
 def values_of(host: Mapping[str, Any]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from tuidock.app.model import VOLUMES, ViewModel, row_name
 from tuidock.app.quoting import words
 from tuidock.app.screens.archive_forms import FileForm, file_name
 from tuidock.app.screens.form import Field, Tick, flag_words
+from tuidock.app.words import mark, tr
 from tuidock.engine.clean import clean
 from tuidock.engine.types import Volume
 
@@ -30,10 +31,10 @@ class VolumeExportForm(FileForm):
         self._writers = [name for name in volume.users if name in running]
 
     def heading(self) -> str:
-        return f"Export the volume {self._volume.name}"
+        return tr("Export the volume {name}", name=self._volume.name)
 
     def note(self) -> str:
-        kept = "A tar with owners, modes and times; `import` with the cursor on volumes makes a volume of it."
+        kept = tr("A tar with owners, modes and times; `import` with the cursor on volumes makes a volume of it.")
         if not self._writers:
             return kept
         return f"{clean(', '.join(self._writers))} may write to it meanwhile: pause that for one moment's state. {kept}"
@@ -51,14 +52,14 @@ class VolumeExportForm(FileForm):
 class VolumeImportForm(FileForm):
     """A volume of a tar: a new one, or one that is empty - or whatever it holds goes to the trash."""
 
-    TITLE_TEXT, VERB = "Import a volume", "volume import"
+    TITLE_TEXT, VERB = mark("Import a volume"), "volume import"
     FIELDS = (
         Field("path", "File", "data.tar, also compressed", path="file"),
         Field("name", "Volume", "its name; one that is empty is filled", half=True),
         Field("labels", "Labels", "team=shop", "--label", many=True, half=True),
     )
     TICKS = (Tick("replace", "in the place of what it holds (--replace)"),)
-    NOTE = "What it replaces goes to the trash."
+    NOTE = mark("What it replaces goes to the trash.")
     KEYS = (("import", "ctrl+r", "import"), ("copy", "ctrl+c", "copy the command"))
 
     def __init__(self, model: ViewModel) -> None:
@@ -77,7 +78,7 @@ class VolumeImportForm(FileForm):
         return [*flags, *(text for key in ("name", "path") if (text := values[key].strip()))]
 
     def go(self, what: str) -> None:
-        if not self.missing("path", "Which file?") and not self.missing("name", "Into which volume?"):
+        if not self.missing("path", tr("Which file?")) and not self.missing("name", tr("Into which volume?")):
             super().go(what)
 
     def begin(self, path: str) -> Job:

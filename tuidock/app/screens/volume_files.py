@@ -24,6 +24,7 @@ from tuidock.app.widgets.line_table import LineTable
 from tuidock.app.widgets.plain_table import PlainTable
 from tuidock.app.widgets.rows import Cell, Column, Row
 from tuidock.app.widgets.status import StatusLine
+from tuidock.app.words import mark, tr
 from tuidock.engine.clean import clean
 from tuidock.engine.image_types import TreeEntry
 
@@ -63,7 +64,7 @@ class VolumeFilesScreen(Keyed):
     """enter opens a directory or a file; backspace goes up."""
 
     BINDINGS = bindings(screen_keys.VOLUME)
-    KEYS, HELP_TITLE = screen_keys.VOLUME, "Files of a volume"
+    KEYS, HELP_TITLE = screen_keys.VOLUME, mark("Files of a volume")
 
     def __init__(self, volume: str) -> None:
         super().__init__(name="volume-files", classes="volume-screen")
@@ -73,7 +74,7 @@ class VolumeFilesScreen(Keyed):
 
     def compose(self) -> ComposeResult:
         yield StatusLine(id="volume-status")
-        yield PlainTable(COLUMNS, empty="reading …", ascii=self.tuidock.config.ascii)
+        yield PlainTable(COLUMNS, empty=tr("reading …"), ascii=self.tuidock.config.ascii)
         yield KeyLine(id="keys")
 
     def on_mount(self) -> None:
@@ -90,7 +91,7 @@ class VolumeFilesScreen(Keyed):
                 return
             self._path, self._entries = path, {entry.path: entry for entry in entries}
             table = self.query_one(PlainTable)
-            table.set_empty("Nothing is in it.")
+            table.set_empty(tr("Nothing is in it."))
             table.set_rows(rows_of(entries, self.tuidock.model.clock(), bool(path)))
             if not (seek and table.move_cursor(seek)) and table.keys:
                 table.move_cursor(table.keys[0])
@@ -133,7 +134,7 @@ class VolumeFilesScreen(Keyed):
                 FileScreen(path, entry.size, lambda engine, limit: engine.read_volume_file(volume, path, limit))
             )
         else:
-            self.tuidock.say(f"A {entry.kind} is not looked into.", "warning")
+            self.tuidock.say(tr("A {kind} is not looked into.", kind=entry.kind), "warning")
 
     def action_up(self) -> None:
         if self._path:

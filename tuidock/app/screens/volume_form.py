@@ -6,6 +6,7 @@ from typing import Any
 
 from tuidock.app.quoting import words
 from tuidock.app.screens.form import Field, Form
+from tuidock.app.words import mark, tr
 from tuidock.engine.clean import clean
 from tuidock.engine.types import Volume
 
@@ -13,7 +14,7 @@ from tuidock.engine.types import Volume
 class VolumeForm(Form):
     """Only a name is a directory below the data root; everything else are options of docker's local driver."""
 
-    TITLE_TEXT, VERB, ENTER_GOES = "Create a volume", "volume create", True
+    TITLE_TEXT, VERB, ENTER_GOES = mark("Create a volume"), "volume create", True
     FIELDS = (
         Field("name", "Name", "empty: a random one", half=True),
         Field("type", "Type", "tmpfs, nfs, none, ext4", half=True),
@@ -48,6 +49,6 @@ class VolumeForm(Form):
             return engine.create_volume(name, labels or None, options or None)
 
         def done(volume: Volume) -> None:
-            self.tuidock.say(f"{clean(volume.name)} created")
+            self.tuidock.say(tr("{name} created", name=clean(volume.name)))
 
-        self.ask_engine(create, done, "creating …")
+        self.ask_engine(create, done, tr("creating …"))

@@ -20,6 +20,7 @@ from tuidock.app.filetree import MARKS, Node, Tree, mode_words, unfolded
 from tuidock.app.widgets import narrow_updates
 from tuidock.app.widgets.rows import fit
 from tuidock.app.widgets.style_cache import StyleCache
+from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 
 _STYLES = {"A": "added", "C": "changed", "D": "deleted"}
@@ -101,7 +102,7 @@ class FileTree(StyleCache, can_focus=True):
 
     # -- what is shown ----------------------------------------------------------------------------------------------
 
-    def show(self, tree: Tree, empty: str = "No files.") -> None:
+    def show(self, tree: Tree, empty: str = tr("No files.")) -> None:
         """Another tree; directories that were open in the one before are open in it, too."""
         before = self.tree_shown
         at = self.node.path if self.node is not None else ""
@@ -294,7 +295,7 @@ class FileTree(StyleCache, can_focus=True):
         if index >= len(self._lines):
             if y == 0 and not self._lines:
                 nothing = self.tree_shown is None or not len(self.tree_shown)
-                text = fit("  " + (self._empty if nothing else "Nothing fits; esc shows all."), width)
+                text = fit("  " + (self._empty if nothing else tr("Nothing fits; esc shows all.")), width)
                 return Strip([Segment(text, base + self._style("muted"))], width)
             return Strip.blank(width, base)
         node = self._lines[index]

@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 
 from tuidock.app.logs import levels
 from tuidock.app.widgets.log_rows import TIMESTAMPS
+from tuidock.app.words import tr
 
 if TYPE_CHECKING:
     from tuidock.app.logs.records import Line
@@ -226,7 +227,7 @@ class LogActions:
 
     def action_previous_mark(self: LogView) -> None:  # type: ignore[misc]
         if not self.previous_mark():
-            self.post_message(self.Told(self, "There is no mark; m sets one."))
+            self.post_message(self.Told(self, tr("There is no mark; m sets one.")))
 
     def action_list_marks(self: LogView) -> None:  # type: ignore[misc]
         self.post_message(self.MarksRequested(self))
@@ -237,7 +238,7 @@ class LogActions:
 
     def action_previous_run(self: LogView) -> None:  # type: ignore[misc]
         if not self.previous_run():
-            self.post_message(self.Told(self, "Nothing is known of a run before this one."))
+            self.post_message(self.Told(self, tr("Nothing is known of a run before this one.")))
 
     def action_next_run(self: LogView) -> None:  # type: ignore[misc]
         self.next_run()

@@ -71,6 +71,7 @@ class LogPlaces:
             session.notes.add(text, 0, "mark")
         else:
             session.notes.add(text, line.time, "mark", (line.source, line.start))
+            session.view.skip = 0
             self._place_notes()
         self._moved()
 

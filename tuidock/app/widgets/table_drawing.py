@@ -11,6 +11,7 @@ from textual.strip import Strip
 
 from tuidock.app.widgets.row_set import RowSet
 from tuidock.app.widgets.rows import GUTTER, Placed, fit
+from tuidock.app.words import tr
 
 if TYPE_CHECKING:
     from tuidock.app.widgets.line_table import LineTable
@@ -74,7 +75,7 @@ class TableDrawing:
         style = base + self._style("header")
         segments = [Segment(" " * GUTTER, style)]
         for placed in self._placed:
-            title = placed.column.title
+            title = tr(placed.column.title)
             if placed.column.key == self._rows.sort_column:
                 title += self._up if self._rows.reverse else self._down
             segments.append(Segment(fit(title, placed.width, placed.column.align, self._ellipsis) + " ", style))
