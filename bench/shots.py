@@ -19,17 +19,20 @@ from typing import Any
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, REPOSITORY)
+
+from bench import shots_places  # noqa: E402
+from bench.shots_steps import Pilot, command, freeze, go_to, make_context, sampled, seen, tab, text, until  # noqa: E402
+
 DIRECTORY = os.path.join(REPOSITORY, "screenshots")
 
 #: Lines of the chatty container, and samples of a row, that make a picture worth looking at.
 LINES, SAMPLES = 34, 12
-SECONDS = 120
 
-Pilot = Any
 Act = Callable[[Any, Pilot], Awaitable[None]]
 
 
 def main() -> int:
+    """Names of pictures as arguments: only these."""
     if os.geteuid() != 0:
         print("shots: needs root, because the containers are real", file=sys.stderr)
         return 2
@@ -49,6 +52,8 @@ def main() -> int:
         _make(context, quiet=True)
         with visitor(context.engine):
             for name, size, theme, act in PICTURES:
+                if sys.argv[1:] and name not in sys.argv[1:]:
+                    continue
                 asyncio.run(picture(context.root, name, size, theme, act))
                 print(f"screenshots/{name}.svg", flush=True)
     finally:
@@ -106,53 +111,6 @@ async def picture(root: str, name: str, size: tuple[int, int], theme: str, act: 
                 raise SystemExit(f"shots: {name}: {app.errors[0]!r}")
     finally:
         workers.stop()
-
-
-async def until(pilot: Pilot, condition: Callable[[], object]) -> None:
-    for _ in range(SECONDS * 20):
-        await pilot.pause()
-        if condition():
-            return
-        await asyncio.sleep(0.05)
-    raise SystemExit(f"shots: never came; the screen:\n{text(pilot.app)}")
-
-
-def text(app: Any) -> str:
-    strips = app.screen._compositor.render_strips()
-    return "\n".join("".join(segment.text for segment in strip) for strip in strips)
-
-
-def rows(app: Any) -> dict[str, Any]:
-    return {row.name: row for row in app.model.containers().values()}
-
-
-async def seen(pilot: Pilot, *words: str) -> None:
-    await until(pilot, lambda: all(word in text(pilot.app) for word in words))
-
-
-async def go_to(app: Any, pilot: Pilot, name: str) -> None:
-    await until(pilot, lambda: name in rows(app))
-    app.main.pane("containers").move_cursor(rows(app)[name].id)
-    await pilot.pause()
-
-
-async def tab(app: Any, pilot: Pilot, name: str) -> None:
-    for _ in range(10):
-        if app.main.detail.tab == name:
-            return
-        await pilot.press("right_square_bracket")
-        await pilot.pause()
-
-
-async def freeze(app: Any, pilot: Pilot) -> None:
-    """No further sample changes the picture."""
-    app.engine_workers.set_awake(False)
-    await pilot.pause()
-
-
-async def sampled(app: Any, pilot: Pilot, name: str, samples: int = 2) -> None:
-    identity = rows(app)[name].id
-    await until(pilot, lambda: len(app.model.history.get(identity, ())) >= samples)
 
 
 async def main_screen(app: Any, pilot: Pilot) -> None:
@@ -222,42 +180,6 @@ async def images(app: Any, pilot: Pilot) -> None:
     await freeze(app, pilot)
 
 
-#: A build that takes long enough to be seen, without any network.
-DOCKERFILE = """\
-# a small web site, with what its builder needs left behind
-FROM host/base AS builder
-WORKDIR /site
-COPY pages /site
-RUN for page in $(seq 40); do echo "page $page rendered"; done; sha256sum *.html
-
-FROM host/base
-ENV PORT=80
-COPY --from=builder /site /www
-RUN for n in $(seq 400); do echo "checking /www/page$n.html: 200 OK"; sleep 0.1; done
-EXPOSE 80
-CMD ["busybox", "httpd", "-f", "-p", "80", "-h", "/www"]
-"""
-
-
-def make_context() -> str:
-    directory = os.path.join(tempfile.gettempdir(), "tuidock-shots-site")
-    pages = os.path.join(directory, "pages")
-    os.makedirs(pages, exist_ok=True)
-    for at in range(12):
-        with open(os.path.join(pages, f"page{at}.html"), "w", encoding="utf-8") as file:
-            file.write(f"<h1>page {at}</h1>\n" * 400)
-    with open(os.path.join(directory, "Dockerfile"), "w", encoding="utf-8") as file:
-        file.write(DOCKERFILE)
-    return directory
-
-
-async def command(app: Any, pilot: Pilot, text: str) -> None:
-    from tuidock.app.commands import execute
-
-    execute(app.main, text)
-    await pilot.pause()
-
-
 async def build(app: Any, pilot: Pilot) -> None:
     directory = make_context()
     try:
@@ -268,13 +190,20 @@ async def build(app: Any, pilot: Pilot) -> None:
 
 
 async def build_form(app: Any, pilot: Pilot) -> None:
-    await command(app, pilot, "build")
-    await seen(pilot, "Build an image")
-    from textual.widgets import Input
-
-    for field, value in zip(app.screen.query(Input), ("./site", "site:2", "", "", "PORT=80"), strict=False):
-        field.value = value
-    await seen(pilot, "--build-arg PORT=80")
+    directory = make_context()
+    before = os.getcwd()
+    os.chdir(os.path.dirname(directory))
+    try:
+        await command(app, pilot, "build")
+        await seen(pilot, "Build an image")
+        values = {"context": f"./{os.path.basename(directory)}", "tag": "site:2", "platform": "linux/amd64",
+                  "secrets": "id=npm,src=~/.npmrc", "args": "PORT=80"}  # fmt: skip
+        for key, value in values.items():
+            app.screen.query_one(f"#field-{key}").value = value
+        await seen(pilot, "--build-arg PORT=80")
+    finally:
+        os.chdir(before)
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 async def layers(app: Any, pilot: Pilot) -> None:
@@ -302,6 +231,15 @@ PICTURES: tuple[tuple[str, tuple[int, int], str, Act], ...] = (
     ("build", (120, 32), "", build),
     ("build-form", (120, 32), "", build_form),
     ("layers", (120, 32), "", layers),
+    ("map", (120, 32), "", shots_places.network_map),
+    ("ports", (120, 32), "", shots_places.ports),
+    ("volume-files", (120, 32), "", shots_places.volume_files),
+    ("trash", (120, 32), "", shots_places.trash),
+    ("migrate", (120, 32), "", shots_places.migrate),
+    ("doctor", (120, 32), "", shots_places.doctor),
+    ("space", (120, 32), "", shots_places.space),
+    ("jobs", (120, 32), "", shots_places.jobs),
+    ("health", (120, 32), "", shots_places.health),
     ("main-ansi", (120, 32), "terminal-dark", main_screen),
 )
 

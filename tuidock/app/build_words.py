@@ -40,7 +40,7 @@ def parse_build(argv: Sequence[str]) -> Wanted:
     values, words = grammar.parse(known, argv)
     if len(words) != 1:
         raise InvalidArgument("build wants one directory: the context, from which COPY takes its files.")
-    secrets, secret_values = read_secrets([_at_home(text) for text in values["secret"] or ()])
+    secrets, secret_values = read_secrets([at_home(text) for text in values["secret"] or ()])
     request = BuildRequest(
         context=context_of(words[0]),
         dockerfile=values["file"] or "",
@@ -61,7 +61,7 @@ def parse_build(argv: Sequence[str]) -> Wanted:
     return Wanted(request, _directory(values["output"] or ""))
 
 
-def _at_home(text: str) -> str:
+def at_home(text: str) -> str:
     """What a shell would have made of src=~/file."""
     return text.replace("=~/", f"={os.path.expanduser('~')}/")
 

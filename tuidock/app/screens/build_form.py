@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 
 from tuidock.app import tasks
-from tuidock.app.build_words import dockerfile_problem, parse_build
+from tuidock.app.build_words import at_home, dockerfile_problem, parse_build
 from tuidock.app.quoting import words
 from tuidock.app.screens.form import Field, Form, Tick, flag_words
 from tuidock.app.words import mark, tr
@@ -29,7 +29,7 @@ FIELDS = (
 
 def command_line(values: Mapping[str, str], ticks: Mapping[str, bool]) -> list[str]:
     """The words behind `tuidock build` that the form means."""
-    argv = flag_words(FIELDS, values)
+    argv = flag_words(FIELDS, {**values, "secrets": at_home(values.get("secrets", ""))})
     if ticks.get("no-cache"):
         argv.append("--no-cache")
     if ticks.get("pull"):
@@ -44,7 +44,7 @@ class BuildForm(Form):
 
     TITLE_TEXT, VERB, FIELDS = mark("Build an image"), "build", FIELDS
     TICKS = (Tick("no-cache", "no cache (--no-cache)"), Tick("pull", "newer base images (--pull)"))
-    KEYS = (("build", "ctrl+r", "build"), ("copy", "ctrl+c", "copy the command"))
+    KEYS = (("build", "ctrl+r", mark("build")), ("copy", "ctrl+c", mark("copy the command")))
 
     def __init__(self, context: str = "") -> None:
         if not context and os.path.isfile("Dockerfile"):
