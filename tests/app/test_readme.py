@@ -19,7 +19,7 @@ BEGIN, END = "<!-- keys:", "<!-- /keys -->"
 
 def key_table() -> str:
     """The keys as Markdown, a table for each group."""
-    from tuidock.app.screens.help import LOG_KEYS
+    from tuidock.app.screens.help import LOG_KEYS, TERMINAL_KEYS
 
     parts = []
     for group in dict.fromkeys(action.group for action in ACTIONS):
@@ -37,6 +37,8 @@ def key_table() -> str:
         parts.append("\n".join(lines))
     logs = ["| Logs | |", "|---|---|", *(f"| {_codes(keys)} | {_text(text)} |" for keys, text, _ in LOG_KEYS)]
     parts.append("\n".join(logs))
+    terminals = [f"| {_codes(keys).replace('_', ' ')} | {_text(text)} |" for keys, text in TERMINAL_KEYS]
+    parts.append("\n".join(["| Terminals | |", "|---|---|", *terminals]))
     for title, keys in SCREENS.items():
         rows = [f"| {_codes(shown)} | {_text(text)} |" for shown, text in help_lines(keys)]
         parts.append("\n".join([f"| {title} | |", "|---|---|", *rows]))

@@ -55,6 +55,17 @@ LOG_KEYS = (
     ("g G", mark("To the beginning, to the end"), "log.top log.bottom"),
     ("esc", mark("Back"), "logs.back"),
 )
+#: Keys of a terminal, as its leader and detach keys are by default.
+TERMINAL_KEYS = (
+    ("ctrl+]", mark("What is behind it is the app's; twice, and the program gets it")),
+    ("ctrl+]_f", mark("Over the whole screen, or beside the list")),
+    ("ctrl+p_ctrl+q ctrl+]_d", mark("Leave: a shell goes on, a container is detached from")),
+    ("ctrl+]_c", mark("Another shell")),
+    ("ctrl+]_n ctrl+]_p", mark("The next terminal, the one before")),
+    ("shift+pgup shift+pgdn", mark("Scroll; shift+home and shift+end to both ends")),
+    ("ctrl+]_[", mark("Mark by keys: space begins, enter copies; the mouse marks, too")),
+    ("ctrl+]_x", mark("End its program, after asking")),
+)
 FILTERS = (
     ("re", mark("rows whose text fits the regular expression")),
     ("!re", mark("rows whose text does not fit")),
@@ -123,6 +134,7 @@ class HelpScreen(ClosesOnce, ModalScreen[None]):
         sections = [(now, here), (tr("Commands of your own"), own), *groups.items()]
         filters = (tr("Filter"), [(shown, tr(text), "", "") for shown, text in FILTERS])
         others = [("Logs", [(shown, tr(text), "", "") for shown, text in log_lines(self._keymap)])]
+        others.append(("Terminals", [(keys.replace("_", " "), tr(text), "", "") for keys, text in TERMINAL_KEYS]))
         for title, table in SCREENS.items():
             others.append((title, [(shown, tr(text), "", "") for shown, text in help_lines(table, self._keymap)]))
         first = [each for each in others if each[0] == self._first]
