@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from tuidock.app.screen_keys import SCREENS
+
 APP = Path(__file__).resolve().parents[2] / "tuidock" / "app"
 MARKS = ("tr", "trn", "mark")
 #: Calls whose texts are shown: the name of the function or class -> which of its positional arguments.
@@ -15,7 +17,7 @@ SHOWN_BY = {
     "Static": (0,), "Label": (0,), "Question": (0, 2), "Choice": (0, 2), "Checkbox": (0,),
     "confirm": (0, 1, 2), "ConfirmScreen": (0, 1), "PickerScreen": (0,), "AskScreen": (0,), "PromptLine": (0,),
     "Item": (1,), "Column": (1,), "Key": (2, 3), "Action": (2, 3), "Field": (1, 2), "Tick": (1,),
-    "set_note": (0,), "fill_note": (0,),
+    "Cell": (0,), "set": (0, 1), "Row": (1,), "Line": (1,), "_draw": (0,), "_say": (0,), "set_note": (0,), "fill_note": (0,),
 }  # fmt: skip
 SHOWN_NAMED = {"placeholder", "note", "yes", "title", "empty", "label", "help", "border_title", "group"}
 #: Tables whose texts are translated where they are read; they need no mark() because their class says it.
@@ -25,7 +27,8 @@ TRANSLATE = {"move": 0, "said": 0, "_move": 0, "_moved": 0}
 _WORD = re.compile(r"[A-Za-z]{2,}")
 #: What is the same in every language: names of things, keys, units, and words that a program reads.
 _NO_WORDS = re.compile(
-    r"SIG|CPU|CPUS|MEM|IP|ID|PIDS?|UID|TCP|UDP|URL|JSON|NET|tuidock|https?|tcp|udp|ctrl\S*|[^a-zA-Z]*", re.ASCII
+    r"cpu|none|SIG|CPU|CPUS|MEM|IP|ID|PIDS?|UID|TCP|UDP|URL|JSON|NET|tuidock|https?|tcp|udp|ctrl\S*|[^a-zA-Z]*",
+    re.ASCII,
 )
 
 
@@ -85,7 +88,7 @@ def has_words(text: str) -> bool:
 
 def marked() -> dict[str, str]:
     """Every text that can be looked up -> where it stands."""
-    found: dict[str, str] = {}
+    found = {title: "screen_keys.py" for title in SCREENS}
     for path, tree in sources():
         where = str(path.relative_to(APP))
         for node in ast.walk(tree):
@@ -94,7 +97,7 @@ def marked() -> dict[str, str]:
             name = name_of(node)
             if name in ("tr", "mark") and node.args and isinstance(node.args[0], ast.Constant):
                 found[str(node.args[0].value)] = f"{where}:{node.lineno}"
-            elif name == "trn" and len(node.args) > 2 and isinstance(node.args[1], ast.Constant):
+            elif name in ("trn", "_counted") and len(node.args) > 2 and isinstance(node.args[1], ast.Constant):
                 found[str(node.args[1].value)] = f"{where}:{node.lineno}"
             elif name in TRANSLATE and len(node.args) > TRANSLATE[name]:
                 for text in texts_in(node.args[TRANSLATE[name]]):

@@ -319,7 +319,7 @@ def network_row(network: Network, now_ns: int = 0, ascii: bool = False) -> Row:
             Cell(network.name),
             Cell(network.subnet or "-", "" if network.subnet else "muted"),
             Cell(members, "" if count else "muted"),
-            Cell(network.driver + (" internal" if network.internal else ""), "muted"),
+            Cell(network.driver + (" " + tr("internal") if network.internal else ""), "muted"),
             Cell(network.gateway, "muted"),
             Cell(network.id[:12], "muted"),
         ),

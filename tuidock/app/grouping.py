@@ -14,6 +14,7 @@ from tuidock.app.model import CONTAINERS, IMAGES, NETWORKS, VOLUMES, Row
 from tuidock.app.widgets.row_set import HEADER, Grouping
 from tuidock.app.widgets.rows import Cell, Column
 from tuidock.app.widgets.rows import Row as Line
+from tuidock.app.words import tr
 from tuidock.engine.types import Container, Image, Network, Volume
 
 #: The words by which each list can be grouped, in the order in which the key steps through them; labels beside them.
@@ -111,7 +112,7 @@ def header_line(
             cells.append(Cell(" ".join(f"{number} {glyph}" for glyph, number in count.most_common()), "muted"))
         elif column.key == "use":
             used = sum(line.cell(at).text == "in use" for line in lines)
-            cells.append(Cell(f"{used} in use" if used else "", "muted"))
+            cells.append(Cell(tr("{used} in use", used=used) if used else "", "muted"))
         elif column.key in _SUMS:
             found = [value for line in lines if isinstance(value := line.sort_key(at)[1], (int, float))]
             cells.append(Cell(_SUMS[column.key](sum(found)) if found else "", "muted"))

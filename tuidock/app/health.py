@@ -10,7 +10,7 @@ from typing import Any
 
 from tuidock.app.format import age
 from tuidock.app.widgets.rows import Cell, Column, Row
-from tuidock.app.words import mark
+from tuidock.app.words import mark, tr
 from tuidock.engine.clean import clean
 
 COLUMNS = (
@@ -43,7 +43,7 @@ def rows_of(value: Mapping[str, Any], now: int, ascii: bool = False) -> list[Row
     sign = Cell(f"{plain if ascii else glyph} {status}", style)
     rows = [
         Row("state", (sign, "", "", Cell(words, style if streak else "muted"))),
-        Row("check", (Cell("check", "muted"), "", "", command)),
+        Row("check", (Cell(tr('check'), "muted"), "", "", command)),
         Row("times", (Cell("", "muted"), "", "", Cell(_times(check), "muted"))),
     ]  # fmt: skip
     for at, probe in enumerate(reversed(state.get("Log") or ())):

@@ -67,7 +67,7 @@ def rows_of(job: Job, now: int, width: int, ascii: bool = False, parts: bool = T
                     Cell(bar(step.done / step.total, width, ascii) if step.total else "", "busy"),
                     step.bytes_words,
                     "",
-                    Cell(f"running {seconds(step.elapsed(now))}", "busy"),
+                    Cell(tr("running {now}", now=seconds(step.elapsed(now))), "busy"),
                 ),
             )
             for number, step in tracker.steps.items()

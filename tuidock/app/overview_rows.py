@@ -66,7 +66,7 @@ def attention(model: ViewModel, ascii: bool) -> list[Row]:
     found.sort(key=lambda each: each[:2])
     if not found:
         ok = "*" if ascii else "✓"
-        return [section("Attention"), Row("list containers", (Cell(f"{ok} nothing fails", "good"), "", ""))]
+        return [section("Attention"), Row("list containers", (Cell(tr("{ok} nothing fails", ok=ok), "good"), "", ""))]
     rows = [
         Row(
             f"container {row.id} logs",
@@ -75,7 +75,7 @@ def attention(model: ViewModel, ascii: bool) -> list[Row]:
         for _, _, row in found[:MOST]
     ]
     if len(found) > MOST:
-        rows.append(Row("state", (Cell(f"and {len(found) - MOST} more", "muted"), "", "")))
+        rows.append(Row("state", (Cell(tr("and {count} more", count=len(found) - MOST), "muted"), "", "")))
     return [section(f"Attention · {len(found)}"), *rows]
 
 
@@ -98,7 +98,7 @@ def containers(model: ViewModel, ascii: bool) -> list[Row]:
             glyph = shown.GLYPHS[status][ascii]
             rows.append(Row(f"filter state:{status}", (Cell(f"{glyph} {status}", style), str(counts[status]), "")))
     if not rows:
-        rows = [Row("list containers", (Cell("none yet", "muted"), "", ""))]
+        rows = [Row("list containers", (Cell(tr("none yet"), "muted"), "", ""))]
     return [section("Containers"), *rows]
 
 
@@ -128,21 +128,30 @@ def machine(model: ViewModel, looks: Sequence[HostLoad], ascii: bool) -> list[Ro
     if host.cpu_percent >= 0:
         load = f"load {host.load:.1f} of {host.processors}" if host.processors else ""
         past = "" if ascii else spark([look.cpu_percent for look in looks if look.cpu_percent >= 0])
-        rows.append(Row("sort cpu", ("processor", f"{host.cpu_percent:.0f}%  {load}".rstrip(), Cell(past, "accent"))))
+        rows.append(
+            Row("sort cpu", (tr("processor"), f"{host.cpu_percent:.0f}%  {load}".rstrip(), Cell(past, "accent")))
+        )
     if host.memory_total > 0:
         share = host.memory / host.memory_total
         words = f"{shown.size(host.memory)} of {shown.size(host.memory_total)}"
         rows.append(
-            Row("sort memory", ("memory", words, Cell(bar(share, 16, ascii), "bad" if share > 0.9 else "accent")))
+            Row("sort memory", (tr("memory"), words, Cell(bar(share, 16, ascii), "bad" if share > 0.9 else "accent")))
         )
     if host.disk_free >= 0:
         words = f"{shown.size(host.disk_free)} free"
         share = 1 - host.disk_free / host.disk_total if host.disk_total > 0 else 0.0
         gauge = bar(share, 16, ascii) if host.disk_total > 0 else ""
-        rows.append(Row("prune", ("disk", words, Cell(gauge, "bad" if share > 0.9 else "accent"))))
+        rows.append(Row("prune", (tr("disk"), words, Cell(gauge, "bad" if share > 0.9 else "accent"))))
     if model.jobs:
         rows.append(
-            Row("jobs", ("jobs", f"{len(model.jobs)} under way", Cell(next(iter(model.jobs.values())).title, "muted")))
+            Row(
+                "jobs",
+                (
+                    tr("jobs"),
+                    tr("{count} under way", count=len(model.jobs)),
+                    Cell(next(iter(model.jobs.values())).title, "muted"),
+                ),
+            )
         )
     return rows
 
@@ -168,5 +177,5 @@ def last_events(events: Sequence[tuple[str, Event]], now_ns: int) -> list[Row]:
         rows.append(
             Row(f"event {key}", (event_rows.name(event), what, Cell(event_rows.moment(event.time, now_ns), "muted")))
         )
-    rows.append(Row("events", (Cell("all events", "muted"), "", "")))
+    rows.append(Row("events", (Cell(tr("all events"), "muted"), "", "")))
     return rows

@@ -75,7 +75,7 @@ def port_rows(row: Container, listeners: Mapping[str, Sequence[str]] | None = No
         lines.append(Line(str(each), (host, name, _inside(name, listeners, ascii), Cell(address, "accent"))))
     published = {f"{each.container_port}/{each.protocol}" for each in row.ports}
     lines += [
-        Line(f"exposed {name}", (Cell("not published", "muted"), name, _inside(name, listeners, ascii), ""))
+        Line(f"exposed {name}", (Cell(tr("not published"), "muted"), name, _inside(name, listeners, ascii), ""))
         for name in row.exposed
         if name not in published
     ]
@@ -89,10 +89,10 @@ def _inside(name: str, listeners: Mapping[str, Sequence[str]] | None, ascii: boo
     addresses = listeners.get(name, ())
     on, off = ("*", "o") if ascii else ("●", "○")
     if not addresses:
-        return Cell(f"{off} nobody listens", "warn")
+        return Cell(tr("{off} nobody listens", off=off), "warn")
     if all(address.startswith("127.") or address == "::1" for address in addresses):
-        return Cell(f"{off} only {addresses[0]}", "warn")
-    return Cell(f"{on} listens", "good")
+        return Cell(tr("{off} only {addresses}", off=off, addresses=addresses[0]), "warn")
+    return Cell(tr("{on} listens", on=on), "good")
 
 
 def config_rows(value: Mapping[str, Any]) -> list[Line]:

@@ -29,7 +29,7 @@ class CommitForm(Form):
         Field("changes", "Changes", "'CMD [\"app\"]' 'ENV MODE=prod'", "-c", many=True),
     )
     TICKS = (Tick("pause", "pause it meanwhile", True),)
-    KEYS = (("commit", "ctrl+r", "commit"), ("copy", "ctrl+c", "copy the command"))
+    KEYS = (("commit", "ctrl+r", mark("commit")), ("copy", "ctrl+c", mark("copy the command")))
 
     def __init__(self, container: Container, reference: str = "") -> None:
         super().__init__({"reference": reference} if reference else {})
@@ -115,7 +115,7 @@ class SaveForm(FileForm):
     TITLE_TEXT, VERB, WRITES, ENTER_GOES = mark("Save images to an archive"), "save", True, True
     FIELDS = (Field("path", "File", "images.tar", "-o", path="file"),)
     NOTE = mark("docker, podman and skopeo read it, and `tuidock load`.")
-    KEYS = (("save", "enter", "save"), ("copy", "ctrl+c", "copy the command"))
+    KEYS = (("save", "enter", mark("save")), ("copy", "ctrl+c", mark("copy the command")))
 
     def __init__(self, references: Sequence[str]) -> None:
         super().__init__({"path": file_name(references[0] if len(references) == 1 else "images")})
@@ -137,7 +137,7 @@ class ExportForm(FileForm):
     VERB, WRITES, ENTER_GOES = "export", True, True
     FIELDS = (Field("path", "File", "files.tar", "-o", path="file"),)
     NOTE = mark("A tar of its root file system; `tuidock import` makes an image of it.")
-    KEYS = (("export", "enter", "export"), ("copy", "ctrl+c", "copy the command"))
+    KEYS = (("export", "enter", mark("export")), ("copy", "ctrl+c", mark("copy the command")))
 
     def __init__(self, container: Container) -> None:
         super().__init__({"path": file_name(container.name)})
@@ -161,7 +161,7 @@ class LoadForm(FileForm):
 
     TITLE_TEXT, VERB, ENTER_GOES = mark("Load images from an archive"), "load", True
     FIELDS = (Field("path", "File", "images.tar, also compressed", "-i", path="file"),)
-    KEYS = (("load", "enter", "load"), ("copy", "ctrl+c", "copy the command"))
+    KEYS = (("load", "enter", mark("load")), ("copy", "ctrl+c", mark("copy the command")))
 
     def begin(self, path: str) -> Job:
         return tasks.load(self.tuidock, path)
@@ -177,7 +177,7 @@ class ImportForm(FileForm):
         Field("message", "Message", "where it comes from", "-m"),
         Field("changes", "Changes", "'CMD [\"sh\"]' 'ENV MODE=prod'", "-c", many=True),
     )
-    KEYS = (("import", "ctrl+r", "import"), ("copy", "ctrl+c", "copy the command"))
+    KEYS = (("import", "ctrl+r", mark("import")), ("copy", "ctrl+c", mark("copy the command")))
 
     def argv(self) -> list[str]:
         values = self.values()

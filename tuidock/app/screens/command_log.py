@@ -32,11 +32,14 @@ COLUMNS = (
 def outcome(entry: Entry, ascii: bool = False) -> Cell:
     """Runs, failed, or how long it took."""
     if not entry.ended:
-        return Cell("~ runs" if ascii else "↻ runs", "busy")
+        return Cell(tr("~ runs") if ascii else tr("↻ runs"), "busy")
     if entry.error:
-        return Cell("! failed" if ascii else "✖ failed", "bad")
+        return Cell(tr("! failed") if ascii else tr("✖ failed"), "bad")
     seconds = (entry.ended - entry.time) / 1e9
-    return Cell(f"{'*' if ascii else '✓'} {seconds:.1f} s" if seconds < 1000 else f"{seconds / 60:.0f} min", "good")
+    return Cell(
+        f"{'*' if ascii else '✓'} {seconds:.1f} s" if seconds < 1000 else tr("{seconds:.0f} min", seconds=seconds / 60),
+        "good",
+    )
 
 
 def row_of(entry: Entry, ascii: bool = False) -> Row:

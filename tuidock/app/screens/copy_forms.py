@@ -21,7 +21,11 @@ class CopyForm(Form):
     FIELDS = (Field("there", "There", "/etc/nginx"), Field("here", "Here", ".", path="file"))
     TICKS = (Tick("archive", "keep owners"),)
     NOTE = mark("A directory that exists gets it inside; the last part of a path that does not exist is its new name.")
-    KEYS = (("out", "ctrl+o", "there → here"), ("in", "ctrl+n", "here → there"), ("copy", "ctrl+c", "copy the command"))
+    KEYS = (
+        ("out", "ctrl+o", mark("there → here")),
+        ("in", "ctrl+n", mark("here → there")),
+        ("copy", "ctrl+c", mark("copy the command")),
+    )
 
     def __init__(self, name: str, reference: str, there: str = "", volume: bool = False) -> None:
         super().__init__({"there": there, "here": ""})

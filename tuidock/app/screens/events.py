@@ -103,7 +103,7 @@ class EventsScreen(Keyed):
         words = f"{counted(len(shown), 'event')} · {event_rows.since_words(self._since)}"
         if self._filter.source:
             words += f" · /{self._filter.source}"
-        self.query_one("#events-status", StatusLine).set(["Events"], [Cell(words, "muted")])
+        self.query_one("#events-status", StatusLine).set([tr("Events")], [Cell(words, "muted")])
 
     # -- keys -------------------------------------------------------------------------------------------------------
 

@@ -158,7 +158,7 @@ class Form(ClosesOnce, ModalScreen[None]):
         )  # fmt: skip
 
     def on_mount(self) -> None:
-        keys = [Item(what, label, key) for what, key, label in self.KEYS]
+        keys = [Item(what, tr(label), key) for what, key, label in self.KEYS]
         self.query_one("#dialog-keys", KeyLine).set_items([*keys, Item("back", tr("back"), "esc")])
         empty = next((each for each in self.FIELDS if not self._given.get(each.key)), self.FIELDS[0])
         self.field(self.first_field() or empty.key).focus()

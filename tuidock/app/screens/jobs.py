@@ -123,7 +123,7 @@ class JobsScreen(Keyed):
         ended = len(every) - len(running) - failed
         words += [f"{failed} failed"] if failed else []
         words += [f"{ended} ended"] if ended else []
-        self.query_one("#jobs-status", StatusLine).set(["Jobs"], [" · ".join(words)])
+        self.query_one("#jobs-status", StatusLine).set([tr("Jobs")], [" · ".join(words)])
         self._tick(bool(running) and self.is_current)
         self._draw_note()
 

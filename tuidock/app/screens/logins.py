@@ -31,7 +31,7 @@ def rows_of(logins: list[Login]) -> list[Row]:
             (
                 registry_names.shown(each.server),
                 each.username,
-                Cell(f"helper {each.helper}" if each.helper else shortened(each.path), "muted"),
+                Cell(tr("helper {helper}", helper=each.helper) if each.helper else shortened(each.path), "muted"),
             ),
         )
         for each in logins

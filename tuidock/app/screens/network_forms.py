@@ -28,7 +28,7 @@ class NetworkForm(Form):
         Field("options", "Options", "parent=eth0", "-o", many=True, half=True),
     )
     TICKS = (Tick("internal", "internal: no way out"), Tick("ipv6", "IPv6"))
-    KEYS = (("create", "ctrl+r", "create"), ("copy", "ctrl+c", "copy the command"))
+    KEYS = (("create", "ctrl+r", mark("create")), ("copy", "ctrl+c", mark("copy the command")))
 
     def first_field(self) -> str:
         return "name"
@@ -92,7 +92,7 @@ class ConnectForm(Form):
         Field("alias", "Aliases", "other names in this network", "--alias", many=True),
     )
     TITLE_TEXT = mark("Connect a container to a network")
-    KEYS = (("connect", "ctrl+r", "connect"), ("copy", "ctrl+c", "copy the command"))
+    KEYS = (("connect", "ctrl+r", mark("connect")), ("copy", "ctrl+c", mark("copy the command")))
 
     def __init__(self, model: ViewModel, network: str = "", container: str = "") -> None:
         super().__init__({"network": network, "container": container})

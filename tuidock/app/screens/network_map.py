@@ -97,7 +97,7 @@ class NetworkMapScreen(Keyed):
         members = {member.container_id for each in self._maps for member in each.members if member.running}
         used = sum(bool(each.members) for each in self._maps)
         words = f"{counted(len(self._maps), 'network')}, {used} in use · {counted(len(members), 'container')} connected"
-        self.query_one("#map-status", StatusLine).set(["Network map"], [Cell(words if self._maps else "", "muted")])
+        self.query_one("#map-status", StatusLine).set([tr("Network map")], [Cell(words if self._maps else "", "muted")])
 
     # -- keys -------------------------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from tuidock.app.widgets.line_table import LineTable
 from tuidock.app.widgets.plain_table import PlainTable
 from tuidock.app.widgets.rows import Row
 from tuidock.app.widgets.status import StatusLine
+from tuidock.app.words import tr
 from tuidock.engine.types import Event, UsageRow
 
 #: Seconds between two measurements of space that events ask for.
@@ -80,7 +81,7 @@ class OverviewScreen(Keyed):
     def on_mount(self) -> None:
         self.query_one("#overview-left", Lines).focus()
         self.draw_keys()
-        self.query_one("#overview-status", StatusLine).set(["Overview"])
+        self.query_one("#overview-status", StatusLine).set([tr("Overview")])
         self._draw()
         self._measure()
 

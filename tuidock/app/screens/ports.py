@@ -137,7 +137,7 @@ class PortsScreen(Keyed):
             table.set_rows(rows)
         listening = sum(answer == reach.LISTENING for answer in self._answers.values())
         words = counted(len(self._ports), "port") + (f", {listening} listening" if self._answers else "")
-        self.query_one("#ports-status", StatusLine).set(["Published ports"], [Cell(words, "muted")])
+        self.query_one("#ports-status", StatusLine).set([tr("Published ports")], [Cell(words, "muted")])
 
     def _under_cursor(self) -> Published | None:
         key = self.query_one(PlainTable).cursor_key

@@ -24,7 +24,7 @@ class PullForm(Form):
     )
     TICKS = (Tick("all", "all tags (-a)"),)
     NOTE = mark("host/base is a small image made from this machine's own programs, without any network.")
-    KEYS = (("pull", "enter", "pull"), ("search", "ctrl+f", "search"), ("copy", "ctrl+c", "copy"))
+    KEYS = (("pull", "enter", mark("pull")), ("search", "ctrl+f", mark("search")), ("copy", "ctrl+c", mark("copy")))
     ENTER_GOES = True
 
     def known(self, key: str) -> list[str]:
@@ -67,7 +67,7 @@ class PushForm(Form):
     NOTE = mark(
         "A name that the image does not have yet is given to it first; the registry is the part before the first /."
     )
-    KEYS = (("push", "enter", "push"), ("login", "ctrl+l", "log in"), ("copy", "ctrl+c", "copy"))
+    KEYS = (("push", "enter", mark("push")), ("login", "ctrl+l", mark("log in")), ("copy", "ctrl+c", mark("copy")))
     ENTER_GOES = True
 
     def __init__(self, image: Image) -> None:
@@ -121,7 +121,7 @@ class LoginForm(Form):
     NOTE = mark(
         "They are tried first, then kept where docker keeps them: a credential helper, or ~/.docker/config.json."
     )
-    KEYS = (("login", "ctrl+r", "log in"),)
+    KEYS = (("login", "ctrl+r", mark("log in")),)
 
     def __init__(self, server: str = "", then: Callable[[], None] | None = None, why: str = "") -> None:
         super().__init__({"server": server} if server else {})

@@ -75,7 +75,11 @@ class RunForm(Form):
 
     TITLE_TEXT, VERB, FIELDS = mark("Run a container"), "run", FIELDS
     TICKS = (Tick("terminal", "terminal (-it)"), Tick("remove", "remove at exit (--rm)"))
-    KEYS = (("run", "ctrl+r", "run"), ("create", "ctrl+n", "only create"), ("copy", "ctrl+c", "copy the command"))
+    KEYS = (
+        ("run", "ctrl+r", mark("run")),
+        ("create", "ctrl+n", mark("only create")),
+        ("copy", "ctrl+c", mark("copy the command")),
+    )
 
     def __init__(self, model: ViewModel, image: str = "") -> None:
         super().__init__({"image": image} if image else {})

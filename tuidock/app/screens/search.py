@@ -35,7 +35,7 @@ def rows_of(found: list[SearchResult], ascii: bool = False) -> list[Row]:
             (
                 each.name,
                 Cell(f"{each.stars:,}".replace(",", " ") if each.stars >= 0 else ""),
-                Cell(("+ yes" if ascii else "✓ yes") if each.official else "", "good"),
+                Cell((tr("+ yes") if ascii else tr("✓ yes")) if each.official else "", "good"),
                 Cell(" ".join(each.description.split()), "muted"),
             ),
             (each.name.casefold(), -each.stars, not each.official, each.description),
@@ -100,7 +100,11 @@ class SearchScreen(Keyed):
                 return
             table.set_empty(tr("Nothing is called like {term}.", term=clean(term)))
             table.set_rows(rows_of(results, self.tuidock.config.ascii))
-            self._say(f"{len(results)} found" if len(results) < LIMIT else f"the first {LIMIT}")
+            self._say(
+                tr("{count} found", count=len(results))
+                if len(results) < LIMIT
+                else tr("the first {limit}", limit=LIMIT)
+            )
 
         def failed(error: BaseException, text: str) -> None:
             if asked != self._asked or not self.is_attached:

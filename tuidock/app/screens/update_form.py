@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tuidock.app.screens.form import Field, Form
-from tuidock.app.words import tr
+from tuidock.app.words import mark, tr
 from tuidock.engine.clean import clean
 from tuidock.engine.errors import EngineError
 from tuidock.engine.types import Container
@@ -25,7 +25,7 @@ class UpdateForm(Form):
         Field("shares", "Shares", "1024", "-c", half=True),
         Field("restart", "Restart", "no, always, unless-stopped, on-failure:3", "--restart"),
     )
-    KEYS = (("update", "ctrl+r", "change"), ("copy", "ctrl+c", "copy the command"))
+    KEYS = (("update", "ctrl+r", mark("change")), ("copy", "ctrl+c", mark("copy the command")))
 
     def __init__(self, container: Container, host: Mapping[str, Any]) -> None:
         self._before = values_of(host)

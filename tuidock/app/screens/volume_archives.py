@@ -22,7 +22,7 @@ class VolumeExportForm(FileForm):
 
     VERB, WRITES, ENTER_GOES = "volume export", True, True
     FIELDS = (Field("path", "File", "data.tar", "-o", path="file"),)
-    KEYS = (("export", "enter", "export"), ("copy", "ctrl+c", "copy the command"))
+    KEYS = (("export", "enter", mark("export")), ("copy", "ctrl+c", mark("copy the command")))
 
     def __init__(self, volume: Volume, model: ViewModel) -> None:
         super().__init__({"path": file_name(volume.name)})
@@ -60,7 +60,7 @@ class VolumeImportForm(FileForm):
     )
     TICKS = (Tick("replace", "in the place of what it holds (--replace)"),)
     NOTE = mark("What it replaces goes to the trash.")
-    KEYS = (("import", "ctrl+r", "import"), ("copy", "ctrl+c", "copy the command"))
+    KEYS = (("import", "ctrl+r", mark("import")), ("copy", "ctrl+c", mark("copy the command")))
 
     def __init__(self, model: ViewModel) -> None:
         super().__init__()

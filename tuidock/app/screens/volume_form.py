@@ -23,7 +23,7 @@ class VolumeForm(Form):
         Field("size", "Size", "no limit", half=True),
         Field("labels", "Labels", "team=shop", "--label", many=True, half=True),
     )
-    KEYS = (("create", "ctrl+r", "create"), ("copy", "ctrl+c", "copy the command"))
+    KEYS = (("create", "ctrl+r", mark("create")), ("copy", "ctrl+c", mark("copy the command")))
 
     def first_field(self) -> str:
         return "name"

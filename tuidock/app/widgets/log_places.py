@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from tuidock.app.log_sources import Rule
+from tuidock.app.words import tr
 
 if TYPE_CHECKING:
     from tuidock.app.logs.merge import Note
@@ -65,7 +66,7 @@ class LogPlaces:
         if session is None:
             return
         number = len(session.notes.of("mark")) + 1
-        text = time.strftime(f"mark {number}  %H:%M:%S")
+        text = tr("mark {number}  {time}", number=number, time=time.strftime("%H:%M:%S"))
         line = self._current or next((row.line for row in session.view.rows if row.line.stream != "note"), None)
         if self.follow or line is None:
             session.notes.add(text, 0, "mark")

@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING
 
 from tuidock.app.format import size
 from tuidock.app.widgets.log_rows import RowMaker
+from tuidock.app.words import mark, tr, trn
 
 if TYPE_CHECKING:
     from tuidock.app.logs.records import Line
     from tuidock.app.logs.session import Session
     from tuidock.app.logs.unseen import Unseen
     from tuidock.app.widgets.log_view import LogView
+
+
+_TIMES = {"local": mark("local time"), "utc": mark("utc time"), "relative": mark("relative time")}
 
 
 class LogState:
@@ -32,30 +36,33 @@ class LogState:
         session = self._session
         if session is None:
             return self._note
-        words = [self._search_words(), "following" if self.follow else "paused"]
+        words = [self._search_words(), tr("following") if self.follow else tr("paused")]
         if self._select_from is not None:
-            words = [f"{abs(self._select_to - self._select_from) + 1} rows selected"]
+            rows = abs(self._select_to - self._select_from) + 1
+            words = [trn("{count} row selected", "{count} rows selected", rows)]
         if self._unseen is not None and self._unseen.count:
-            words.append(f"{_count(self._unseen.count)} lines skipped")
+            words.append(_counted("{count} line skipped", "{count} lines skipped", self._unseen.count))
         words += self._line_words()
         if lost := sum(directory.dropped for directory in session.directories):
-            words.append(f"{size(lost)} lost, the disk was full")
+            words.append(tr("{size} lost, the disk was full", size=size(lost)))
         if self._maker.fields:
-            words.append(f"fields {','.join(self._maker.fields)}")
-        words.append(f"wrap {'on' if self.wrap else 'off'}")
+            words.append(tr("fields {names}", names=",".join(self._maker.fields)))
+        words.append(tr("wrap on") if self.wrap else tr("wrap off"))
         if self.timestamps != "off":
-            words.append(f"{self.timestamps} time")
+            words.append(tr(_TIMES[self.timestamps]))
         if self._shift:
-            words.append(f"column {self._shift + 1}")
+            words.append(tr("column {number}", number=self._shift + 1))
         return " · ".join(filter(None, words))
 
     def _search_words(self: LogView) -> str:  # type: ignore[misc]
         session = self._session
         if session is None or session.query is None:
             return ""
-        done, hits = session.searched, _count(session.hit_count)
-        number = self.hit_number
-        words = f"hit {_count(number)} of {hits}" if number is not None else f"{hits} hit{'s' * (hits != '1')}"
+        done, number = session.searched, self.hit_number
+        if number is not None:
+            words = tr("hit {number} of {count}", number=_count(number), count=_count(session.hit_count))
+        else:
+            words = _counted("{count} hit", "{count} hits", session.hit_count)
         return words if done >= 1 else f"{words} … {done:.0%}"
 
     def _line_words(self: LogView) -> list[str]:  # type: ignore[misc]
@@ -64,13 +71,14 @@ class LogState:
         count = _count(session.line_count)
         if not session.keep:
             if session.counted < 0.99:
-                return [f"{count}+ lines, {session.counted:.0%} counted"]
-            return [f"{count} line{'s' * (session.line_count != 1)}"]
-        words = [f"{_count(session.kept_count)} of {count} lines with {session.keep.words}"]
+                return [tr("{count}+ lines, {share} counted", count=count, share=f"{session.counted:.0%}")]
+            return [_counted("{count} line", "{count} lines", session.line_count)]
+        kept = _count(session.kept_count)
+        words = [tr("{kept} of {count} lines with {filter}", kept=kept, count=count, filter=session.keep.words)]
         if any(session.around):
-            words.append(f"{session.around.words} around")
+            words.append(tr("{count} around", count=session.around.words))
         if session.filtered < 1 and session.view.pending:
-            words.append(f"filtering {session.filtered:.0%}")
+            words.append(tr("filtering {share}", share=f"{session.filtered:.0%}"))
         return words
 
     def _empty_text(self: LogView) -> str:  # type: ignore[misc]
@@ -79,14 +87,19 @@ class LogState:
             return self._note
         problem = next((directory.problem for directory in session.directories if directory.problem), "")
         if session.view.pending and session.keep:
-            return f"searching … {session.filtered:.0%}"
+            return f"{tr('searching …')} {session.filtered:.0%}"
         if session.keep and session.size:
-            return f"nothing fits {session.keep.words}: {_count(session.line_count)} lines hidden"
+            hidden = _count(session.line_count)
+            return tr("nothing fits {filter}: {count} lines hidden", filter=session.keep.words, count=hidden)
         if session.size and session.floor != ((0, 0),) * len(session.readers):
-            return "nothing in this range yet; 0 shows everything"
+            return tr("nothing in this range yet; 0 shows everything")
         if session.size and not problem:
             return ""  # its lines come with the size of the view
-        return self._note or problem or "no output yet"
+        return self._note or problem or tr("no output yet")
+
+
+def _counted(one: str, many: str, number: int) -> str:
+    return trn(one, many, number, count=_count(number))
 
 
 def _count(number: int) -> str:
