@@ -138,7 +138,9 @@ class Torture:
         killed = done.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
         made = log.read_text(errors="replace")
         if not killed:
-            self._check_words(done.returncode, done.stderr)
+            # what it had to say was what could not be written
+            mute = any(line.startswith("write(2,") and "(INJECTED)" in line for line in made.splitlines())
+            self._check_words(done.returncode, done.stderr or (b"(not written)" if mute else b""))
             self.calls[name, call] = made.count(f"{call}(")
         return done.returncode == 0, killed or "(INJECTED)" in made
 
