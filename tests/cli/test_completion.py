@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -73,12 +74,32 @@ def test_scripts_are_valid(shell: str, tuidock: Call) -> None:
     assert tuidock("completion", "tcsh").code == 1
 
 
-def test_bash_asks_and_gets_what_stands_behind_a_colon(engine: Engine, tuidock: Call, tmp_path: Path) -> None:
-    program = tmp_path / "tuidock"
-    program.write_text(
+@pytest.fixture
+def program(engine: Engine, tmp_path: Path) -> Path:
+    """The program under its name, for this data root."""
+    path = tmp_path / "tuidock"
+    path.write_text(
         f'#!/bin/sh\ncd {REPOSITORY} && exec {shutil.which("python3")} -m tuidock --root {engine.root} "$@"\n'
     )
-    program.chmod(0o755)
+    path.chmod(0o755)
+    return path
+
+
+def test_fish_asks(tuidock: Call, program: Path) -> None:
+    if shutil.which("fish") is None:
+        pytest.skip("fish is not installed")
+    script = (
+        tuidock("completion", "fish").out + 'complete -C "tuidock st"; complete -C "tuidock run --pull=n busybox:l"'
+    )
+    environ = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}", "HOME": str(program.parent)}
+    done = subprocess.run(["fish", "-c", script], capture_output=True, text=True, timeout=30, check=False, env=environ)
+    assert [line.partition("\t")[0] for line in done.stdout.splitlines()] == [
+        *("start", "stats", "stop"),
+        "busybox:latest",
+    ]
+
+
+def test_bash_asks_and_gets_what_stands_behind_a_colon(tuidock: Call, program: Path) -> None:
     line = f"{program} run --rm busybox:la"
     script = (
         tuidock("completion", "bash").out
