@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from tuidock.app.transfers import Part
 
 
+#: Kinds of jobs that end with an image, which enter goes to.
+_IMAGES = ("pull", "push", "load", "import", "commit")
+
+
 class JobTable(PlainTable):
     """Knows how wide its bars are, and unfolds with space."""
 
@@ -196,7 +200,7 @@ class JobsScreen(Keyed):
         if not job.ended:
             hidden.append("jobs.copy")
         looked_into = ("build", "plugin", "migrate") if job.ended else ("build", "plugin")
-        opens = job.kind in looked_into or job.wants_login or job.state == jobs.DONE
+        opens = job.kind in looked_into or job.wants_login or (job.state == jobs.DONE and job.kind in _IMAGES)
         if not opens:
             hidden.append("jobs.open")
         return hidden
@@ -219,7 +223,7 @@ class JobsScreen(Keyed):
 
             self.dismiss()
             self.tuidock.push_screen(MigrateScreen(*job.subject.split(" ", 1)))
-        elif job.state == jobs.DONE and job.kind in ("pull", "push", "load", "import", "commit"):
+        elif job.state == jobs.DONE and job.kind in _IMAGES:
             results = getattr(job.tracker, "results", None) or [job.subject]
             main = self.tuidock.main
             row = next((row for each in results if (row := self.tuidock.model.find(IMAGES, each))), None)
