@@ -243,5 +243,14 @@ SENTENCES = {
     "{filter} narrows the list, {command} takes commands as a shell does, {palette} has everything that can be done, {help} all keys. `:tour` comes here again.": "{filter} 缩小列表,{command} 像 shell 一样输入命令,{palette} 有全部操作,{help} 是所有按键。`:tour` 再次回到这里。",
     "end the tour": "结束导览",
     "begin": "开始",
+    # terminals
+    "What is behind it is the app's; twice, and the program gets it": "其后的按键归本程序;按两次则发给终端里的程序",
+    "Over the whole screen, or beside the list": "占满整个屏幕,或放在列表旁边",
+    "Leave: a shell goes on, a container is detached from": "离开:shell 继续运行,容器则断开连接",
+    "Another shell": "再开一个 shell",
+    "The next terminal, the one before": "下一个终端,上一个终端",
+    "Scroll; shift+home and shift+end to both ends": "滚动;shift+home 和 shift+end 到两端",
+    "Mark by keys: space begins, enter copies; the mouse marks, too": "用按键标记:空格开始,回车复制;鼠标也可以标记",
+    "End its program, after asking": "询问后结束其中的程序",
 }
 # fmt: on
