@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tuidock.app import config, theme
 from tuidock.app.bindings import ACTIONS, PRESETS, show_keys
+from tuidock.app.plugins import Plugin
 from tuidock.app.screen_keys import SCREENS, help_lines
 from tuidock.cli import verbs
 
@@ -76,8 +77,7 @@ def test_every_verb_is_named() -> None:
 
 def test_every_setting_theme_and_keymap_is_named() -> None:
     text = README.read_text(encoding="utf-8")
-    settings = set(config.Config._fields) - {"preset", "keys", "problems", "theme_kept", "preset_kept"}
-    assert all(f"\n{name}:" in text for name in settings)
+    assert [name for name in config.EXPECTED if f"\n{name}:" not in text] == []
     assert all(file.stem in text for file in theme.shipped_directory().glob("*.yaml"))
     assert all(preset in text for preset in PRESETS)
     assert config.DEFAULT_PORTS == (49000, 49900) and "49000-49900" in text
@@ -90,7 +90,15 @@ def test_its_configuration_is_right() -> None:
     example = re.findall(r"```yaml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)[0]
     found = config.check(yaml.safe_load(example))
     assert found.problems == () and found.theme in {file.stem for file in theme.shipped_directory().glob("*.yaml")}
-    assert found.keys == {"container.restart": "ctrl+e"}
+    assert found.keys == {"container.restart": "ctrl+e", "log.wrap": "W"} and found.plugins[0].id == "scan"
+
+
+def test_its_example_of_an_own_command_has_every_setting() -> None:
+    import yaml
+
+    example = re.findall(r"```yaml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)[1]
+    found = config.check(yaml.safe_load(example))
+    assert found.problems == () and set(yaml.safe_load(example)["plugins"][0]) == set(Plugin._fields)
 
 
 def test_what_it_points_to_is_there() -> None:

@@ -29,6 +29,10 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
+def blended(foreground: str | None, background: str | None, share: float) -> str:
+    return Color.parse(background or "").blend(Color.parse(foreground or ""), share).hex
+
+
 def test_shipped_themes_are_sound_and_readable() -> None:
     themes, problems = load_themes()
     assert problems == []
@@ -42,6 +46,11 @@ def test_shipped_themes_are_sound_and_readable() -> None:
         assert contrast(theme.foreground or "", theme.background or "") >= 7, theme.name
         for name in ("primary", "accent", "success", "warning", "error"):
             assert contrast(getattr(theme, name), theme.background or "") >= 4.5, (theme.name, name)
+        muted = theme.variables.get("text-muted") or blended(theme.foreground, theme.background, 0.62)
+        for ground in (theme.background, theme.surface, theme.panel):
+            assert contrast(theme.foreground or "", ground or "") >= 4.5, (theme.name, ground)
+            assert contrast(muted, ground or "") >= 3, (theme.name, ground)
+        assert contrast(theme.variables["footer-key-foreground"], theme.background or "") >= 4.5, theme.name
         cursor = theme.variables["block-cursor-foreground"], theme.variables["block-cursor-background"]
         assert contrast(*cursor) >= 7, theme.name
 
