@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tuidock.engine import examine
-from tuidock.engine.system import doctor, kernel_options, remedies
+from tuidock.engine.system import doctor, doctor_users, kernel_options, remedies
 from tuidock.engine.types import Finding
 
 AREAS = {
@@ -62,6 +62,20 @@ def test_an_ordinary_user_is_told_what_is_his(tmp_path: Path) -> None:
     assert subuid.command.startswith("usermod --add-subuids ") and subuid.command.endswith(" nobody")
     assert "without root" in of(found, "limits").message
     assert "only root can try" in of(found, "storage").message
+
+
+def test_a_tun_device_that_is_roots_alone_is_no_network_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "slirp4netns").touch(0o755)
+    monkeypatch.setattr(doctor_users, "PATH", str(tmp_path))
+    tun = tmp_path / "tun"
+    assert doctor_users._usermode(str(tun)).command == "modprobe tun"
+    for mode, command in ((0o600, f"chmod 666 {tun}"), (0o660, f"chmod 666 {tun}"), (0o666, "")):
+        tun.touch()
+        tun.chmod(mode)
+        found = doctor_users._usermode(str(tun))
+        assert (found.state, found.command) == ("warn" if command else "ok", command)
 
 
 def test_a_package_by_the_manager_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,16 +42,36 @@ def examine() -> Iterator[Finding]:
     if missing:
         why = f"{' and '.join(missing)} missing, so containers of ordinary users have one id only: install uidmap"
         yield Finding("uidmap", "warn", why, install("uidmap"))
-    if shutil.which("slirp4netns", path=PATH) is None:
-        why = "it is missing, so containers of ordinary users have no network of their own: install slirp4netns"
-        yield Finding("slirp4netns", "warn", why, install("slirp4netns"))
-    elif not os.path.exists("/dev/net/tun"):
-        why = "/dev/net/tun is missing, without which it does nothing: modprobe tun"
-        yield Finding("slirp4netns", "warn", why, "modprobe tun")
-    else:
-        yield Finding("slirp4netns", "ok", "containers of ordinary users can have networks")
+    yield _usermode()
     if os.geteuid() != 0:
         yield Finding("limits", "warn", "without root there are no control groups: --memory and --cpus need root")
+
+
+def _usermode(tun: str = "/dev/net/tun") -> Finding:
+    """slirp4netns, and whether it may have the device from which it makes a network."""
+    if shutil.which("slirp4netns", path=PATH) is None:
+        why = "it is missing, so containers of ordinary users have no network of their own: install slirp4netns"
+        return Finding("slirp4netns", "warn", why, install("slirp4netns"))
+    if not os.path.exists(tun):
+        return Finding(
+            "slirp4netns", "warn", f"{tun} is missing, without which it does nothing: modprobe tun", "modprobe tun"
+        )
+    if not _may_use(tun):
+        remedy = f"chmod 666 {tun}"
+        why = f"ordinary users may not open {tun}, so they have only --network host and none: {remedy}"
+        return Finding("slirp4netns", "warn", why, remedy)
+    return Finding("slirp4netns", "ok", "containers of ordinary users can have networks")
+
+
+def _may_use(device: str) -> bool:
+    """Whether an ordinary user, who asks or for whom root does, can read and write it. Opening a tun device makes nothing."""
+    if os.geteuid() == 0:
+        return os.stat(device).st_mode & 0o006 == 0o006
+    try:
+        os.close(os.open(device, os.O_RDWR | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
 
 
 def _namespaces() -> Finding:
