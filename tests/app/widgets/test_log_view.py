@@ -56,7 +56,6 @@ class LogApp(App[None]):
         self.seen.append(event.mode)
 
 
-
 def screen(view: LogView) -> list[str]:
     lines = [view.render_line(y).text[:-1].rstrip() for y in range(view.size.height)]
     while lines and not lines[-1]:

@@ -15,7 +15,7 @@ from tuidock.app.logs.keep import Keep, all_of
 from tuidock.app.logs.merge import Cursor, LogStream, Merged, NoteStream, Stream
 from tuidock.app.logs.query import Query, every_line
 from tuidock.app.logs.reader import SourceReader
-from tuidock.app.logs.records import Line, Position
+from tuidock.app.logs.records import Anchor, Line, Position
 from tuidock.app.logs.runs import Matcher
 from tuidock.app.logs.scan import PENDING, Pending, Scan
 from tuidock.app.logs.scanner import Scanner
@@ -49,6 +49,7 @@ class Session:
         self.around = Around()
         self.floor: Cursor = ((0, 0),) * len(self.readers)
         self._scanner = Scanner(report)
+        self._numbered: tuple[Anchor, Cursor] | None = None
         self._keeps: list[Scan] = []
         self._hits: list[Scan] = []
         self._told_rotated = [0] * len(self.readers)
@@ -104,6 +105,7 @@ class Session:
     def _merge(self) -> None:
         self.merged = Merged([*(self._stream(i) for i in range(len(self.readers))), self.notes])
         self.view.merged = self.merged
+        self._numbered = None
 
     def _stream(self, source: int) -> Stream:
         reader, floor = self.readers[source], self.floor[source]
@@ -197,7 +199,10 @@ class Session:
 
     def hit_number(self, line: Line) -> int | None:
         """Which hit it is, from 1; None while that is not known."""
-        cursor, count = self.merged.at_line(line), 1
+        if self._numbered is None or self._numbered[0] != (line.source, line.start):
+            # asked for at every look, and where the other logs stand at that time takes a search in each of them
+            self._numbered = (line.source, line.start), self.merged.at_line(line)
+        cursor, count = self._numbered[1], 1
         for i, scan in enumerate(self._hits):
             before = scan.count_before(cursor[i])
             if before is None:
