@@ -41,6 +41,10 @@ class Bench:
         self.python = sys.executable
         home = f"{directory}/home"
         os.makedirs(f"{home}/tmp")
+        # the app as somebody sees it who knows it: without the tour of the first start
+        os.makedirs(f"{home}/.local/state/tuidock")
+        with open(f"{home}/.local/state/tuidock/tour", "w", encoding="utf-8") as file:
+            file.write("seen\n")
         kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "LC_ALL", "PYTHONPATH")}
         self.environ = {**kept, "HOME": home, "TMPDIR": f"{home}/tmp", "TERM": "xterm-256color"}
         # a checkout that is not installed is imported from where it lies; byte code is written as for any user
