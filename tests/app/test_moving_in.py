@@ -38,7 +38,8 @@ async def test_the_plan_is_ticked_and_taken() -> None:
         await ui.pilot.pause()
         assert "stop it there for an exact copy" in " ".join(ui.screen_text().split())
         await ui.press("space", "enter")
-        assert "2 images, 1 network" in ui.screen_text() and "container" not in ui.screen_text().split("Take over")[1].split(",")[0]
+        assert "2 images, 1 network" in ui.screen_text()
+        assert "container" not in ui.screen_text().split("Take over")[1].split(",")[0]
         await ui.press("y")
         await ui.until(lambda: ui.app.model.past_jobs)
         assert ended(ui).state == jobs.DONE and ended(ui).message == "3 of 3 taken"
