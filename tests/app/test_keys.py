@@ -91,7 +91,7 @@ async def test_keys_of_the_log_and_of_a_screen_are_ones_own_and_told_so() -> Non
         assert "b bring back" in ui.screen_text()
         await ui.press("escape")
         await ui.press("l")
-        await ui.until(lambda: ui.app.screen.id == "logs")
+        await ui.until(lambda: ui.app.screen.name == "logs")
         view = ui.app.screen.log_view
         assert "W wrap" in ui.screen_text() and "/ filter" in ui.screen_text()
         before = view.wrap
