@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import socket
 from types import SimpleNamespace
@@ -14,11 +15,10 @@ from bench.shots_steps import Pilot, command, freeze, go_to, make_context, rows,
 
 
 async def network_map(app: Any, pilot: Pilot) -> None:
+    """As soon as the visitor of demo-web has been seen."""
+    busy = re.compile(r"demo-web .* [1-9][0-9.]*[BKM]/s")
     await pilot.press("m")
-    await until(
-        pilot,
-        lambda: any("demo-web" in line and "B/s" in line and " 0B/s" not in line for line in text(app).split("\n")),
-    )
+    await until(pilot, lambda: busy.search(text(app)))
 
 
 async def ports(app: Any, pilot: Pilot) -> None:
