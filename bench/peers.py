@@ -67,6 +67,11 @@ class Tuidock(Peer):
         # run/ of the default root and of the peers lies in memory, below /run
         os.makedirs(f"{self.root}/run")
         subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=710", "tmpfs", f"{self.root}/run"], check=True)
+        # the tour of the first start lies over the screen, which would be measured instead of it
+        kept = f"{self.environ['HOME']}/.local/state/tuidock"
+        os.makedirs(kept, exist_ok=True)
+        with open(f"{kept}/tour", "w", encoding="utf-8") as file:
+            file.write("seen\n")
         script = f"{os.path.dirname(sys.executable)}/tuidock"
         self.base = [script] if os.access(script, os.X_OK) else [sys.executable, "-m", "tuidock"]
 
