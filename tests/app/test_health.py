@@ -50,11 +50,13 @@ async def test_the_newest_probe_comes_first_with_what_it_printed() -> None:
         assert ui.main.pane().keys == [ui.row("db").id]
 
 
-async def test_one_without_a_check_is_told_how_to_get_one() -> None:
+async def test_only_one_with_a_check_has_the_tab() -> None:
     async with running() as ui:
-        await ui.go_to("web")
+        await ui.go_to("db")
         ui.main.detail.show_tab("health")
-        await ui.until(lambda: "has no health check" in ui.screen_text())
+        await ui.until(lambda: "pg_isready" in ui.screen_text())
+        await ui.go_to("web")
+        await ui.until(lambda: "Health" not in ui.screen_text() and ui.main.detail.tab == "logs")
 
 
 def test_a_real_probe(engine: Engine, run: Run) -> None:

@@ -77,7 +77,9 @@ class Detail(Vertical):
     def tabs(self) -> list[tuple[str, str]]:
         """Names and labels: one for each terminal of the container, where it is in sight, then those of the kind."""
         terminals = [(name, f"› {each.title}") for name, each in self._terminals().items()]
-        return [*terminals, *((name, tr(label)) for name, label in panes.TABS[self.kind])]
+        checked = isinstance(row := self.row, Container) and bool(row.health)
+        known = [(name, tr(label)) for name, label in panes.TABS[self.kind] if name != "health" or checked]
+        return [*terminals, *known]
 
     def _terminals(self) -> dict[str, Session]:
         if self.kind != CONTAINERS or self.identity is None:
