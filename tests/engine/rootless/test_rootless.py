@@ -60,6 +60,10 @@ def test_a_life(user: User) -> None:
     assert "sleep 1000" in user.output("top", "web")
     assert user.output("ps", "-q", "--no-trunc").strip() == container
     assert user.output("exec", "web", "sh", "-c", "ip -o link | cut -d: -f2").split() == ["lo"]
+    script = "id -u; ls -d /container/bin/busybox; cat /proc/1/comm; touch /mine /tmp/mine && echo written"
+    assert user.output("debug", "--image", "busybox", "web", "sh", "-c", script).split("\n")[:4] == [
+        "0", "/container/bin/busybox", "sh", "written",
+    ]  # fmt: skip
     assert user.output("stop", "web") == "web\n"
     assert user.output("inspect", "-f", "{{.State.ExitCode}}", "web") == "3\n"
     user.output("start", "web")
