@@ -59,7 +59,7 @@ async def test_no_then_no_again_leaves_the_screen_below() -> None:
     async with running() as ui:
         await ui.go_to("web")
         await ui.press("l")
-        await ui.until(lambda: ui.app.screen.id == "logs")
+        await ui.until(lambda: ui.app.screen.name == "logs")
         logs = ui.app.screen
         await ui.press("question_mark")
         await mash(ui, "escape", "escape", "escape")

@@ -57,7 +57,7 @@ async def test_logs_are_those_of_their_container_also_read_only() -> None:
     async with running(Engine(read_only=True)) as ui:
         await ui.go_to("db")
         await ui.press("l")
-        await ui.until(lambda: ui.app.screen.id == "logs")
+        await ui.until(lambda: ui.app.screen.name == "logs")
         await ui.command("restart")
         assert any("read-only" in text for text in ui.toasts) and ui.engine.called("restart") == []
         await ui.command("nonsense")

@@ -97,7 +97,7 @@ async def test_a_command_with_an_open_quote_stays() -> None:
 async def test_a_bad_expression_in_a_log_stays(key: str, size: tuple[int, int]) -> None:
     async with running(size=size) as ui:
         await ui.press("l")
-        await ui.until(lambda: ui.app.screen.id == "logs")
+        await ui.until(lambda: ui.app.screen.name == "logs")
         await ui.press(key)
         await ui.type("a(b")
         await ui.press("enter")

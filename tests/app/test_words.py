@@ -82,7 +82,7 @@ async def test_the_name_is_the_last_to_go_above_a_log() -> None:
     async with running(size=(80, 24)) as ui:
         await ui.go_to("web")
         await ui.press("l")
-        await ui.until(lambda: ui.app.screen.id == "logs")
+        await ui.until(lambda: ui.app.screen.name == "logs")
         status = ui.app.screen.query_one("#logs-status")
         status.set(["a-name-that-is-rather-long-for-a-container"], ["following · 1234 lines · wrap off · UTC · regex"])
         await ui.pilot.pause()
