@@ -14,6 +14,7 @@ from tests.interop.peers import Docker, podman
 from tests.native.monitored import needs_root
 from tuidock.engine import Engine
 from tuidock.engine.errors import EngineError, InvalidArgument, NotFound
+from tuidock.engine.options.run import parse_run
 
 pytestmark = needs_root
 
@@ -45,6 +46,8 @@ def docker(request: pytest.FixtureRequest) -> tuple[Docker, str]:
         "create", "--name", "a-reader", "--volumes-from", "store:ro", "-p", "127.0.0.1:0:80", "busybox", "ls", "/data"
     )
     docker("create", "--name", "member", "--network", "front", "--network-alias", "web", "busybox", "true")
+    docker("network", "create", "--subnet", "10.223.8.0/24", "fixed")
+    docker("create", "--name", "sitter", "--privileged", "--network", "fixed", "--ip", "10.223.8.9", "busybox", "true")
     docker("create", "--name", "passing", "--rm", "busybox", "true")
     return docker, peer.cli.split()[-1]
 
@@ -60,7 +63,7 @@ def moved(engine: Engine, docker: tuple[Docker, str]) -> Iterator[Engine]:
 
 
 def test_a_docker_moves_in(moved: Engine, docker: tuple[Docker, str]) -> None:
-    assert {c.name for c in moved.containers()} == {"store", "a-reader", "member"}
+    assert {c.name for c in moved.containers()} == {"store", "a-reader", "member", "sitter"}
     store = moved.inspect_container("store")
     assert "MODE=a b" in store["Config"]["Env"]
     assert (store["Config"]["Hostname"], store["Config"]["User"], store["Config"]["WorkingDir"]) == (
@@ -98,6 +101,48 @@ def test_a_docker_moves_in(moved: Engine, docker: tuple[Docker, str]) -> None:
     assert moved.network("front").labels == {"tier": "front"}
     endpoint = moved.inspect_container("member")["NetworkSettings"]["Networks"]["front"]
     assert "web" in endpoint["Aliases"]
+    sitter = moved.inspect_container("sitter")
+    assert sitter["NetworkSettings"]["Networks"]["fixed"]["IPAMConfig"] == {"IPv4Address": "10.223.8.9"}
+    assert not sitter["HostConfig"]["SecurityOpt"], "docker adds label=disable by itself"
+
+
+def test_a_fixed_address_gives_way_with_its_subnet_and_the_plan_says_so(
+    engine: Engine, docker: tuple[Docker, str]
+) -> None:
+    if any(network.name == "fixed" for network in engine.networks()):
+        engine.remove_network("fixed")
+    engine.create_network("squatter", subnets=["10.223.8.0/25"])
+    try:
+        with engine.migration_source("docker", docker[1]) as source:
+            inventory, items = engine.migration_plan(source)
+            mine = [item for item in items if item.name in ("fixed", "sitter") or item.kind == "image"]
+            notes = {item.name: item.notes for item in mine}
+            assert notes["fixed"] == (
+                "subnet 10.223.8.0/24 is taken (network squatter has 10.223.8.0/25), so it gets another",
+            )
+            assert "another address than 10.223.8.9" in notes["sitter"][-1]
+            last = {step.subject: step for step in engine.migrate(source, inventory, mine)}
+            assert last["container sitter"].action == "taken", last["container sitter"].message
+            assert "another address than 10.223.8.9" in last["container sitter"].message
+            again = {item.name: item for item in engine.migration_plan(source)[1]}
+            assert again["fixed"].action == "present" and "10.223.8.0/24 there" in again["fixed"].notes[0]
+    finally:
+        engine.remove_many([c.id for c in engine.containers()], force=True)
+        for name in ("fixed", "squatter"):
+            engine.remove_network(name)
+
+
+def test_a_name_alone_is_not_the_same_thing(moved: Engine, docker: tuple[Docker, str]) -> None:
+    moved.remove_many(["sitter"], force=True)
+    moved.create(parse_run(["--name", "sitter", "busybox", "sleep", "9"]).request)
+    Path(moved.volume("data").mountpoint, "file").write_text("other\n")
+    with moved.migration_source("docker", docker[1]) as source:
+        items = {item.name: item for item in moved.migration_plan(source)[1]}
+    assert (items["sitter"].action, items["member"].action) == ("skip", "present")
+    assert "another sitter is here, with another command" in items["sitter"].notes[0]
+    assert items["data"].action == "present" and "`tuidock volume rm data` first" in items["data"].notes[0]
+    moved.remove_many([c.id for c in moved.containers()], force=True)
+    moved.remove_volume("data")
 
 
 def test_the_second_time_finds_all_of_it_here_and_docker_has_lost_nothing(
@@ -106,9 +151,16 @@ def test_the_second_time_finds_all_of_it_here_and_docker_has_lost_nothing(
     with moved.migration_source("docker", docker[1]) as source:
         inventory, items = moved.migration_plan(source)
         assert {item.action for item in items if item.name != "passing"} == {"present"}
+        assert {item.notes for item in items if item.action == "present" and item.kind != "image"} == {()}
         assert [item.action for item in items if item.name == "passing"] == ["skip"]
         assert list(moved.migrate(source, inventory, items)) == []
-    assert set(docker[0]("ps", "-a", "--format", "{{.Names}}").split()) == {"store", "a-reader", "member", "passing"}
+    assert set(docker[0]("ps", "-a", "--format", "{{.Names}}").split()) == {
+        "store",
+        "a-reader",
+        "member",
+        "sitter",
+        "passing",
+    }
     assert "data" in docker[0]("volume", "ls", "-q").split()
 
 

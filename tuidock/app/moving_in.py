@@ -74,7 +74,11 @@ def _row(item: MigrationItem, ticked: bool, ascii: bool) -> Row:
             Cell(notes, "warn" if item.kind in ("volume", "container") else "muted"),
         )
     elif item.action == PRESENT:
-        tick, style, what = ("v" if ascii else "✓"), "muted", Cell(tr("is here already"), "muted")
+        tick, style, what = (
+            ("v" if ascii else "✓"),
+            "muted",
+            Cell("; ".join((tr("is here already"), *item.notes)), "muted"),
+        )
     else:
         tick, style, what = "", "muted", Cell(tr("stays there: {notes}", notes=notes), "warn")
     return Row(

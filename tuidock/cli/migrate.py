@@ -23,7 +23,7 @@ def migrate(context: Context, values: Values, arguments: list[str]) -> int:
         if kind not in _KINDS:
             raise InvalidArgument(f"--only {kind}: there are images, networks, volumes and containers")
     engine = context.engine
-    with engine.migration_source(arguments[0], values["host"]) as source:
+    with engine.migration_source(arguments[0], arguments[1] if len(arguments) > 1 else values["host"]) as source:
         inventory, items = engine.migration_plan(source)
         items = [item for item in items if item.kind in kinds]
         _show(items)
@@ -62,15 +62,15 @@ def _count(items: Sequence[MigrationItem]) -> str:
 
 
 MIGRATE = Command(
-    "[OPTIONS] docker|podman",
+    "[OPTIONS] docker|podman [SOCKET]",
     "Take over images, networks, volumes and container definitions of a docker or podman on this machine",
     migrate,
     (
         switch("dry-run", "", "Only say what would be done"),
         switch("force", "f", "Do not ask"),
-        text("host", "H", "Socket of the other engine (unix:///path)"),
+        text("host", "H", "Socket of the other engine (unix:///path), as DOCKER_HOST and CONTAINER_HOST"),
         listed("only", "", "Only these: images, networks, volumes, containers"),
     ),
     least=1,
-    most=1,
+    most=2,
 )

@@ -10,7 +10,7 @@ from tuidock.engine.doors.looking import Looking
 from tuidock.engine.doors.moving import Moving
 from tuidock.engine.doors.networks import Networks
 from tuidock.engine.doors.places import Places
-from tuidock.engine.errors import Conflict, NameTaken
+from tuidock.engine.errors import Conflict, InvalidArgument, NameTaken
 from tuidock.engine.events import append
 from tuidock.engine.types import Progress
 
@@ -52,10 +52,12 @@ class MovingIn(Looking, Moving, Images, Places, Networks):
         here = planning.Here(
             frozenset(image.id for image in images),
             {str(parse_tagged(name)): image.id for image in images for name in image.references},
-            frozenset(volume.name for volume in self.volumes()),
+            {volume.name: volume.mountpoint for volume in self.volumes()},
             {network.name: network for network in self.networks()},
             frozenset(container.name for container in self.containers()),
             self._is_unfilled,
+            self._holder_of,
+            self.inspect_container,
         )
         return found, planning.plan(found, here)
 
@@ -68,6 +70,18 @@ class MovingIn(Looking, Moving, Images, Places, Networks):
 
         self._change(f"take over from {source.kind}")
         return taking.take(self, source, inventory, items)
+
+    def _holder_of(self, subnet: str) -> str:
+        """Who has addresses of a subnet already, "" for nobody, and for a subnet that is none: taking it says why."""
+        from tuidock.engine.network import creation, ipv4, networks
+
+        if ":" in subnet:
+            return ""
+        try:
+            parts = ipv4.split(subnet)
+        except InvalidArgument:
+            return ""
+        return creation.holder_of(parts, networks.all_networks(self.instance.state.read()))
 
     def _is_unfilled(self, name: str) -> bool:
         volume = self.volume(name)

@@ -58,7 +58,9 @@ class Source:
         if not path and kind == "podman":
             path = self._start_podman()
         if not path:
-            raise NotFound(kind, f"no socket in {', '.join(_places(kind))}; start it, or give its socket with --host")
+            raise NotFound(
+                f"socket of {kind}", f"{' or '.join(_places(kind))}; start {kind}, or give its socket with --host"
+            )
         self.path = path
         self._client = httpx.Client(
             transport=httpx.HTTPTransport(uds=path), base_url="http://localhost", timeout=httpx.Timeout(_PATIENCE),
@@ -93,7 +95,7 @@ class Source:
         try:
             answer = self._client.get(path, params=query)
         except httpx.HTTPError as error:
-            raise self._refused(path, str(error)) from error
+            raise self._refused(path, _reason(error)) from error
         if answer.status_code >= 400:
             raise self._refused(path, _message(answer.content), answer.status_code)
         try:
@@ -107,7 +109,7 @@ class Source:
         try:
             answer = self._client.send(request, stream=True)
         except httpx.HTTPError as error:
-            raise self._refused("/images/get", str(error)) from error
+            raise self._refused("/images/get", _reason(error)) from error
         if answer.status_code >= 400:
             answer.read()
             raise self._refused("/images/get", _message(answer.content), answer.status_code)
@@ -143,7 +145,7 @@ class Source:
                 raise self._refused("/_ping", "it does not speak docker's API")
             except httpx.HTTPError as error:
                 if self._service is None or time.monotonic() > deadline:
-                    raise self._refused("/_ping", str(error)) from error
+                    raise self._refused("/_ping", _reason(error)) from error
                 ended = self._service.poll()
                 if ended is not None:
                     with open(f"{self._place}/errors", "rb") as file:
@@ -209,6 +211,12 @@ def _socket_of(host: str) -> str:
             f"cannot take over from {host}: only an engine on this machine can be moved in; give unix:///path/to/socket"
         )
     return path
+
+
+def _reason(error: Exception) -> str:
+    """Without the number that Python puts before what the kernel says."""
+    text = str(error)
+    return text.partition("] ")[2] if text.startswith("[Errno ") else text
 
 
 def _message(content: bytes) -> str:

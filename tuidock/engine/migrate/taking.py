@@ -7,7 +7,8 @@ import os
 from tuidock.engine.errors import EngineError, NotFound
 from tuidock.engine.files import refuse
 from tuidock.engine.migrate.inventory import understood
-from tuidock.engine.migrate.translating import translate
+from tuidock.engine.migrate.planning import moved_networks
+from tuidock.engine.migrate.translating import translate, without_addresses
 from tuidock.engine.types import Progress
 
 TYPE_CHECKING = False
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from tuidock.engine.migrate.inventory import Inventory, TheirNetwork, TheirVolume
     from tuidock.engine.migrate.source import Source
-    from tuidock.engine.types import CreateRequest, MigrationItem
+    from tuidock.engine.types import CreateRequest, MigrationItem, Network
 
     class House(Protocol):
         """What is needed of our own engine."""
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
         def load(self, source: BinaryIO) -> Iterator[Progress]: ...
 
         def create(self, request: CreateRequest) -> str: ...
+
+        def networks(self) -> list[Network]: ...
 
         def take_volume(self, name: str, source: int, labels: Mapping[str, str], options: Mapping[str, str]) -> None:
             """A volume with a copy of the directory behind the descriptor; -1: only its options."""
@@ -53,7 +56,10 @@ def take(house: House, source: Source, inventory: Inventory, items: Sequence[Mig
             else:
                 with understood(inventory.kind):
                     container = next(one for one in inventory.containers if one.name == item.name)
-                    house.create(translate(container, inventory).request)
+                    moved = moved_networks(inventory, {network.name: network for network in house.networks()})
+                    request, notes = without_addresses(translate(container, inventory).request, moved)
+                    house.create(request)
+                    message = "; ".join(notes)
         except EngineError as error:
             yield Progress(subject, "failed", 0, item.size, str(error))
         else:

@@ -11,10 +11,10 @@ from tuidock.engine.types import CreateRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from typing import Any
 
-    from tuidock.engine.migrate.inventory import Inventory, TheirContainer
+    from tuidock.engine.migrate.inventory import Inventory, TheirContainer, TheirNetwork
 
 _CONFIG_KEYS = (
     "Domainname User AttachStdin AttachStdout AttachStderr ExposedPorts Tty OpenStdin StdinOnce Env Cmd Healthcheck "
@@ -55,6 +55,8 @@ def translate(container: TheirContainer, inventory: Inventory) -> Translated:
     host = {key: given[key] for key in _HOST_KEYS.split(" ") if given.get(key) not in (None, "", [], {})}
     if "Binds" in host:
         host["Binds"] = [_bind(str(bind)) for bind in host["Binds"]]
+    if given.get("Privileged") and "SecurityOpt" in host:  # docker adds this by itself to every one of them
+        host["SecurityOpt"] = [one for one in host["SecurityOpt"] if str(one).replace(":", "=") != "label=disable"]
     limits = [one for one in host.pop("Ulimits", ()) if not _is_default_limit(one)]
     if limits:
         host["Ulimits"] = [{**one, "Name": _limit_name(one)} for one in limits]
@@ -84,6 +86,25 @@ def translate(container: TheirContainer, inventory: Inventory) -> Translated:
         notes.append(f"its runtime {runtime} is left out")
     request = CreateRequest(container.name, config, host, {"EndpointsConfig": endpoints})
     return Translated(request, tuple(dict.fromkeys(needs)), tuple(notes))
+
+
+def without_addresses(request: CreateRequest, moved: Collection[str]) -> tuple[CreateRequest, tuple[str, ...]]:
+    """The request without the fixed addresses in networks whose subnets are others here; a sentence for each that goes."""
+    endpoints: dict[str, Any] = dict((request.networking or {}).get("EndpointsConfig") or {})
+    notes = []
+    for name, endpoint in endpoints.items():
+        fixed = (endpoint or {}).get("IPAMConfig")
+        if name in moved and fixed:
+            endpoints[name] = {**endpoint, "IPAMConfig": None}
+            asked = ", ".join(str(address) for address in fixed.values())
+            notes.append(f"it gets another address than {asked}, since network {name} has another subnet here")
+    return request._replace(networking={"EndpointsConfig": endpoints}), tuple(notes)
+
+
+def subnets_of(network: TheirNetwork) -> list[str]:
+    """The subnets that a network of theirs has, as it writes them."""
+    pools = (network.document.get("IPAM") or {}).get("Config") or ()
+    return [str(pool["Subnet"]) for pool in pools if pool.get("Subnet")]
 
 
 def image_reference(container: TheirContainer, inventory: Inventory) -> str:

@@ -204,20 +204,22 @@ def _pools(wish: Wish) -> _Pools:
 
 
 def _check_free(wanted: tuple[int, int], others: Sequence[NetworkRow], driver: str) -> None:
+    owner = holder_of(wanted, others, driver)
+    if owner:
+        raise Conflict(f"invalid pool request: Pool overlaps with other one on this address space: {owner}")
+
+
+def holder_of(wanted: tuple[int, int], others: Sequence[NetworkRow], driver: str = "bridge") -> str:
+    """Who has addresses of an IPv4 subnet (base, prefix) already: "network NAME has SUBNET", a link; "" when it is free."""
     for other in others:
         if other.subnet and ipv4.overlap(wanted, ipv4.split(other.subnet)):
-            raise Conflict(
-                "invalid pool request: Pool overlaps with other one on this address space: network "
-                f"{other.name} has {other.subnet}"
-            )
+            return f"network {other.name} has {other.subnet}"
     if driver != "bridge":
-        return  # these live in the subnet of their parent
+        return ""  # these live in the subnet of their parent
     for base, prefix, link in links.routes():
         if ipv4.overlap(wanted, (base, prefix)):
-            raise Conflict(
-                f"invalid pool request: Pool overlaps with other one on this address space: {link} has "
-                f"{ipv4.dotted(base)}/{prefix}"
-            )
+            return f"{link} has {ipv4.dotted(base)}/{prefix}"
+    return ""
 
 
 def check_removal(network: NetworkRow, active: Sequence[tuple[str, str]]) -> None:
