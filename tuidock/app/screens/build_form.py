@@ -19,7 +19,7 @@ FIELDS = (
     Field("tag", "Tag", "name:tag, or several", "-t", many=True, half=True),
     Field("target", "Target", "the last stage", "--target", half=True),
     Field("dockerfile", "File", "Dockerfile", "-f", path="file"),
-    Field("output", "Files to", "no image: into this directory", "-o", path="directory", half=True),
+    Field("output", "Files to", "DIR, and no image", "-o", path="directory", half=True),
     Field("platform", "Platform", "linux/amd64", "--platform", half=True),
     Field("secrets", "Secrets", "id=npm,src=~/.npmrc id=token,env=TOKEN", "--secret", many=True),
     Field("args", "Args", "VERSION=1.2 OTHER='two words'", "--build-arg", many=True),
