@@ -155,7 +155,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("image.load", "", "load", "Read images from an archive",
            command="load", group="Images", kinds=_CI, changes=True, arguments="[FILE]"),
     Action("image.import", "", "import",
-           "Make an image of a tar of a root file system; with the cursor on volumes a volume of a tar",
+           "Make an image of a tar of a root file system; on volumes, a volume of a tar",
            command="import", group="Images", kinds=(*_CI, VOLUMES), changes=True, arguments="[FILE [REFERENCE]]"),
     Action("registry.login", "", "log in", "Log in to a registry",
            command="login", group="Images", changes=True, arguments="[SERVER]"),

@@ -64,7 +64,7 @@ SENTENCES = {
     "What differs between two marked images, or a container and its image": "两个已标记镜像之间,或容器与其镜像之间的差异",
     "Write images to an archive that docker, podman and skopeo read": "把镜像写入 docker、podman、skopeo 可读的归档",
     "Read images from an archive": "从归档读取镜像",
-    "Make an image of a tar of a root file system; with the cursor on volumes a volume of a tar": "用根文件系统的 tar 制作镜像;光标在卷上时则做成卷",
+    "Make an image of a tar of a root file system; on volumes, a volume of a tar": "用根文件系统的 tar 制作镜像;光标在卷上时则做成卷",
     "Forget the credentials for a registry": "删除镜像仓库的凭据",
     "logins": "登录状态",
     "The registries that one is logged in to": "已登录的镜像仓库",

@@ -98,7 +98,6 @@ SENTENCES = {
     "Target": "目标",
     "the last stage": "最后一个阶段",
     "Files to": "输出到",
-    "no image: into this directory": "不做镜像:写入此目录",
     "Platform": "平台",
     "linux/amd64": "linux/amd64",
     "Secrets": "密钥",
