@@ -98,6 +98,7 @@ SENTENCES = {
     "Target": "目标",
     "the last stage": "最后一个阶段",
     "Files to": "输出到",
+    "DIR, and no image": "目录,不做镜像",
     "Platform": "平台",
     "linux/amd64": "linux/amd64",
     "Secrets": "密钥",
