@@ -190,6 +190,35 @@ def _is_outside(pid: str) -> bool:
         return False
 
 
+def end_keeper() -> None:
+    """Ends the keeper of the namespace that this process is in, unless somebody else is in it, too: containers and commands
+    with other data roots. Its file in the runtime directory may stay: the pid in it is not believed."""
+    import signal
+    from contextlib import ExitStack
+
+    here = os.stat("/proc/self/ns/user")
+    with ExitStack() as opened:
+        keepers = []
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                if int(name) == os.getpid() or not os.path.samestat(os.stat(f"/proc/{name}/ns/user"), here):
+                    continue
+                pidfd = os.pidfd_open(int(name))
+            except OSError:
+                continue  # it has ended, or is somebody else's
+            opened.callback(os.close, pidfd)
+            if (read_text(f"/proc/{name}/stat") or "").rpartition(")")[2].split()[:1] in ([], ["Z"], ["X"]):
+                continue  # dead; its parent takes its time
+            if (read_text(f"/proc/{name}/comm") or "").strip() != "tuidock-keep" or not _is_outside(name):
+                return
+            keepers.append(pidfd)
+        for pidfd in keepers:
+            try:
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+
 def _living(runtime: str) -> int:
     """A pidfd of the keeper, or -1. Its pid alone is not believed."""
     words = (read_text(runtime + "/keeper") or "").split()
@@ -263,7 +292,7 @@ def _write_maps(pid: int, uid: int, gid: int) -> str:
                 raise SystemFailure(f"cannot map the ids of user {uid}: {why}") from error
     return (
         f"containers have one id only, root: {why} (as root, `usermod --add-subuids 100000-165535 --add-subgids "
-        f"100000-165535 NAME` gives it some; they count when the process {pid}, tuidock-keep, has ended)"
+        f"100000-165535 NAME` gives it some; they count after `kill {pid}`, which ends tuidock-keep, when no container runs)"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import socket
@@ -285,6 +286,7 @@ def test_one_id_is_enough(alone: User, archive: bytes) -> None:
 def test_reset_leaves_the_links_of_the_machine_alone(alone: User) -> None:
     """sysfs shows them to every user, and one may have the name that the user's own bridge would have."""
     alone.output("network", "ls")
+    keeper = os.pidfd_open(alone.keeper())
     bridge = "tdk" + (alone.root / "instance").read_text().split()[1]
     subprocess.run(["ip", "link", "add", bridge, "type", "bridge"], check=True)
     try:
@@ -293,6 +295,20 @@ def test_reset_leaves_the_links_of_the_machine_alone(alone: User) -> None:
     finally:
         subprocess.run(["ip", "link", "del", bridge], check=False)
     assert not (alone.root / "instance").exists()
+    ended = select.select([keeper], [], [], 20)[0]
+    os.close(keeper)
+    assert ended, "the keeper ends with its data root"
+
+
+def test_a_reset_leaves_the_keeper_to_other_data_roots(alone: User, archive: bytes, tmp_path: Path) -> None:
+    alone.output("load", stdin=archive)
+    alone.output("run", "-d", "--name", "stays", "--network", "none", "busybox", "sleep", "99")
+    keeper = alone.keeper()
+    other = f"{alone.root.parent}/other"
+    alone.output("--root", other, "ps")
+    alone.output("--root", other, "system", "reset", "-f")
+    assert os.path.exists(f"/proc/{keeper}/ns/user"), "it lives, and is no zombie"
+    alone.output("rm", "-f", "stays")
 
 
 def test_a_place_that_cannot_be_had_is_a_sentence(user: User) -> None:

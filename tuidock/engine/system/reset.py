@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import time
 
+from tuidock.engine import rootless
 from tuidock.engine.containers import rows
 from tuidock.engine.containers.removing import remove_many
 from tuidock.engine.errors import SystemFailure
@@ -48,6 +49,8 @@ def reset(instance: Instance) -> None:
     instance.state.close()
     for directory in (instance.paths.run, instance.paths.root):
         remove_tree(directory)
+    if instance.rootless:
+        rootless.end_keeper()
 
 
 def rebuild(instance: Instance) -> list[str]:
