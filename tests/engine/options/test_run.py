@@ -187,3 +187,8 @@ def test_moments(raw: str, moment: int) -> None:
 def test_what_is_no_moment(raw: str) -> None:
     with pytest.raises(InvalidArgument):
         parse_moment(raw, 0)
+
+
+def test_a_volume_name_of_one_character_is_too_short() -> None:
+    with pytest.raises(InvalidArgument, match="'x' is too short"):
+        parse_run(["-v", "x:/data", "img"])

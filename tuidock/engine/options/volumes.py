@@ -82,8 +82,12 @@ def check_bind(spec: str) -> str:
 
 def check_volume_name(name: str) -> str:
     """A volume's name: letters, digits, `_`, `.`, `-`, beginning with a letter or digit, at least two."""
+    if len(name) == 1:
+        raise InvalidArgument(
+            f"volume name {name!r} is too short, names should be at least two alphanumeric characters"
+        )
     rest = name.translate({ord(char): "a" for char in "_.-"})
-    if len(name) < 2 or not name.isascii() or not rest.isalnum() or not name[0].isalnum():
+    if not name or not name.isascii() or not rest.isalnum() or not name[0].isalnum():
         raise InvalidArgument(
             f'"{name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are '
             "allowed. If you intended to pass a host directory, use absolute path"
