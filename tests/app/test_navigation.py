@@ -176,6 +176,29 @@ async def test_command_on_names() -> None:
         await ui.until(lambda: ui.row("web").status == ui.row("db").status == "exited")
 
 
+async def test_a_name_that_is_not_there_does_not_keep_the_others_from_it() -> None:
+    async with running() as ui:
+        await ui.command("stop web nope")
+        assert "No such container: nope" in ui.toasts
+        await ui.press("y")
+        await ui.until(lambda: ui.row("web").status == "exited")
+
+
+async def test_the_kind_before_the_command_as_in_a_shell() -> None:
+    async with running() as ui:
+        await ui.command("volume rm pgdata")
+        assert "Remove volume pgdata?" in ui.screen_text()
+        await ui.press("escape")
+        await ui.command("volume export pgdata")
+        assert "Export the volume pgdata" in ui.screen_text()
+        await ui.press("escape")
+        await ui.command("network ls")
+        assert ui.main.kind == "networks"
+        await ui.command("container stop web")
+        await ui.press("y")
+        await ui.until(lambda: ui.row("web").status == "exited")
+
+
 @pytest.mark.parametrize(
     ("text", "toast"),
     [
@@ -185,6 +208,11 @@ async def test_command_on_names() -> None:
         ("keys emacs", "There is no keymap emacs"),
         ("sort nope", "There is no column nope"),
         ("start web", "web is running: start is not possible."),
+        ("volume rm web", "No such volume: web"),
+        ("volume export nope", "No such volume: nope"),
+        ("volume stop web", "There is no command volume stop"),
+        ("network create --internal shop", "create takes no --internal here"),
+        ("refresh all", "refresh takes no words: all."),
     ],
 )
 async def test_commands_that_cannot_be_done_say_why(text: str, toast: str) -> None:

@@ -133,6 +133,9 @@ def execute(screen: MainScreen, text: str) -> None:
         return
     if not word:
         return
+    if word in KINDS and arguments:
+        _of_kind(screen, word, text.split()[0], arguments)
+        return
     action = BY_COMMAND.get(word)
     if action is None and (plugin := next((each for each in app.config.plugins if each.id == word), None)) is not None:
         from tuidock.app.actions import plugins
@@ -152,19 +155,61 @@ def execute(screen: MainScreen, text: str) -> None:
             "warning",
         )
         return
+    _do(screen, action, arguments)
+
+
+def _do(screen: MainScreen, action: Action, arguments: list[str]) -> None:
+    app = screen.tuidock
     if action.changes and app.read_only:
         app.say(tr("This session is read-only, so nothing may be changed."), "warning")
         return
+    word = action.command
     try:
         special = SPECIAL.get(word)
         if special is not None and (arguments or word in ("sort", "reverse")):
             special(screen, arguments)
         elif arguments and action.arguments.startswith("[NAME"):
             _on_named(screen, action, arguments)
+        elif arguments:
+            app.say(
+                tr("{word} takes no words: {arguments}.", word=word, arguments=clean(" ".join(arguments))), "warning"
+            )
         else:
             screen.actions.do(action.id)
     except EngineError as error:
         app.say(clean(str(error)), "error")
+
+
+def _of_kind(screen: MainScreen, kind: str, noun: str, words: list[str]) -> None:
+    """`volume rm v1` as a shell has it: only a volume is meant, whatever else has that name."""
+    app, typed = screen.tuidock, words[0]
+    word = SYNONYMS.get(typed, typed)
+    names = words[1:]
+    if word in ("ls", "list") and not names:
+        screen.go(kind)
+        return
+    action = BY_COMMAND.get(word)
+    if action is None or kind not in action.kinds or word in KINDS:
+        app.say(tr("There is no command {word}", word=clean(f"{noun} {typed}")) + tr("; ? lists them."), "warning")
+        return
+    if word == "export" and names[:1] == ["-o"]:
+        names = [*names[2:], *names[1:2]]
+    option = next((each for each in names if each.startswith("-")), "")
+    if option and word not in ("run", "build", "pull", "exec") and (word, kind) != ("create", CONTAINERS):
+        app.say(
+            tr("{word} takes no {option} here; its form and the command line do.", word=word, option=clean(option)),
+            "warning",
+        )
+        return
+    if word == "import" and kind == VOLUMES:
+        names.reverse()  # the shell has the volume first
+    screen.go(kind)
+    action = action._replace(kinds=(kind,))
+    of_rows = action.arguments.startswith("[NAME") and word not in ("create", "undo")
+    if of_rows and word in SPECIAL and names and screen.tuidock.model.find(kind, names[0]) is None:
+        _missing(screen, action, names[:1])
+        return
+    _do(screen, action, names)
 
 
 def find_rows(screen: MainScreen, action: Action, names: list[str]) -> tuple[str, list[Row], list[str]]:
@@ -188,14 +233,19 @@ def find_rows(screen: MainScreen, action: Action, names: list[str]) -> tuple[str
 def _on_named(screen: MainScreen, action: Action, names: list[str]) -> None:
     kind, rows, missing = find_rows(screen, action, names)
     if missing:
-        nouns = tr(" or ").join(tr(NOUNS[each]) for each in action.kinds)
-        screen.tuidock.say(tr("No such {nouns}: {missing}", nouns=nouns, missing=clean(", ".join(missing))), "error")
+        _missing(screen, action, missing)
+    if not rows:
         return
     if kind != screen.kind and action.id in ("row.inspect", "row.copy"):
         screen.go(kind)
     if action.id == "row.inspect":
         screen.pane(kind).move_cursor(row_id(rows[0]))
     screen.actions.do(action.id, rows, kind)
+
+
+def _missing(screen: MainScreen, action: Action, names: list[str]) -> None:
+    nouns = tr(" or ").join(tr(NOUNS[each]) for each in action.kinds)
+    screen.tuidock.say(tr("No such {nouns}: {missing}", nouns=nouns, missing=clean(", ".join(names))), "error")
 
 
 def _container(screen: MainScreen, name: str) -> Row | None:

@@ -298,6 +298,8 @@ SENTENCES = {
     "{word} wants two names: {word} NETWORK CONTAINER": "{word} 需要两个名称:{word} 网络 容器",
     "The command cannot be read: {text}.": "无法读取命令:{text}。",
     "There is no command {word}": "没有命令 {word}",
+    "{word} takes no words: {arguments}.": "{word} 后面不带词语:{arguments}。",
+    "{word} takes no {option} here; its form and the command line do.": "{word} 在这里不接受 {option};请用表单或命令行。",
     "{path} exists; name another file.": "{path} 已存在;请换个文件名。",
     "Into which file?": "写入哪个文件?",
     "; did you mean {near}?": ";是不是 {near}?",
