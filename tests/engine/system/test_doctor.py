@@ -27,6 +27,8 @@ def test_where_containers_run_nothing_fails(tmp_path: Path) -> None:
     assert {finding.area for finding in found} >= AREAS
     assert [finding for finding in found if finding.state == "fail"] == []
     assert all("\n" not in finding.message and finding.message for finding in found)
+    boot = of(found, "boot")
+    assert boot.state == "ok" or boot.command.startswith("tuidock boot --")
     assert os.listdir(tmp_path) == [], "the overlay that was tried is gone, and no data root was made"
 
 

@@ -265,7 +265,8 @@ def _helpers() -> Iterator[Finding]:
         how = "`tuidock boot --install-unit`, then `systemctl enable tuidock`"
         remedy = "tuidock boot --install-unit && systemctl enable tuidock"
     else:
-        enabled, how, remedy = False, "let the init system call `tuidock boot`", ""
+        enabled, remedy = False, "tuidock boot --unit"
+        how = "let the init system call `tuidock boot`, as the unit does that `tuidock boot --unit` prints"
     if enabled:
         yield Finding("boot", "ok", "restart policies are applied after a reboot")
     else:
