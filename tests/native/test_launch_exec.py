@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.native.monitored import eventually, needs_root, shim
-from tests.native.record import DEFAULT_CAPS, Box, opened
+from tests.native.record import DEFAULT_CAPS, ONLY_V2, Box, opened
 from tuidock.engine.runtime import seccomp
 
 pytestmark = needs_root
@@ -137,13 +137,17 @@ def test_a_pid_of_another_process_is_not_trusted(box: Box) -> None:
 
 def test_a_paused_container_is_refused(box: Box) -> None:
     box.serve()
-    state = next(path for path in box.cgroups if path.parents[1].name == "freezer") / "freezer.state"
-    state.write_text("FROZEN")
+    if ONLY_V2:
+        state, frozen, thawed = box.cgroups[0] / "cgroup.freeze", "1", "0"
+    else:
+        group = next(path for path in box.cgroups if path.parents[1].name == "freezer")
+        state, frozen, thawed = group / "freezer.state", "FROZEN", "THAWED"
+    state.write_text(frozen)
     try:
         done = box.exec("--", "true")
         assert done.returncode == 1 and "is paused, unpause the container before exec" in done.stderr
     finally:
-        state.write_text("THAWED")
+        state.write_text(thawed)
 
 
 def test_signals_are_passed_on(box: Box) -> None:
