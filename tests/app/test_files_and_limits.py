@@ -43,7 +43,7 @@ async def test_limits_change_only_where_something_else_is_typed(monkeypatch: pyt
         await ui.press("ctrl+r")
         assert "Nothing is different." in ui.screen_text()
         await fill(ui, memory="lots")
-        assert "lots" in str(form.query_one("#dialog-error").content)
+        assert str(form.query_one("#dialog-error").content) == "✖ Memory: invalid size: 'lots'"
         await fill(ui, memory="512m", restart="always")
         assert "tuidock update -m 512m --restart always web" in ui.screen_text()
         await ui.press("ctrl+r")
@@ -58,11 +58,15 @@ async def test_copying_out_of_and_into_a_container(tmp_path: Path) -> None:
     async with running() as ui:
         await ui.go_to("web")
         await ui.press("V")
+        assert ui.app.screen.command_text() == "" and "a path, such as /etc/nginx" in ui.screen_text()
+        await ui.press("ctrl+c")
+        assert "Which path there?" in ui.screen_text() and ui.copied == []
         await fill(ui, there="/etc/nginx", here=str(tmp_path))
         assert ui.app.screen.command_text() == f"tuidock cp web:/etc/nginx {tmp_path}"
         await ui.press("ctrl+o")
         await job_done(ui)
         assert ui.engine.called("copy_out") == [("web", "/etc/nginx", str(tmp_path), {"archive": False})]
+        assert ui.app.model.past_jobs[-1].title == f"copy web:/etc/nginx to {tmp_path}"
         await ui.press("escape")
         await ui.press("V")
         await fill(ui, there="/tmp", here=str(tmp_path / "nope"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.fakes.driving import running
-from tests.fakes.engine import Engine, container
+from tests.fakes.engine import NOW, SECOND, Engine, container
 from tuidock.engine.errors import NotFound, SystemFailure
 from tuidock.engine.types import PortBinding
 
@@ -106,3 +106,22 @@ async def test_an_engine_that_cannot_be_opened_is_one_sentence() -> None:
         assert any("run as root" in str(note.message) for note in app._notifications)
         assert app.errors == []
     workers.stop()
+
+
+async def test_ages_of_every_list_go_on_and_rows_that_come_into_sight_have_theirs() -> None:
+    engine = Engine()
+    for number in range(30, 50):
+        row = container(number, f"more-{number}", "nginx:1.27", "running", started=NOW - 40 * SECOND)
+        engine.rows[row.id] = row
+    async with running(engine, size=(160, 48)) as ui:
+        await ui.press("3")
+        seen = set(ui.main.pane("containers").visible_keys)
+        hidden = next(each for each in reversed(ui.main.pane("containers").keys) if each not in seen)
+        age = ui.main.pane("volumes").row("pgdata").cells[-1]
+        later = NOW + 30 * 86_400 * SECOND
+        ui.app.model.clock = lambda: later
+        ui.app._ages()
+        assert ui.main.pane("volumes").row("pgdata").cells[-1] != age
+        await ui.press("1")
+        await ui.until(lambda: hidden in ui.main.pane("containers").visible_keys)
+        await ui.until(lambda: "4w" in str(ui.main.pane("containers").row(hidden).cells))

@@ -186,8 +186,8 @@ async def test_a_name_that_is_not_there_does_not_keep_the_others_from_it() -> No
 
 async def test_the_kind_before_the_command_as_in_a_shell() -> None:
     async with running() as ui:
-        await ui.command("volume rm pgdata")
-        assert "Remove volume pgdata?" in ui.screen_text()
+        await ui.command("volume rm shared")
+        assert "Remove volume shared?" in ui.screen_text()
         await ui.press("escape")
         await ui.command("volume export pgdata")
         assert "Export the volume pgdata" in ui.screen_text()

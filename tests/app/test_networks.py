@@ -67,6 +67,9 @@ async def test_the_map_lives_and_leads_to_the_rows() -> None:
         await ui.until(lambda: "M/s" in ui.screen_text() and "▬" in ui.screen_text())
         await ui.press("j", "c")
         assert ui.copied == ["10.88.0.7"]
+        await ui.press("I")
+        assert ui.app.screen.values()["network"] == "" and ui.app.screen.values()["container"] == "web"
+        await ui.press("escape")
         ui.engine.emit("container", "die", ui.row("web").id, "web")
         await ui.press("enter")
         assert ui.app.screen is ui.main and ui.main.pane("containers").cursor_key == ui.row("web").id
@@ -87,23 +90,24 @@ async def test_a_map_on_a_terminal_without_the_focus_asks_nothing() -> None:
 
 
 async def test_ports_with_their_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = {8080: reach.LISTENING, 5432: reach.REFUSED, 5433: reach.SILENT, 6379: reach.LISTENING}
+    answers = {8080: reach.LISTENING, 5432: reach.REFUSED, 5433: reach.SILENT, 6379: reach.UNASKED}
     monkeypatch.setattr(reach, "ask", lambda port: answers[port.host_port])
     engine = Engine()
     stopped = container(9, "old", "nginx:1.27", "exited", ports=(PortBinding(80, "tcp", "", 9090),))
     engine.rows[stopped.id] = stopped
     async with running(engine) as ui:
         await ui.press("W")
-        await ui.until(lambda: "5 ports, 2 listening" in ui.screen_text())
+        await ui.until(lambda: "5 ports, 1 listening, 1 not asked (udp)" in ui.screen_text())
         text = ui.screen_text()
         assert "● listening" in text and "○ refused" in text and "○ no answer" in text and "○ not published" in text
+        assert "? not asked" in text
         await ui.press("g", "enter")
         assert ui.copied == ["http://127.0.0.1:5432"], "no browser here"
         await ui.press("G", "enter")
         assert any("publishes nothing" in toast for toast in ui.toasts)
         answers[5432] = reach.LISTENING
         await ui.press("r")
-        await ui.until(lambda: "3 listening" in ui.screen_text())
+        await ui.until(lambda: "2 listening" in ui.screen_text())
 
 
 async def test_a_network_is_made_joined_left_and_removed() -> None:

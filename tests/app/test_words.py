@@ -58,6 +58,9 @@ async def test_read_only_says_so_in_other_screens() -> None:
     ("pane", "key", "words"),
     [
         ("2", "s", "s does nothing in images. In containers: start the container, or stop it when it runs."),
+        ("3", "V", "F opens the files of the volume; there V copies them."),
+        ("3", "d", "pgdata is in use by db: remove them first."),
+        ("3", "D", "pgdata is in use by db: remove them first."),
         ("4", "t", "t does nothing in networks. In images: give the image another name."),
     ],
 )

@@ -131,7 +131,7 @@ def import_image(
 
 def copy_out(app: TuidockApp, container: str, name: str, there: str, here: str, archive: bool) -> Job:
     """Files of a container to a path of this machine."""
-    title = f"copy {name}:{there} to {os.path.basename(here) or here}"
+    title = f"copy {name}:{there} to {here}"
     return app.begin_job(
         title, "copy", lambda engine, job: engine.copy_out(container, there, here, archive=archive), Transfer, name
     )
@@ -139,7 +139,7 @@ def copy_out(app: TuidockApp, container: str, name: str, there: str, here: str, 
 
 def copy_in(app: TuidockApp, container: str, name: str, there: str, here: str, archive: bool) -> Job:
     """A file or directory of this machine into a container."""
-    title = f"copy {os.path.basename(here) or here} to {name}:{there}"
+    title = f"copy {here} to {name}:{there}"
     return app.begin_job(
         title,
         "copy",
@@ -150,7 +150,7 @@ def copy_in(app: TuidockApp, container: str, name: str, there: str, here: str, a
 
 
 def copy_volume_out(app: TuidockApp, volume: str, name: str, there: str, here: str, archive: bool) -> Job:
-    title = f"copy {name}:{there} to {os.path.basename(here) or here}"
+    title = f"copy {name}:{there} to {here}"
     return app.begin_job(
         title, "copy",
         lambda engine, job: engine.copy_out_of_volume(volume, there.strip("/"), here, archive=archive), Transfer, name,
@@ -159,7 +159,7 @@ def copy_volume_out(app: TuidockApp, volume: str, name: str, there: str, here: s
 
 def copy_volume_in(app: TuidockApp, volume: str, name: str, there: str, here: str, archive: bool) -> Job:
     """Owners stay in any case: a volume has no user of its own."""
-    title = f"copy {os.path.basename(here) or here} to {name}:{there}"
+    title = f"copy {here} to {name}:{there}"
     return app.begin_job(
         title, "copy", lambda engine, job: engine.copy_into_volume(volume, here, there.strip("/")), Transfer, name
     )

@@ -17,7 +17,7 @@ from tuidock.app.actions.terminal import Terminal
 from tuidock.app.actions.trash import Trash
 from tuidock.app.actions.views import Views
 from tuidock.app.bindings import BY_ID, Action, Situation, possible, show_keys
-from tuidock.app.model import CONTAINERS, Row, row_name
+from tuidock.app.model import CONTAINERS, VOLUMES, Row, row_name
 from tuidock.app.screen_keys import READ_ONLY
 from tuidock.app.words import tr
 from tuidock.engine.clean import clean
@@ -66,6 +66,8 @@ class Actions(Changes, Removing, Trash, Images, Networks, Machine, Views, Logs, 
 def why_not(action: Action, situation: Situation) -> str:
     """A sentence that says why an action is not possible now."""
     row = situation.row
+    if action.id == "container.copy" and situation.kind == VOLUMES:
+        return tr("F opens the files of the volume; there V copies them.")
     if situation.kind not in action.kinds:
         key = show_keys(action.keys).split(" ")[0] or f":{action.command}"
         does = action.help[0].lower() + action.help[1:]

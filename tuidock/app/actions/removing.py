@@ -133,7 +133,18 @@ class Removing:
         self._ask(rows, CONTAINERS, force, lines, choices, "", refuse, remove)
 
     def _remove_volumes(self, rows: list[Row], force: bool) -> None:
+        # Force does not help: the engine removes no volume from under a container, so that nobody need type its name.
+        used = [row for row in rows if isinstance(row, Volume) and row.users]
+        if used and len(used) == len(rows):
+            users = ", ".join(dict.fromkeys(clean(user) for row in used for user in row.users))
+            self.app.say(
+                tr("{name} is in use by {users}: remove them first.", name=named(rows, VOLUMES), users=users), "warning"
+            )
+            return
         lines = listed(rows) if len(rows) > 1 else []
+        if used:
+            names = ", ".join(clean(row.name) for row in used)
+            lines.append(tr("In use, so they stay: {names}.", names=names))
         lines.append(afterwards())
         expect = clean(row_name(rows[0])) if len(rows) == 1 else str(len(rows))
         if len(rows) > 1:

@@ -18,7 +18,7 @@ class CopyForm(Form):
     """One path there and one here; the key says which way."""
 
     VERB = "cp"
-    FIELDS = (Field("there", "There", "/etc/nginx"), Field("here", "Here", ".", path="file"))
+    FIELDS = (Field("there", "There", "a path, such as /etc/nginx"), Field("here", "Here", ".", path="file"))
     TICKS = (Tick("archive", "keep owners"),)
     NOTE = mark("A directory that exists gets it inside; the last part of a path that does not exist is its new name.")
     KEYS = (
@@ -41,11 +41,19 @@ class CopyForm(Form):
     def command_text(self) -> str:
         values = self.values()
         there, here = values["there"].strip(), values["here"].strip() or "."
+        if not there and self._way == OUT and not self._volume:
+            return ""
         name = f"{self._subject}:{there if there.startswith('/') else '/' + there}"
         flags = ["-a"] if self.ticks().get("archive") else []
         if self._volume:
             return f"{shlex.join([name])}  →  {shlex.join([here])}" if self._way == OUT else f"{here}  →  {name}"
         return "tuidock " + shlex.join(["cp", *flags, *((name, here) if self._way == OUT else (here, name))])
+
+    def _press(self, what: str) -> None:
+        if what == "copy" and not self.command_text():
+            self.missing("there", tr("Which path there?"))
+        else:
+            super()._press(what)
 
     def go(self, what: str) -> None:
         self._way = what

@@ -167,9 +167,10 @@ class MainScreen(LogKeys):
 
     def ages_changed(self) -> None:
         """Time has passed: what is told as an age may read differently."""
-        pane = self.pane(CONTAINERS)
-        if pane.display:
-            pane.show_changed([row for key in pane.visible_keys if (row := pane.model.get(CONTAINERS, key))])
+        for kind in KINDS:
+            pane = self.pane(kind)
+            if pane.display:
+                pane.show_changed([row for key in pane.visible_keys if (row := pane.model.get(kind, key))])
 
     def sample_what_is_seen(self) -> None:
         """Asks for samples of the running containers on screen, and of the one in the details."""
@@ -189,6 +190,7 @@ class MainScreen(LogKeys):
     @on(LineTable.VisibleChanged)
     def _other_rows_seen(self) -> None:
         self.sample_what_is_seen()
+        self.ages_changed()  # nobody has kept those that were not seen
 
     @on(Detail.TabChanged)
     def _other_tab(self) -> None:

@@ -145,9 +145,9 @@ class NetworkMapScreen(Keyed):
 
         network, container = self._under_cursor()
         if network is not None:
-            self.app.push_screen(
-                ConnectForm(self.tuidock.model, network.network.name, container.name if container is not None else "")
-            )
+            # The container is in the network above it already: it wants another one.
+            names = (network.network.name, "") if container is None else ("", container.name)
+            self.app.push_screen(ConnectForm(self.tuidock.model, *names))
 
     def action_disconnect(self) -> None:
         network, container = self._under_cursor()

@@ -61,7 +61,7 @@ def row_of(each: Published, answer: str, ascii: bool = False) -> Row:
     on, off = ("*", "o") if ascii else ("●", "○")
     if not each.now:
         answer = NOT_PUBLISHED
-    sign = {reach.LISTENING: on, "": "…"}.get(answer, off)
+    sign = {reach.LISTENING: on, reach.UNASKED: "?", "": "…"}.get(answer, off)
     address = panes.url(port.host_ip, port.host_port) if each.now and port.protocol == "tcp" else ""
     host = f"{port.host_ip or '*'}:{port.host_port or '(at the start)'}"
     return Row(
@@ -137,6 +137,8 @@ class PortsScreen(Keyed):
             table.set_rows(rows)
         listening = sum(answer == reach.LISTENING for answer in self._answers.values())
         words = counted(len(self._ports), "port") + (f", {listening} listening" if self._answers else "")
+        if unasked := sum(answer == reach.UNASKED for answer in self._answers.values()):
+            words += f", {unasked} not asked (udp)"
         self.query_one("#ports-status", StatusLine).set([tr("Published ports")], [Cell(words, "muted")])
 
     def _under_cursor(self) -> Published | None:

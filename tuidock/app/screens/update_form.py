@@ -57,12 +57,15 @@ class UpdateForm(Form):
         from tuidock.engine.options import flags as grammar
         from tuidock.engine.options.update import UPDATE_FLAGS
 
-        if not self.flags():
-            return ""
-        try:
-            grammar.parse(UPDATE_FLAGS, self.flags())
-        except EngineError as error:
-            return str(error)
+        flags = self.flags()
+        labels = {field.flag: tr(field.label) for field in self.FIELDS}
+        for flag, value in zip(flags[::2], flags[1::2], strict=True):
+            try:
+                grammar.parse(UPDATE_FLAGS, [flag, value])
+            except EngineError as error:
+                text = str(error)
+                # The fields have names of their own; the flag is one for who types it.
+                return f"{labels[flag]}: {text.partition(' flag: ')[2] or text}"
         return ""
 
     def go(self, what: str) -> None:

@@ -119,7 +119,7 @@ SENTENCES = {
     "type {expect} to confirm": "输入 {expect} 以确认",
     "A directory that exists gets it inside; the last part of a path that does not exist is its new name.": "已有目录则放入其中;不存在的路径,末段即新名称。",
     "There": "那边",
-    "/etc/nginx": "/etc/nginx",
+    "a path, such as /etc/nginx": "路径,例如 /etc/nginx",
     "Here": "这边",
     "keep owners": "保留属主",
     "Copy files out of {subject}, or into it": "从 {subject} 复制文件,或复制进去",
