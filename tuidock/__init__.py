@@ -1,3 +1,3 @@
 """tuidock: containers with an engine of its own, in the terminal."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
