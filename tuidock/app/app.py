@@ -197,6 +197,9 @@ class TuidockApp(Background, Lending, Settings, App[int]):
         self.drop_jobs()
         return super()._on_exit_app()
 
+    def on_unmount(self) -> None:
+        self.unwatch_settings()  # however it ends
+
     def action_ask_quit(self) -> None:
         self.ask_quit()
 
