@@ -95,7 +95,13 @@ async def test_textual_takes_over_without_a_jump(
 
 async def test_lists_that_are_grouped_sorted_and_arranged_do_not_jump_either() -> None:
     size = (140, 36)
-    wanted = {"columns": ["state", "name", "ports"], "sort": "name", "reverse": True, "group": "image", "filter": "!redis"}
+    wanted = {
+        "columns": ["state", "name", "ports"],
+        "sort": "name",
+        "reverse": True,
+        "group": "image",
+        "filter": "!redis",
+    }
     listings, _ = lists.configured({"containers": wanted, "images": {"sort": "size", "group": "state"}})
     lists.save({**listings, "containers": listings["containers"]._replace(folded=frozenset({"app:dev"}))}, listings)
     async with running(size=size, config=Config(lists=listings)) as ui:

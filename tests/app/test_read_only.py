@@ -82,7 +82,7 @@ async def test_hidden_from_foot_help_and_palette_and_said_in_the_header() -> Non
         assert "logs" in foot and "remove" not in foot and "run" not in foot and "stop" not in foot
         await ui.press("question_mark")
         await ui.type("sigkill")
-        assert "ctrl+k" not in ui.screen_text()
+        assert "Send SIGKILL to the container" not in ui.screen_text()
         await ui.press("escape")
         from tuidock.app.commands import TuidockCommands
 

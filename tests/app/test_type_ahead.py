@@ -43,4 +43,4 @@ async def test_in_the_logs() -> None:
         await ui.press("l")
         await ui.until(lambda: "needle" in ui.screen_text())
         ui.send("/needle\n")
-        await ui.until(lambda: "1 hit" in ui.screen_text())
+        await ui.until(lambda: "hit 1 of 1" in ui.screen_text())

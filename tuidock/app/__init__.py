@@ -104,7 +104,9 @@ def show_first_frame(terminal: Terminal, model: ViewModel, settings: Config, rea
 
     keymap, _ = keymap_of(settings.preset, settings.keys)
     try:
-        picture = draw(model, width, height, colours, Look(settings.ascii, read_only, keymap, lists.load(settings.lists)))
+        picture = draw(
+            model, width, height, colours, Look(settings.ascii, read_only, keymap, lists.load(settings.lists))
+        )
     except KeyError:
         return  # the colours are of another version
     terminal.show(picture)

@@ -56,6 +56,13 @@ TABS: dict[str, tuple[tuple[str, str], ...]] = {
     NETWORKS: (("users", mark("Members")), ("inspect", mark("Inspect"))),
 }
 
+
+def tabs_of(kind: str, row: Row | None) -> list[tuple[str, str]]:
+    """Names and labels of the tabs for a row: that of the health check only where there is one."""
+    checked = isinstance(row, Container) and bool(row.health)
+    return [(name, tr(label)) for name, label in TABS[kind] if name != "health" or checked]
+
+
 #: Fields that the filter knows by name in each pane.
 FIELD_NAMES = {
     CONTAINERS: frozenset({"name", "id", "image", "state", "health", "port", "network", "volume", "command"}),

@@ -50,6 +50,7 @@ async def test_a_shell_and_back() -> None:
         await ui.until(shown(ui, "it is 42"))
         await ui.until(shown(ui, "29 100"))
         await ui.pilot.resize_terminal(80, 24)
+        await ui.until(lambda: ui.app.terminals.sessions[0].emulator.columns == 80)
         await ui.type("stty size")
         await ui.press("enter")
         await ui.until(shown(ui, "23 80"))

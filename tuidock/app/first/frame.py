@@ -84,7 +84,7 @@ def draw(model: ViewModel, width: int, height: int, colours: Colours, look: Look
         y += heights[kind]
     for y in range(1, height - 1):
         canvas.put(left, y, [("│", "beside")])
-    tabs = [spans.Item(name, tr(label)) for name, label in panes.TABS[CONTAINERS]]
+    tabs = [spans.Item(name, label) for name, label in panes.tabs_of(CONTAINERS, first)]
     suffix = clean(row_name(first)) if first is not None else ""
     canvas.put(left + 2, 1, _styled(spans.tabs(tabs, tabs[0].key, suffix, width - left - 3)[0]))
     return str(canvas)

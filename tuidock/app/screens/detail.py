@@ -77,9 +77,7 @@ class Detail(Vertical):
     def tabs(self) -> list[tuple[str, str]]:
         """Names and labels: one for each terminal of the container, where it is in sight, then those of the kind."""
         terminals = [(name, f"› {each.title}") for name, each in self._terminals().items()]
-        checked = isinstance(row := self.row, Container) and bool(row.health)
-        known = [(name, tr(label)) for name, label in panes.TABS[self.kind] if name != "health" or checked]
-        return [*terminals, *known]
+        return [*terminals, *panes.tabs_of(self.kind, self.row)]
 
     def _terminals(self) -> dict[str, Session]:
         if self.kind != CONTAINERS or self.identity is None:
