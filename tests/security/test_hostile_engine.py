@@ -11,7 +11,7 @@ from tuidock.engine.migrate import inventory, planning, taking
 from tuidock.engine.types import MigrationItem
 
 _CONTAINER = {"Name": "/box", "Id": "a" * 64, "Image": "sha256:" + "b" * 64, "Config": {}, "HostConfig": {}}
-_HERE = planning.Here(frozenset(), {}, frozenset(), {}, frozenset(), lambda _: True)
+_HERE = planning.Here(frozenset(), {}, {}, {}, frozenset(), lambda _: True, lambda _: "", lambda _: {})
 
 
 class Answers:
@@ -52,6 +52,9 @@ def test_an_answer_of_another_shape_is_a_sentence(answers: dict[str, Any]) -> No
 
 class House:
     """Refuses as Python does, what it is given."""
+
+    def networks(self) -> list[object]:
+        return []
 
     def take_network(self, document: dict[str, Any]) -> str:
         return str(dict(document["Labels"]))
