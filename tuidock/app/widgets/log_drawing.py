@@ -94,6 +94,8 @@ class LogDrawing:
     def render_line(self: LogView, y: int) -> Strip:  # type: ignore[misc]
         width, base, session = self.size.width, self.rich_style, self._session
         rows = session.view.rows if session is not None else []
+        if y == 0:
+            self._had = self._bar()
         if session is None or y >= len(rows):
             if y == len(rows) and all(row.line.stream == "note" for row in rows):
                 # nothing, or only rules of runs that wrote nothing
@@ -102,8 +104,6 @@ class LogDrawing:
             strip = Strip.blank(max(0, width - 1), base)
         else:
             strip = self._row(rows[y], max(0, width - 1), base)
-        if y == 0:
-            self._had = self._bar()
         return Strip.join([strip, self._bar_cell(y, base)])
 
     def _row(self: LogView, row: ShownRow, width: int, base: Style) -> Strip:  # type: ignore[misc]
