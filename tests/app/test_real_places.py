@@ -34,6 +34,20 @@ async def test_the_map_and_ports_that_answer(engine: Engine, run: Run) -> None:
     await asyncio.to_thread(engine.remove_network, "shop")
 
 
+async def test_what_happened_before_and_what_happens(engine: Engine, run: Run) -> None:
+    """The journal's past is there when the screens open, and what comes is added."""
+    await asyncio.to_thread(run.start, ["sleep", "1000"], name="early")
+    async with over(engine) as ui:
+        await ui.press("6")
+        await patient(ui, lambda: "early" in ui.screen_text() and "start" in ui.screen_text())
+        await asyncio.to_thread(engine.pause, "early")
+        await patient(ui, lambda: " pause " in ui.screen_text())
+        await asyncio.to_thread(engine.unpause, "early")
+        await patient(ui, lambda: "unpause" in ui.screen_text())
+        await ui.press("escape", "7")
+        await patient(ui, lambda: "Last events" in ui.screen_text() and "unpause" in ui.screen_text())
+
+
 async def test_what_was_removed_is_back_with_its_files(engine: Engine, run: Run, tmp_path: Path) -> None:
     await asyncio.to_thread(run.start, ["sh", "-c", "echo kept > /note; sleep 1000"], name="worker")
     async with over(engine) as ui:

@@ -401,12 +401,15 @@ class Engine(ImageDoors, PlaceDoors, MovingDoors):
 
     # -- system -----------------------------------------------------------------------------------------------
 
+    def newest_events(self, most: int) -> list[Event]:
+        return list(self._events[-most:])
+
     def events(
         self, *, since: int = 0, until: int = 0, follow: bool = True, stop: threading.Event | None = None
     ) -> Iterator[list[Event]]:
         seen = 0
-        if not follow:
-            yield [event for event in self._events if event.time >= since]
+        if not follow:  # 0 is "from now on"
+            yield [event for event in self._events if since and event.time >= since]
             return
         while not (stop is not None and stop.is_set()):
             with self._condition:

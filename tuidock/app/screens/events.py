@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -51,13 +50,7 @@ class EventsScreen(Keyed):
         self.draw_keys()
         self._draw()
 
-        def journal(engine: Any) -> list[Event]:
-            kept: deque[Event] = deque(maxlen=KEPT)
-            for batch in engine.events(since=0, follow=False):
-                kept.extend(batch)
-            return list(kept)
-
-        self.tuidock.engine_workers.ask_apart(journal, self._journal, self._failed)
+        self.tuidock.engine_workers.ask_apart(lambda engine: engine.newest_events(KEPT), self._journal, self._failed)
 
     def _failed(self, error: BaseException, text: str) -> None:
         if self.is_attached:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from time import monotonic
-from typing import Any
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -85,17 +84,13 @@ class OverviewScreen(Keyed):
         self._draw()
         self._measure()
 
-        def newest(engine: Any) -> list[Event]:
-            kept: deque[Event] = deque(maxlen=overview_rows.EVENTS)
-            for batch in engine.events(since=0, follow=False):
-                kept.extend(batch)
-            return list(kept)
-
         def read(found: list[Event]) -> None:
             if self.is_attached and not self._events:
                 self._take(found)
 
-        self.tuidock.engine_workers.ask_apart(newest, read, self._failed)
+        self.tuidock.engine_workers.ask_apart(
+            lambda engine: engine.newest_events(overview_rows.EVENTS), read, self._failed
+        )
 
     def _failed(self, error: BaseException, text: str) -> None:
         self._measuring = False

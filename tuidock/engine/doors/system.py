@@ -24,10 +24,16 @@ class System(Looking, Moving, Images, Places):
     def events(
         self, *, since: int = 0, until: int = 0, follow: bool = True, stop: threading.Event | None = None
     ) -> Iterator[list[Event]]:
-        """Batches from the journal; with follow it blocks without polling until `stop` is set."""
+        """Batches from the journal; with follow it blocks without polling until `stop` is set. since 0: from now on."""
         from tuidock.engine.events import read_events
 
         return read_events(self.instance.paths.journal, since=since, until=until, follow=follow, stop=stop)
+
+    def newest_events(self, most: int) -> list[Event]:
+        """The last ones that the journal still tells of, the earliest first."""
+        from tuidock.engine.events import newest
+
+        return newest(self.instance.paths.journal, most)
 
     def info(self) -> dict[str, Any]:
         """docker's `info` keys."""
