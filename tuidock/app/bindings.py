@@ -7,11 +7,15 @@ from ACTIONS (`action_table.py`), so that they cannot drift apart.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from tuidock.app.action_table import ACTIONS, ALIVE, Action, Situation
 from tuidock.app.spans import Item
 from tuidock.app.words import mark, tr
 from tuidock.engine.types import Container
+
+if TYPE_CHECKING:
+    from tuidock.app.screen_keys import Key
 
 __all__ = ["ACTIONS", "Action", "Situation"]
 
@@ -73,7 +77,7 @@ PRESETS: Mapping[str, Mapping[str, str]] = {
     },
 }
 #: Names that configuration files may have from earlier versions.
-PRESET_NAMES = {"default": "tuidock", "vim-only": "vim"}
+PRESET_NAMES = {"default": "tuidock"}
 
 _KEY_NAMES = {
     "question_mark": "?",
@@ -111,7 +115,7 @@ def hint(identity: str, written: str, keymap: Mapping[str, str]) -> str:
     return show_keys(keymap[identity]).split(" ")[0] if identity in keymap else written
 
 
-def keys_of(action: Action, keymap: Mapping[str, str]) -> str:
+def keys_of(action: Action | Key, keymap: Mapping[str, str]) -> str:
     return keymap.get(action.id, action.keys)
 
 

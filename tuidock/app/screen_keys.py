@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from tuidock.app.bindings import show_keys
+from tuidock.app.bindings import keys_of, show_keys
 from tuidock.app.spans import Item
 from tuidock.app.words import mark, tr
 
@@ -21,6 +21,10 @@ class Key(NamedTuple):
     rank: int = 0
 
 
+def _help(screen: str) -> Key:
+    return Key(f"{screen}.help", "question_mark,f1", "help", "The keys")
+
+
 JOBS = (
     Key(
         "jobs.open",
@@ -34,7 +38,7 @@ JOBS = (
     Key("jobs.login", "L", "log in", "Log in to its registry", True, 1),
     Key("jobs.copy", "c", "copy", "Copy its error, or the digest", False, 2),
     Key("jobs.clear", "C", "clear", "Take everything off the list that has ended", False, 3),
-    Key("jobs.help", "question_mark,f1", "help", "The keys"),
+    _help("jobs"),
     Key("jobs.back", "escape,q", "back", "Back; the jobs go on"),
 )
 BUILD = (
@@ -49,7 +53,7 @@ BUILD = (
     Key("build.give_up", "ctrl+k", "give up", "Give the build up, after asking"),
     Key("build.retry", "r", "again", "Build again with the same options", True, 6),
     Key("build.copy", "y", "", "Copy the command line or the error"),
-    Key("build.help", "question_mark,f1", "help", "The keys"),
+    _help("build"),
     Key("build.back", "escape,q", "back", "Back; the build goes on"),
 )
 LAYERS = (
@@ -71,7 +75,7 @@ LAYERS = (
     Key("layers.fold", "minus", "", "Fold everything"),
     Key("layers.sort", "o", "sort", "Sort by size, or by name", False, 5),
     Key("layers.copy", "c", "", "Copy the path"),
-    Key("layers.help", "question_mark,f1", "help", "The keys"),
+    _help("layers"),
     Key("layers.back", "escape,q", "back", "Back; clears the filter first"),
 )
 FILE = (
@@ -85,7 +89,7 @@ OUTPUT = (
     Key("output.copy", "c", "copy", "Copy what is shown"),
     Key("output.retry", "r", "again", "Run it again", True),
     Key("output.give_up", "ctrl+k", "give up", "Give it up: SIGTERM, then SIGKILL after 3 s"),
-    Key("output.help", "question_mark,f1", "help", "The keys"),
+    _help("output"),
     Key("output.back", "escape,q", "back", "Back; it goes on"),
 )
 SEARCH = (
@@ -96,14 +100,14 @@ SEARCH = (
     Key("search.back", "escape,q", "back", "Back"),
 )
 GREP = (
-    Key("grep.open", "enter", mark("to the line"), mark("To the line in its log")),
-    Key("grep.fold", "space", mark("more/fewer"), mark("All lines of the container that are kept, or its last few")),
-    Key("grep.ask", "slash", mark("search"), mark("Search for something else")),
-    Key("grep.again", "r,ctrl+r", mark("again"), mark("Search again, in what was written since, too"), False, 1),
-    Key("grep.stop", "s,ctrl+k", mark("stop"), mark("Give the search up; what was found stays"), False, 2),
-    Key("grep.copy", "c", mark("copy"), mark("Copy the line"), False, 3),
-    Key("grep.help", "question_mark,f1", mark("help"), mark("The keys")),
-    Key("grep.back", "escape,q", mark("back"), mark("Back; gives the search up")),
+    Key("grep.open", "enter", "to the line", "To the line in its log"),
+    Key("grep.fold", "space", "more/fewer", "All lines of the container that are kept, or its last few"),
+    Key("grep.ask", "slash", "search", "Search for something else"),
+    Key("grep.again", "r,ctrl+r", "again", "Search again, in what was written since, too", False, 1),
+    Key("grep.stop", "s,ctrl+k", "stop", "Give the search up; what was found stays", False, 2),
+    Key("grep.copy", "c", "copy", "Copy the line", False, 3),
+    _help("grep"),
+    Key("grep.back", "escape,q", "back", "Back; gives the search up"),
 )
 LOGINS = (
     Key("logins.login", "n,enter", "log in", "Log in to a registry", True),
@@ -129,14 +133,14 @@ MAP = (
     Key("map.disconnect", "Z,d", "disconnect", "Take the container out of the network, after asking", True, 1),
     Key("map.port", "w", "open port", "Open a port of the container, or copy its address"),
     Key("map.copy", "c", "copy", "Copy the address, or the subnet of a network", False, 2),
-    Key("map.help", "question_mark,f1", "help", "The keys"),
+    _help("map"),
     Key("map.back", "escape,q", "back", "Back"),
 )
 PORTS = (
     Key("ports.open", "enter,w", "open", "Open the address, or copy it where there is no browser"),
     Key("ports.copy", "c", "copy", "Copy the address"),
     Key("ports.again", "r,ctrl+r", "ask again", "Connect to all of them again"),
-    Key("ports.help", "question_mark,f1", "help", "The keys"),
+    _help("ports"),
     Key("ports.back", "escape,q", "back", "Back"),
 )
 VOLUME = (
@@ -145,7 +149,7 @@ VOLUME = (
     Key("volume.files", "V", "copy files", "Copy it out of the volume, or something into the volume"),
     Key("volume.copy", "c", "copy path", "Copy the path", False, 2),
     Key("volume.again", "r,ctrl+r", "read again", "Read the directory again", False, 3),
-    Key("volume.help", "question_mark,f1", "help", "The keys"),
+    _help("volume"),
     Key("volume.back", "escape,q", "back", "The directory above, then back"),
 )
 MIGRATE = (
@@ -155,14 +159,14 @@ MIGRATE = (
     Key("migrate.go", "enter", "take over", "Take over what is ticked, after asking", True),
     Key("migrate.copy", "c", "copy", "Copy the note, or the command line", False, 3),
     Key("migrate.again", "r,ctrl+r", "read again", "Ask the other engine again", False, 2),
-    Key("migrate.help", "question_mark,f1", "help", "The keys"),
+    _help("migrate"),
     Key("migrate.back", "escape,q", "back", "Back"),
 )
 DOCTOR = (
     Key("doctor.mend", "enter,c", "copy the command", "Copy the command that mends it"),
     Key("doctor.copy", "y", "copy", "Copy the finding", False, 1),
     Key("doctor.again", "r,ctrl+r", "look again", "Look at everything again"),
-    Key("doctor.help", "question_mark,f1", "help", "The keys"),
+    _help("doctor"),
     Key("doctor.back", "escape,q", "back", "Back"),
 )
 SPACE = (
@@ -179,54 +183,54 @@ TRASH = (
     Key("trash.back", "escape,q", "back", "Back"),
 )
 EVENTS = (
-    Key("events.open", "enter", mark("go to"), mark("To the container, image, volume or network in its list")),
-    Key("events.filter", "slash", mark("filter"), mark("Filter: re, !re, type:image, action:die, -l image=nginx")),
+    Key("events.open", "enter", "go to", "To the container, image, volume or network in its list"),
+    Key("events.filter", "slash", "filter", "Filter: re, !re, type:image, action:die, -l image=nginx"),
     Key(
         "events.since",
         "0,1,2,3,4,5,6",
-        mark("all, 1-6 since"),
-        mark("All, or the last 1, 5, 15 minutes, 1 hour, 6 hours, a day"),
+        "all, 1-6 since",
+        "All, or the last 1, 5, 15 minutes, 1 hour, 6 hours, a day",
     ),
-    Key("events.copy", "c", mark("copy"), mark("Copy the event"), rank=1),
-    Key("events.help", "question_mark,f1", mark("help"), mark("The keys")),
-    Key("events.back", "escape,q", mark("back"), mark("Back; clears the filter first")),
+    Key("events.copy", "c", "copy", "Copy the event", rank=1),
+    _help("events"),
+    Key("events.back", "escape,q", "back", "Back; clears the filter first"),
 )
 OVERVIEW = (
-    Key("overview.open", "enter", mark("go to"), mark("To what the line is about")),
-    Key("overview.next", "tab", mark("other side"), mark("To the other side"), rank=2),
-    Key("overview.again", "r,ctrl+r", mark("measure again"), mark("Measure the space again"), rank=1),
-    Key("overview.help", "question_mark,f1", mark("help"), mark("The keys")),
-    Key("overview.back", "escape,q", mark("back"), mark("Back")),
+    Key("overview.open", "enter", "go to", "To what the line is about"),
+    Key("overview.next", "tab", "other side", "To the other side", rank=2),
+    Key("overview.again", "r,ctrl+r", "measure again", "Measure the space again", rank=1),
+    _help("overview"),
+    Key("overview.back", "escape,q", "back", "Back"),
 )
 COMMANDS = (
-    Key("commands.copy", "enter,c", mark("copy"), mark("Copy the command, as it works in a shell")),
-    Key("commands.all", "Y", mark("copy all"), mark("Copy all commands that went well, as a script"), rank=1),
-    Key("commands.filter", "slash", mark("filter"), mark("Only commands that fit a regular expression")),
-    Key("commands.help", "question_mark,f1", mark("help"), mark("The keys")),
-    Key("commands.back", "escape,q", mark("back"), mark("Back; clears the filter first")),
+    Key("commands.copy", "enter,c", "copy", "Copy the command, as it works in a shell"),
+    Key("commands.all", "Y", "copy all", "Copy all commands that went well, as a script", rank=1),
+    Key("commands.filter", "slash", "filter", "Only commands that fit a regular expression"),
+    _help("commands"),
+    Key("commands.back", "escape,q", "back", "Back; clears the filter first"),
 )
 
 #: Title in help and README -> its keys.
 SCREENS: Mapping[str, tuple[Key, ...]] = {
     "Jobs": JOBS,
     "Build": BUILD,
-    mark("Layers and files"): LAYERS,
+    "Layers and files": LAYERS,
     "File": FILE,
-    mark("Output of a command"): OUTPUT,
+    "Output of a command": OUTPUT,
     "Search": SEARCH,
-    mark("Search in all logs"): GREP,
+    "Search in all logs": GREP,
     "Logins": LOGINS,
     "Prune": PRUNE,
     "Network map": MAP,
     "Ports": PORTS,
-    mark("Files of a volume"): VOLUME,
+    "Files of a volume": VOLUME,
     "Trash": TRASH,
     "Overview": OVERVIEW,
     "Events": EVENTS,
     "Commands": COMMANDS,
     "Moving in": MIGRATE,
     "Doctor": DOCTOR,
-    mark("Room on the disk"): SPACE,
+    "Room on the disk": SPACE,
 }
 
 
@@ -248,10 +252,6 @@ def items(
 def refused(keys: Sequence[Key], pressed: str, keymap: Mapping[str, str] = {}) -> bool:
     """Whether the key would change something."""
     return any(key.changes and pressed in keys_of(key, keymap).split(",") for key in keys)
-
-
-def keys_of(key: Key, keymap: Mapping[str, str]) -> str:
-    return keymap.get(key.id, key.keys)
 
 
 def help_lines(keys: Sequence[Key], keymap: Mapping[str, str] = {}) -> list[tuple[str, str]]:
