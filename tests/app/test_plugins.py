@@ -92,6 +92,12 @@ def test_what_a_row_does_not_have_is_said() -> None:
         plugins.calls(one(command="x {label.a}"), [row(labels={"a": "\0"})], {})
 
 
+def test_the_question_has_the_fields_of_rows_the_answers_and_the_root() -> None:
+    plugin = one(command="x", prompts=[{"name": "tag"}], confirm="Save {name} as {tag} of {root}?")
+    rows = [row(), row()._replace(id="f" * 64, name="db")]
+    assert plugins.question(plugin, rows, {"tag": "daily"}, "/srv/tuidock") == "Save web db as daily of /srv/tuidock?"
+
+
 def config(**values: Any) -> Config:
     found = check({"plugins": [{"name": "Greet", "command": ["echo", "hello", "{name}"], **values}]})
     assert found.problems == ()

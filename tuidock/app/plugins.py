@@ -102,22 +102,22 @@ def _plugin(entry: object) -> tuple[Plugin | None, str]:
             return None, f"{setting} must be a text"
     shell = entry.get("shell", False)
     command, problem = _command(entry.get("command"), shell)
+    if problem:
+        return None, problem
     panes = entry.get("panes", list(KINDS))
     panes = [panes] if isinstance(panes, str) else panes
-    if not problem and not (isinstance(panes, list) and panes and all(each in KINDS for each in panes)):
-        problem = f"panes must be some of {', '.join(KINDS)}, not {entry['panes']!r}"
+    if not (isinstance(panes, list) and panes and all(each in KINDS for each in panes)):
+        return None, f"panes must be some of {', '.join(KINDS)}, not {entry['panes']!r}"
     run = entry.get("run", "background")
-    if not problem and run not in RUNS:
-        problem = f"run must be one of {', '.join(RUNS)}, not {run!r}"
-    prompts: list[Prompt] = []
-    if not problem:
-        prompts, problem = _prompts(entry.get("prompts", []))
-    key = textual_key(str(entry["key"])) if entry.get("key") else ""
-    if not problem and entry.get("key") and not key:
-        problem = f"there is no key {entry['key']!r}"
-    if not problem:
-        problem = _unknown_field((*command, entry.get("confirm", "")), prompts)
+    if run not in RUNS:
+        return None, f"run must be one of {', '.join(RUNS)}, not {run!r}"
+    prompts, problem = _prompts(entry.get("prompts", []))
     if problem:
+        return None, problem
+    key = textual_key(str(entry["key"])) if entry.get("key") else ""
+    if entry.get("key") and not key:
+        return None, f"there is no key {entry['key']!r}"
+    if problem := _unknown_field((*command, entry.get("confirm", "")), prompts):
         return None, problem
     return Plugin(
         identity, name.strip(), command, key, tuple(panes), tuple(prompts), entry.get("confirm", ""), run,
@@ -211,12 +211,13 @@ def calls(plugin: Plugin, rows: Sequence[Row], answers: Mapping[str, str], root:
     return [_call(plugin, group, given, environment) for group in groups]
 
 
-def question(plugin: Plugin, rows: Sequence[Row], answers: Mapping[str, str] = {}) -> str:
+def question(plugin: Plugin, rows: Sequence[Row], answers: Mapping[str, str], root: str = "") -> str:
     """What is asked before it runs, with the fields in it; several rows are told by their names."""
+    given = {**answers, "root": root}
 
     def put(match: re.Match[str]) -> str:
-        if match[1] in answers:
-            return answers[match[1]]
+        if match[1] in given:
+            return given[match[1]]
         return " ".join(_values(row, match[1]) for row in rows)
 
     return _FIELD.sub(put, plugin.confirm)
@@ -252,9 +253,8 @@ def _call(plugin: Plugin, rows: list[Row], given: Mapping[str, str], environment
     return Call(argv, environment, title)
 
 
-def _shell_text(text: str, value: object) -> tuple[str, dict[str, str]]:
+def _shell_text(text: str, value: Callable[[str], str]) -> tuple[str, dict[str, str]]:
     """The text with variables in the place of fields, quoted by where in the text they stand."""
-    assert callable(value)
     made: list[str] = []
     variables: dict[str, str] = {}
     quote, at = "", 0

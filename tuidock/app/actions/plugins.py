@@ -88,7 +88,7 @@ def _ask(
 def _confirm(app: TuidockApp, plugin: Plugin, rows: list[Row], answers: dict[str, str]) -> None:
     try:
         wanted = plugins.calls(plugin, rows, answers, app.data_root)
-        question = plugins.question(plugin, rows, answers)
+        question = plugins.question(plugin, rows, answers, app.data_root)
     except ValueError as error:
         app.say(str(error), "warning")
         return
