@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -99,6 +100,11 @@ def test_look_stop_start_read_run_and_remove(run: Run, lines: Any) -> None:
     plain.type("echo in-$((40+2))")
     text = plain.until("b goes back: ")
     assert "It ended with exit code" in text
+    plain.type(number(text, "Run a command in it"))
+    plain.until("empty for a shell: ")
+    plain.type("echo 'open")
+    text = plain.until("b goes back: ")
+    assert "The command cannot be read: the quote is not closed." in text and ": done" not in text
     plain.type(number(text, "Stop"))
     plain.until("Type yes: ")
     plain.type("no")
@@ -133,3 +139,10 @@ def test_read_only_offers_nothing_that_changes(run: Run, lines: Any) -> None:
     ]
     os.write(plain.near, b"\x04")
     assert plain.close() == 0
+
+
+def test_a_damaged_data_root_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "state.db").write_bytes(b"garbage" * 2000)
+    told = subprocess.run([*PROGRAM, "--root", tmp_path, "--plain"], input="", capture_output=True, text=True)
+    assert told.returncode == 1
+    assert told.stderr.startswith("tuidock: cannot open ") and told.stderr.count("\n") == 1

@@ -13,23 +13,24 @@ from tuidock.app.plain.menus import Browser
 
 def run(root: str = "", read_only: bool = False) -> int:
     """Reads lines until the person quits or the input ends; the exit code."""
+    from contextlib import closing
+
     from tuidock.app import config, words
+    from tuidock.app.report import sentence
     from tuidock.engine import Engine
-    from tuidock.engine.errors import EngineError
 
     settings = config.load()
     words.use(words.wanted(settings.language))
-    try:
-        engine = Engine(root, read_only=read_only)
-        if settings.ports != config.DEFAULT_PORTS:
-            engine.instance.port_range = range(settings.ports[0], settings.ports[1] + 1)
-    except EngineError as error:
-        print(f"tuidock: {error}", file=sys.stderr)
-        return 1
     for problem in settings.problems:
         print(problem)
     try:
-        Browser(engine).run()
-    finally:
-        engine.close()
+        with closing(Engine(root, read_only=read_only)) as engine:
+            if settings.ports != config.DEFAULT_PORTS:
+                engine.instance.port_range = range(settings.ports[0], settings.ports[1] + 1)
+            Browser(engine).run()
+    except BrokenPipeError:
+        raise  # nobody reads any more: the command line ends quietly
+    except Exception as error:
+        print(f"tuidock: {sentence(error)}", file=sys.stderr)
+        return 1
     return 0

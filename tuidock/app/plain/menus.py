@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from tuidock.app.model import CONTAINERS, IMAGES, KINDS, NETWORKS, VOLUMES, Row, row_id, row_name
 from tuidock.app.panes import TITLES
 from tuidock.app.plain import telling
+from tuidock.app.quoting import fault
 from tuidock.app.report import sentence
 from tuidock.app.words import mark, tr, trn
 from tuidock.engine.clean import clean
+from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.types import Container, ExecRequest
 
 if TYPE_CHECKING:
@@ -154,11 +156,12 @@ class Browser:
         typed = self.ask(tr("Command, empty for a shell"))
         if typed is None:
             return
-        shells = self.engine.shells(row_id(row)) if not typed else ()
-        command = tuple(shlex.split(typed)) if typed else shells[:1]
+        try:
+            command = tuple(shlex.split(typed)) if typed else self.engine.shells(row_id(row))[:1]
+        except ValueError:
+            raise InvalidArgument(tr("The command cannot be read: {text}.", text=fault(typed))) from None
         if not command:
-            self.say(tr("There is no shell in this container; type a command of its own."))
-            return
+            raise InvalidArgument(tr("There is no shell in this container; type a command of its own."))
         terminal = sys.stdin.isatty() and sys.stdout.isatty()
         request = ExecRequest(command, tty=terminal, interactive=True)
         code = subprocess.call(self.engine.exec_argv(row_id(row), request))
