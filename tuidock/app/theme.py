@@ -13,13 +13,10 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from textual.color import Color, ColorParseError
 from textual.theme import BUILTIN_THEMES, Theme
-
-if TYPE_CHECKING:
-    from textual.app import App
 
 DEFAULT: Final = "tuidock-dark"
 PLAIN: Final = "terminal-dark"
@@ -117,14 +114,6 @@ def load_themes(extra_directory: str = "", environ: Mapping[str, str] = os.envir
             if theme is not None:
                 themes[theme.name] = theme
     return list(themes.values()), problems
-
-
-def register(app: App[Any], extra_directory: str = "") -> list[str]:
-    """Make all themes known to the app; returns sentences about those that could not be."""
-    themes, problems = load_themes(extra_directory)
-    for theme in themes:
-        app.register_theme(theme)
-    return problems
 
 
 def _read(files: list[Path], environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:

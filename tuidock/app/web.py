@@ -20,6 +20,7 @@ import os
 import secrets
 import shlex
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -71,7 +72,7 @@ async def _serve(command: str, port: int) -> int:
     from aiohttp import web
 
     word = secrets.token_urlsafe(_WORD)
-    place = await _listen(port)
+    place = _listen(port)
     if place is None:
         return 1
     port = place.getsockname()[1]
@@ -92,9 +93,7 @@ async def _serve(command: str, port: int) -> int:
     return 0
 
 
-async def _listen(port: int) -> Any:
-    import socket
-
+def _listen(port: int) -> socket.socket | None:
     place = socket.socket()
     place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
