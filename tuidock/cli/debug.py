@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from tuidock.cli import output
 from tuidock.cli.command import Command, Context
+from tuidock.cli.execute import become
 from tuidock.engine.errors import NotFound
 from tuidock.engine.options.detach_keys import DEFAULT, check_detach_keys
 from tuidock.engine.options.env_file import read_env
@@ -45,11 +45,8 @@ def run(context: Context, values: Values, arguments: list[str]) -> int:
         output.note("making the image host/base from this machine's programs")
         show(context.publisher.pull("host/base"), quiet=False, descriptor=2)
         argv, lease = engine.debug_argv(arguments[0], request)
-    engine.close()
     os.set_inheritable(lease, True)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.execv(argv[0], argv)
+    become(context, argv)
 
 
 DEBUG = Command(

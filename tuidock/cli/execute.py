@@ -13,6 +13,10 @@ from tuidock.engine.options.flags import CannotAttach, Values, listed, switch, t
 from tuidock.engine.options.values import check_env
 from tuidock.engine.types import ExecRequest
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
 FLAGS = (
     switch("detach", "d", "Run the command in the background"),
     text("detach-keys", "", "Keys that detach from the command", parse=check_detach_keys),
@@ -24,6 +28,14 @@ FLAGS = (
     text("user", "u", "User (name|uid[:group|gid])"),
     text("workdir", "w", "Working directory inside the container"),
 )
+
+
+def become(context: Context, argv: list[str]) -> NoReturn:
+    """This process goes on as that program. Raises OSError."""
+    context.engine.close()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(argv[0], argv)
 
 
 def run(context: Context, values: Values, arguments: list[str]) -> int:
@@ -41,11 +53,7 @@ def run(context: Context, values: Values, arguments: list[str]) -> int:
         privileged=values.on("privileged"),
         detach_keys=values["detach-keys"] or DEFAULT,
     )
-    argv = context.engine.exec_argv(arguments[0], request)
-    context.engine.close()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.execv(argv[0], argv)
+    become(context, context.engine.exec_argv(arguments[0], request))
 
 
 EXEC = Command(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 
+from tuidock.engine.files import write_all
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,10 +54,3 @@ def copy_piece(reader: int, writer: int, most: int) -> int:
     piece = os.read(reader, min(most, _PIECE))
     write_all(writer, piece)
     return len(piece)
-
-
-def write_all(fd: int, piece: bytes) -> None:
-    """Writes every byte. Raises OSError."""
-    view = memoryview(piece)
-    while view:
-        view = view[os.write(fd, view) :]

@@ -12,7 +12,8 @@ import stat
 
 from tuidock import native
 from tuidock.engine.errors import BadContent, Conflict
-from tuidock.engine.extents import copy_piece, extents, write_all
+from tuidock.engine.extents import copy_piece, extents
+from tuidock.engine.files import write_all
 from tuidock.engine.idmap import present
 from tuidock.engine.named import Named
 

@@ -17,9 +17,10 @@ from tuidock.engine.containers import rootfs
 from tuidock.engine.containers.inspecting import request_of
 from tuidock.engine.containers.layers import Place, place_of
 from tuidock.engine.containers.living_mounts import living
+from tuidock.engine.containers.moves import open_root
 from tuidock.engine.containers.standstill import standstill
 from tuidock.engine.errors import Conflict
-from tuidock.engine.files import is_alive, refuse
+from tuidock.engine.files import refuse
 from tuidock.engine.instance import Instance
 from tuidock.engine.options import volume_driver
 from tuidock.engine.runtime.status import read_pid
@@ -53,13 +54,11 @@ def _running(instance: Instance, container: Container) -> int:
     if record is None or not record.init[0]:
         return -1
     try:
-        root = os.open(f"/proc/{record.init[0]}/root", native.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        return open_root(record)
     except FileNotFoundError:
         return -1
-    if is_alive(*record.init):  # looked at once it is open: a pid may be used again
-        return root
-    os.close(root)
-    raise Conflict(f"container {container.name} has just ended; try again")
+    except ProcessLookupError:
+        raise Conflict(f"container {container.name} has just ended; try again") from None
 
 
 def _stopped(instance: Instance, container: Container, held: ExitStack) -> int:

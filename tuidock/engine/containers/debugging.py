@@ -33,7 +33,7 @@ def debug(instance: Instance, container: Container, request: ExecRequest, image:
     """command () is a shell; user "" is root, as far as the container has one. Raises NotFound for the image."""
     record = images.resolve(instance.state, instance.paths, image or IMAGE)
     if not record.layers:
-        raise InvalidArgument(f"image {image} has no files, so there is nothing to run in it")
+        raise InvalidArgument(f"image {image or IMAGE} has no files, so there is nothing to run in it")
     lease = Lease(instance.paths)
     try:
         lease.add(*(layer.chain_id for layer in record.layers))

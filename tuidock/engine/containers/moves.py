@@ -110,6 +110,32 @@ def send_signal(record: PidRecord, number: int) -> bool:
         os.close(fd)
 
 
+def open_root(record: PidRecord) -> int:
+    """The root of the init process of that very run, as a descriptor for paths only. Safe against a reused pid.
+
+    Raises OSError when there is none; ProcessLookupError when it has ended just now.
+    """
+    pid, start = record.init
+    root = os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    if is_alive(pid, start):  # looked at once it is open
+        return root
+    os.close(root)
+    raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
+
+
+def pause_mark(instance: Instance, container_id: str) -> str:
+    """The file that says of a running container that it is frozen."""
+    return instance.paths.container_run(container_id) + "/paused"
+
+
+def forget_pause(instance: Instance, container_id: str) -> None:
+    """Takes the mark away; call it with the lock held."""
+    try:
+        os.unlink(pause_mark(instance, container_id))
+    except FileNotFoundError:
+        pass
+
+
 def ensure_shim(instance: Instance, container_id: str, state: Status) -> None:
     """Gives a container that lost its shim a new one; every move and look calls this, so loss heals by itself."""
     if state.needs_shim:

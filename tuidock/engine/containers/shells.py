@@ -11,8 +11,8 @@ import stat
 
 from tuidock import native
 from tuidock.engine.containers.inspecting import request_of
+from tuidock.engine.containers.moves import open_root
 from tuidock.engine.errors import WrongState
-from tuidock.engine.files import is_alive
 from tuidock.engine.instance import Instance
 from tuidock.engine.runtime.status import read_pid
 from tuidock.engine.types import Container
@@ -48,13 +48,9 @@ def _root(instance: Instance, container: Container) -> int:
     record = read_pid(instance.paths, container.id)
     if record is not None and record.init[0]:
         try:
-            root = os.open(f"/proc/{record.init[0]}/root", native.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            return open_root(record)
         except OSError:
-            root = -1
-        if root >= 0 and is_alive(*record.init):  # looked at once it is open: a pid may be used again
-            return root
-        if root >= 0:
-            os.close(root)
+            pass
     raise WrongState(f"container {container.name} is not running")
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack, contextmanager
 
-from tuidock.engine.containers.moves import move_lock, status_of
+from tuidock.engine.containers.moves import forget_pause, move_lock, pause_mark, status_of
 from tuidock.engine.errors import Conflict, SystemFailure
 from tuidock.engine.files import is_alive, process_start_time, read_text, write_atomic
 from tuidock.engine.instance import Instance
@@ -33,14 +33,10 @@ class Still:
     def check(self) -> None:
         """Raises Conflict when somebody let the container go on, or removed it, in the meantime."""
         there = os.path.isdir(self._instance.paths.container(self._container.id))
-        if not there or (self._mark and read_text(_path(self._instance, self._container.id)) != self._mark):
+        if not there or (self._mark and read_text(pause_mark(self._instance, self._container.id)) != self._mark):
             raise Conflict(
                 f"container {self._container.name} was unpaused or removed while its files were read; try again"
             )
-
-
-def _path(instance: Instance, container_id: str) -> str:
-    return instance.paths.container_run(container_id) + "/paused"
 
 
 @contextmanager
@@ -74,7 +70,7 @@ def _freeze(instance: Instance, container_id: str, held: ExitStack) -> str:
         held.callback(connect(instance.paths.container_run(container_id), HOLDS_STILL, token.encode()).close)
     except OSError:
         pass  # its shim has just been killed; the next one goes by the mark
-    write_atomic(_path(instance, container_id), mark, 0o600, durable=False)
+    write_atomic(pause_mark(instance, container_id), mark, 0o600, durable=False)
     cgroups = cgroups_of(instance)
     try:
         cgroups.freeze(container_id)
@@ -83,12 +79,12 @@ def _freeze(instance: Instance, container_id: str, held: ExitStack) -> str:
         cgroups.thaw(container_id)
     except (SystemFailure, OSError):
         if _is_alive(instance, container_id):
-            _forget_mark(instance, container_id)
+            forget_pause(instance, container_id)
             raise
     except BaseException:
-        _forget_mark(instance, container_id)
+        forget_pause(instance, container_id)
         raise
-    _forget_mark(instance, container_id)
+    forget_pause(instance, container_id)
     return ""
 
 
@@ -97,25 +93,18 @@ def _is_alive(instance: Instance, container_id: str) -> bool:
     return record is not None and is_alive(*record.init)
 
 
-def _forget_mark(instance: Instance, container_id: str) -> None:
-    try:
-        os.unlink(_path(instance, container_id))
-    except FileNotFoundError:
-        pass
-
-
 def _go_on(instance: Instance, container_id: str, mark: str) -> None:
-    if read_text(_path(instance, container_id)) != mark:
+    if read_text(pause_mark(instance, container_id)) != mark:
         return
     with move_lock(instance, container_id, gone=True):
-        if read_text(_path(instance, container_id)) == mark:
+        if read_text(pause_mark(instance, container_id)) == mark:
             cgroups_of(instance).thaw(container_id)
-            _forget_mark(instance, container_id)
+            forget_pause(instance, container_id)
 
 
 def release(instance: Instance, container_id: str) -> bool:
     """Lets a paused container go on whose reader was killed. True when it was one."""
-    mark = read_text(_path(instance, container_id)) or ""
+    mark = read_text(pause_mark(instance, container_id)) or ""
     words = mark.split()
     if len(words) != 4 or words[0] != "reading" or is_alive(int(words[1]), int(words[2])):
         return False

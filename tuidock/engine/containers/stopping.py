@@ -5,7 +5,15 @@ from __future__ import annotations
 import os
 import time
 
-from tuidock.engine.containers.moves import move_lock, send_signal, status_of, wait_for_end, write_intent
+from tuidock.engine.containers.moves import (
+    forget_pause,
+    move_lock,
+    pause_mark,
+    send_signal,
+    status_of,
+    wait_for_end,
+    write_intent,
+)
 from tuidock.engine.containers.telling import tell
 from tuidock.engine.errors import InvalidArgument, SystemFailure, WrongState
 from tuidock.engine.instance import Instance
@@ -134,11 +142,11 @@ def pause(instance: Instance, container_id: str, name: str) -> None:
         if state.status != "running":
             raise WrongState(f"Container {name} is not running")
         # the mark first: who is killed here leaves one that runs and can be unpaused, never one that stands still unseen
-        os.close(os.open(_mark(instance, container_id), os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        os.close(os.open(pause_mark(instance, container_id), os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
         try:
             cgroups_of(instance).freeze(container_id)
         except BaseException:
-            _forget_mark(instance, container_id)
+            forget_pause(instance, container_id)
             raise
     tell(instance, "pause", container_id, name)
 
@@ -152,15 +160,11 @@ def unpause(instance: Instance, container_id: str, name: str) -> None:
     tell(instance, "unpause", container_id, name)
 
 
-def _mark(instance: Instance, container_id: str) -> str:
-    return instance.paths.container_run(container_id) + "/paused"
-
-
 def _thaw(instance: Instance, container_id: str) -> None:
     from tuidock.engine.runtime.cgroup import cgroups_of
 
     cgroups_of(instance).thaw(container_id)
-    _forget_mark(instance, container_id)
+    forget_pause(instance, container_id)
 
 
 def _loosen(instance: Instance, container_id: str) -> None:
@@ -168,13 +172,6 @@ def _loosen(instance: Instance, container_id: str) -> None:
     from tuidock.engine.runtime.cgroup import cgroups_of
 
     cgroups_of(instance).loosen(container_id)
-
-
-def _forget_mark(instance: Instance, container_id: str) -> None:
-    try:
-        os.unlink(_mark(instance, container_id))
-    except FileNotFoundError:
-        pass
 
 
 def wait(instance: Instance, container_id: str, *, next_exit: bool = False) -> int:

@@ -164,7 +164,6 @@ static uint32_t mode_of(const struct interface *interface, uint16_t *attribute)
     return 0;
 }
 
-/* A macvlan or ipvlan: born in the container's namespace, with nothing of it in the host's but its parent. */
 static int rename_link(int inside, const char *from, const char *name)
 {
     cleanup_free struct batch *batch = calloc(1, sizeof *batch);
@@ -177,7 +176,8 @@ static int rename_link(int inside, const char *from, const char *name)
     return batch_send(inside, batch, 1, NULL);
 }
 
-/* Kernels before 6.14 look on the host whether the name is free, where eth0 seldom is: it gets its own name inside. */
+/* A macvlan or ipvlan: born in the container's namespace, with nothing of it in the host's but its parent. Kernels before
+ * 6.14 look on the host whether the name is free, where eth0 seldom is: it gets its own name inside. */
 static int add_child(int host, int inside, const struct interface *interface, int netns, struct failure *failure)
 {
     char made[IFNAMSIZ];
