@@ -1,7 +1,7 @@
 """Waiting for files to change: inotify, without a timer that ticks in between.
 
-watchfiles was the plan, but its loop wakes up every few milliseconds to look at its stop event; an app that is open all
-day must not wake at all. So this is inotify itself, in one poll(2) together with the pipe that stops the wait.
+The loop of watchfiles wakes up every few milliseconds to look at its stop event; an app that is open all day must not
+wake at all. So this is inotify itself, in one poll(2) together with the pipe that stops the wait.
 """
 
 from __future__ import annotations

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _LINKS = 40
-_CHUNK = 1 << 24
 
 
 class Wish(Named):

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 ZERO_TIME = "0001-01-01T00:00:00Z"
-_HEX = frozenset("0123456789abcdef")
 
 
 def rfc3339(moment: int) -> str:
@@ -112,15 +111,10 @@ def _host_config(asked: dict[str, Any]) -> dict[str, Any]:
     shown["Runtime"] = asked.get("Runtime") or "runc"
     for key in ("CapAdd", "CapDrop"):
         if asked.get(key):
-            shown[key] = [_capability(str(name)) for name in asked[key]]
+            shown[key] = defaults.normalise_capabilities(asked[key])
     if asked.get("MemorySwappiness") == -1:
         shown["MemorySwappiness"] = None
     return shown
-
-
-def _capability(name: str) -> str:
-    upper = name.upper()
-    return upper if upper == "ALL" or upper.startswith("CAP_") else "CAP_" + upper
 
 
 def _state(row: Container, directory: str) -> dict[str, Any]:
@@ -156,13 +150,15 @@ def _state(row: Container, directory: str) -> dict[str, Any]:
 
 def _mounts(row: Container, host_config: dict[str, Any]) -> list[dict[str, Any]]:
     """docker's MountPoints, in its order of fields; what --tmpfs asked for stands in HostConfig alone."""
+    from tuidock.engine.store.volumes import looks_anonymous
+
     modes = _modes(host_config.get("Binds") or ())
     by_mount = {str(mount.get("Target")) for mount in host_config.get("Mounts") or ()}
     found = []
     for point in row.mounts:
         if point.type == "tmpfs" and point.destination in (host_config.get("Tmpfs") or {}):
             continue
-        has_name = point.type == "volume" and not (len(point.name) == 64 and set(point.name) <= _HEX)
+        has_name = point.type == "volume" and not looks_anonymous(point.name)
         mode = modes.get(point.destination, "")
         if not mode and point.read_only and point.destination not in by_mount:
             mode = "ro"

@@ -68,6 +68,13 @@ class Door:
 
         return rows.one_container(self.instance, self._id(reference))
 
+    def _tell(self, action: str, container: Container) -> None:
+        """An event of a container; a session that only looks leaves none."""
+        if not self.read_only:
+            from tuidock.engine.containers.telling import tell
+
+            tell(self.instance, action, container.id, container.name)
+
     def _running(self, reference: str, words: str = "is not running") -> Container:
         container = self.container(reference)
         if container.status not in ("running", "paused"):

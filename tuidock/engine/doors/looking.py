@@ -83,10 +83,8 @@ class Looking(Door):
 
         container = self._running(reference)
         table = top(self.instance, container, ps_args)
-        if told and not self.read_only:
-            from tuidock.engine.containers.telling import tell
-
-            tell(self.instance, "top", container.id, container.name)
+        if told:
+            self._tell("top", container)
         return table
 
     def logs(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tuidock.engine.containers.telling import attributes_of, tell
 from tuidock.engine.doors.base import Door
-from tuidock.engine.errors import EngineError, WrongPlatform, WrongState
+from tuidock.engine.errors import EngineError, NotFound, WrongPlatform, WrongState
 from tuidock.engine.events import append
 from tuidock.engine.types import Container, CreateRequest, ExecRequest
 
@@ -64,7 +63,7 @@ class Moving(Door):
         fd = -1
         if owner is not None:
             fd = owner.fileno()
-            tell(self.instance, "attach", container.id, container.name)
+            self._tell("attach", container)
         try:
             start(self.instance, container, image, owner=fd, tty_size=tty_size, bound=bound)
         except EngineError:
@@ -249,15 +248,16 @@ class Moving(Door):
         if container.status == "paused":
             raise WrongState("You cannot attach to a paused container, unpause it first")
         connection = connect(self.instance.paths.container_run(container.id))
-        tell(self.instance, "attach", container.id, container.name)
+        self._tell("attach", container)
         return connection
 
     def detached(self, reference: str) -> None:
         """Tells that a client left a container by its detach keys; one that has gone meanwhile is fine."""
-        known = attributes_of(self.instance, reference)
-        if known:
+        try:
             container = self.container(reference)
-            append(self.instance.paths.journal, "container", "detach", container.id, container.name, **known)
+        except NotFound:
+            return
+        self._tell("detach", container)
 
     def resumer(self, reference: str) -> Resumer:
         """What finds the output that a client lacks when its shim is killed; ask before that happens."""

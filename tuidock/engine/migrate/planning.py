@@ -127,7 +127,7 @@ def _volume(volume: TheirVolume, here: Here) -> MigrationItem:
         notes.append("only its options, what it mounts stays where it is")
     elif volume.users:
         notes.append(f"{', '.join(volume.users)} may write to it meanwhile; stop it there for an exact copy")
-    size = 0 if volume.options else _size(volume.mountpoint)
+    size = 0 if volume.options else _files(volume.mountpoint)[1]
     return MigrationItem("volume", volume.name, volume.name, "take", size, tuple(notes))
 
 
@@ -139,10 +139,6 @@ def _changed(volume: TheirVolume, here: Here) -> tuple[str, ...]:
     if theirs == ours:
         return ()
     return (f"its files are not those of there; `tuidock volume rm {volume.name}` first to take them anew",)
-
-
-def _size(directory: str) -> int:
-    return _files(directory)[1]
 
 
 def _files(directory: str) -> tuple[int, int, int]:

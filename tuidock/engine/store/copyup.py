@@ -20,7 +20,6 @@ from tuidock.engine.store import merged
 _COPY = "_copy"
 _PARTIAL = "_copy.partial"
 _OVERLAY_XATTRS = ("trusted.overlay.", "user.overlay.")
-_CHUNK = 1 << 30
 
 
 def copy_up(volume: str, lower: tuple[str, ...], destination: str) -> bool:

@@ -237,7 +237,7 @@ def _adopt(db: sqlite3.Connection, paths: Paths, entry: str) -> str:
     from tuidock.engine.store import volumes
 
     described = volumes.described(f"{directory}/{name}")
-    row = {"name": name, "driver": "local", "created": created, "anonymous": len(name) == 64, **described}
+    row = {"name": name, "driver": "local", "created": created, "anonymous": volumes.looks_anonymous(name), **described}
     add(db, Keeping(new_batch()), VOLUME, name, name, {"volumes": [row]}, entry=entry, when=created)
     return f"volume {name[:64]}: found in the trash"
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tuidock.engine.types import RemovedEntry
 
 _WORD: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+_DIGITS: Final = frozenset("0123456789abcdef")
 _LONGEST: Final = 255
 _DOCUMENT: Final = "volume.json"
 
@@ -47,6 +48,11 @@ def check_name(name: str) -> str:
 
 def _is_name(name: str) -> bool:
     return 1 < len(name) <= _LONGEST and name[0] in _WORD and not set(name) - _WORD - set("_.-")
+
+
+def looks_anonymous(name: str) -> bool:
+    """Whether it is a name as volumes get that nobody named: 64 hexadecimal digits."""
+    return len(name) == 64 and not set(name) - _DIGITS
 
 
 def data_directory(paths: Paths, name: str) -> str:

@@ -39,8 +39,8 @@ _V1_NAMES: Final = {"io": "blkio"}
 _GOOD: Final = ("ext4", "xfs", "btrfs", "f2fs", "zfs", "bcachefs")
 #: Less room than this is soon used up by an image (bytes).
 _LITTLE: Final = 2_000_000_000
-#: A live view watches a dozen directories; editors and desktops share the limit.
-_FEW_WATCHES, _FEW_INSTANCES = 4096, 32
+#: Limits of inotify, the least and what is enough: a live view watches a dozen directories, editors and desktops share it.
+_INOTIFY: Final = (("watches", 4096, 524288), ("instances", 32, 512))
 _FEW_FILES: Final = 4096
 
 
@@ -225,18 +225,13 @@ def _walls() -> Iterator[Finding]:
 
 def _limits() -> Iterator[Finding]:
     values = {}
-    for name in ("watches", "instances"):
+    for name, _, _ in _INOTIFY:
         with open(f"/proc/sys/fs/inotify/max_user_{name}", encoding="ascii") as file:
             values[name] = int(file.read())
-    low = [
-        f"fs.inotify.max_user_{name} is {values[name]}"
-        for name, few in (("watches", _FEW_WATCHES), ("instances", _FEW_INSTANCES))
-        if values[name] < few
-    ]
+    low = [f"fs.inotify.max_user_{name} is {values[name]}" for name, few, _ in _INOTIFY if values[name] < few]
     if low:
-        limits = (("watches", values["watches"], 524288), ("instances", values["instances"], 512))
         remedy = "sysctl -w " + " ".join(
-            f"fs.inotify.max_user_{name}={max(value, good)}" for name, value, good in limits
+            f"fs.inotify.max_user_{name}={max(values[name], good)}" for name, _, good in _INOTIFY
         )
         yield Finding("inotify", "warn", f"{' and '.join(low)}: raise it with sysctl, or live views stop", remedy)
     else:

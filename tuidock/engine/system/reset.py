@@ -148,12 +148,11 @@ def _volumes(db: sqlite3.Connection, directory: str) -> list[str]:
     for name in sorted(os.listdir(directory)):
         if name.startswith("."):
             continue
-        anonymous = len(name) == 64 and all(c in "0123456789abcdef" for c in name)
         created = int(os.stat(f"{directory}/{name}").st_mtime * 1e9)
         described = volumes.described(f"{directory}/{name}")
         db.execute(
             "INSERT INTO volumes(name, driver, created, labels, options, anonymous) VALUES (?, 'local', ?, ?, ?, ?)",
-            (name, created, described["labels"], described["options"], anonymous),
+            (name, created, described["labels"], described["options"], volumes.looks_anonymous(name)),
         )
         done.append(f"volume {name}")
     return done
