@@ -1,5 +1,5 @@
-"""Single words that are kept over sessions: the theme that a person has chosen last, the keymap, that the tour was seen.
-config.yaml wins where it names one."""
+"""What is kept over sessions, in $XDG_STATE_HOME/tuidock: where it lies and how it is written; and single words of it, the
+theme that a person has chosen last, the keymap, that the tour was seen. config.yaml wins where it names one."""
 
 from __future__ import annotations
 
@@ -24,12 +24,16 @@ def word(name: str, environ: Mapping[str, str] = os.environ) -> str:
 
 def keep(name: str, value: str, environ: Mapping[str, str] = os.environ) -> bool:
     """False when that is not possible, and it is for this session only."""
-    target = path(name, environ)
+    return write(path(name, environ), f"{value}\n")
+
+
+def write(target: str, text: str) -> bool:
+    """The whole file in one step, with its directory; False when that is not possible."""
     temporary = f"{target}.{os.getpid()}"
     try:
         os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
         with open(temporary, "w", encoding="utf-8") as file:
-            file.write(f"{value}\n")
+            file.write(text)
         os.replace(temporary, target)
     except OSError:
         return False

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tuidock.app import format as shown
+from tuidock.app import kept
 from tuidock.app.model import CONTAINERS, IMAGES, KINDS, NETWORKS, VOLUMES
 
 #: What a row is, and how it is: never hidden.
@@ -51,8 +52,7 @@ def defaults() -> Listings:
 
 
 def path(environ: Mapping[str, str] = os.environ) -> str:
-    home = environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    return os.path.join(home, "tuidock", "lists.json")
+    return kept.path("lists.json", environ)
 
 
 def load(configured: Mapping[str, Listing] | None = None, environ: Mapping[str, str] = os.environ) -> Listings:
@@ -60,26 +60,26 @@ def load(configured: Mapping[str, Listing] | None = None, environ: Mapping[str, 
     listings = {**defaults(), **(configured or {})}
     try:
         with open(path(environ), encoding="utf-8") as file:
-            kept = json.load(file)
-        return {kind: _with(listing, kept.get(kind) or {}, kind) for kind, listing in listings.items()}
+            found = json.load(file)
+        return {kind: _with(listing, found.get(kind) or {}, kind) for kind, listing in listings.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return listings
 
 
-def _with(listing: Listing, kept: Mapping[str, Any], kind: str) -> Listing:
-    """The listing with what is kept of it; columns that exist no more are dropped."""
+def _with(listing: Listing, stored: Mapping[str, Any], kind: str) -> Listing:
+    """The listing with what is stored of it; columns that exist no more are dropped."""
     known = {column.key for column in COLUMNS[kind]}
     values: dict[str, Any] = {}
     for name in ("order", "hidden", "folded"):
-        if name in kept:
-            words = [str(each) for each in kept[name] if name == "folded" or each in known]
+        if name in stored:
+            words = [str(each) for each in stored[name] if name == "folded" or each in known]
             values[name] = tuple(words) if name == "order" else frozenset(words) - {*ALWAYS}
     for name in ("sort", "group"):
-        if name in kept:
-            values[name] = str(kept[name])
+        if name in stored:
+            values[name] = str(stored[name])
     for name in ("reverse", "running"):
-        if name in kept:
-            values[name] = bool(kept[name])
+        if name in stored:
+            values[name] = bool(stored[name])
     if values.get("sort", "") not in known:
         values.pop("sort", None)
     return listing._replace(**values)
@@ -89,22 +89,14 @@ def save(
     listings: Listings, configured: Mapping[str, Listing] | None = None, environ: Mapping[str, str] = os.environ
 ) -> None:
     """Keeps what differs from the configuration; when that is not possible it is for this session only."""
-    target = path(environ)
-    temporary = f"{target}.{os.getpid()}"
     base = {**defaults(), **(configured or {})}
-    kept: dict[str, dict[str, Any]] = {}
+    changed: dict[str, dict[str, Any]] = {}
     for kind, listing in listings.items():
         for name, value in listing._asdict().items():
             if value != getattr(base[kind], name) and name != "filter":
                 plain = sorted(value) if isinstance(value, frozenset) else value
-                kept.setdefault(kind, {})[name] = plain
-    try:
-        os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
-        with open(temporary, "w", encoding="utf-8") as file:
-            json.dump(kept, file)
-        os.replace(temporary, target)
-    except OSError:
-        pass
+                changed.setdefault(kind, {})[name] = plain
+    kept.write(path(environ), json.dumps(changed))
 
 
 def configured(data: Mapping[object, object]) -> tuple[Listings, list[str]]:

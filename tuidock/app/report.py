@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 
+from tuidock.app import kept
 from tuidock.app.words import tr
 from tuidock.engine.clean import clean
 from tuidock.engine.errors import EngineError
 
 
 def log_path() -> str:
-    home = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    return os.path.join(home, "tuidock", "app.log")
+    return kept.path("app.log")
 
 
 def sentence(error: BaseException) -> str:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from tuidock.app.kept import write
 from tuidock.app.layout import WIDE
 
 if TYPE_CHECKING:
@@ -82,14 +83,7 @@ def save(
     if value["colours"].get(_shape(width)) == colours:
         return
     value["colours"][_shape(width)] = dict(colours)
-    temporary = f"{path}.{os.getpid()}"
-    try:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        with open(temporary, "w", encoding="utf-8") as file:
-            json.dump(value, file)
-        os.replace(temporary, path)
-    except OSError:
-        pass  # the next start has no first frame either
+    write(path, json.dumps(value))  # where that is not possible, the next start has no first frame either
 
 
 def keep(app: TuidockApp) -> None:
