@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -31,6 +32,11 @@ class Podman:
         version = subprocess.run([*self._base, "version"], capture_output=True, text=True, check=False)
         if version.returncode:
             pytest.skip(f"podman does not work here: {version.stderr.strip()}")
+
+    @property
+    def command(self) -> str:
+        """It as a shell calls it."""
+        return shlex.join(self._base)
 
     def __call__(self, verb: str, *words: str | Path) -> str:
         """Standard output of a command that must succeed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tests.failure.machine import eventually
 from tests.interop.peers import Docker, podman
 from tests.native.monitored import needs_root
 from tuidock.engine import Engine
-from tuidock.engine.errors import EngineError, InvalidArgument, NotFound
+from tuidock.engine.errors import EngineError, InvalidArgument, NotFound, SystemFailure
 from tuidock.engine.options.run import parse_run
 
 pytestmark = needs_root
@@ -209,6 +210,37 @@ def test_a_podman_moves_in(engine: Engine, archive: bytes, tmp_path: Path) -> No
     assert [line.text for batch in engine.logs("cask") for line in batch] == [b"from podman"]
     engine.remove_many(["cask"], force=True)
     engine.remove_volume("pods")
+
+
+@pytest.fixture
+def lone_podman(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A program of that name, and no socket in the usual places."""
+    program = tmp_path / "bin/podman"
+    program.parent.mkdir()
+    program.touch(0o755)
+    monkeypatch.setattr("tuidock.engine.migrate.source._SOCKETS", {"podman": (), "docker": ()})
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    for name in ("CONTAINER_HOST", "DOCKER_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    return program
+
+
+def test_a_podman_that_does_not_serve_is_asked_to(engine: Engine, request: pytest.FixtureRequest) -> None:
+    with podman() as peer:
+        peer("volume", "create", "alone")
+        program: Path = request.getfixturevalue("lone_podman")
+        program.write_text(f'#!/bin/sh\nexec {peer.command} "$@"\n')
+        assert engine.migration_sockets() == {"podman": ""}
+        with engine.migration_source("podman") as source:
+            assert [item.name for item in engine.migration_plan(source)[1]] == ["alone"]
+            place = Path(source.path).parent
+        assert not place.exists()
+
+
+def test_a_podman_that_cannot_serve_says_why(engine: Engine, lone_podman: Path) -> None:
+    lone_podman.write_text("#!/bin/sh\necho 'no storage' >&2\nexit 3\n")
+    with pytest.raises(SystemFailure, match="ended with exit code 3: no storage"):
+        engine.migration_source("podman")
 
 
 def test_what_cannot_be_asked_is_refused_in_a_sentence(engine: Engine, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import socket
 import stat
 import subprocess
 import tempfile
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 KINDS = ("docker", "podman")
 #: podman's service may have to make its storage first (s).
 _PODMAN_STARTS = 30.0
-_PODMAN_LOOKS = 0.05
+#: A service that gave its socket up is about to end (s).
+_PODMAN_ENDS = 5.0
+#: podman takes over a socket as systemd gives it: descriptor 3, for the process that the environment names.
+_ACTIVATED = 'exec 3<&0 </dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$@"'
 #: Answers in JSON; podman works out sizes while one waits (s).
 _PATIENCE = 120.0
 _SOCKETS = {
@@ -126,34 +130,41 @@ class Source:
             return ""
         self._place = tempfile.mkdtemp(prefix="tuidock-podman-api-")
         path = f"{self._place}/podman.sock"
-        with open(f"{self._place}/errors", "wb") as errors:
-            self._service = subprocess.Popen(
-                [program, "system", "service", "--time", "0", f"unix://{path}"],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
-            )  # fmt: skip
+        try:
+            # listening already, so that the first question waits in it for podman, and fails when podman ends
+            with socket.socket(socket.AF_UNIX) as listener, open(f"{self._place}/errors", "wb") as errors:
+                listener.bind(path)
+                listener.listen()
+                self._service = subprocess.Popen(
+                    ["/bin/sh", "-c", _ACTIVATED, "sh", program, "system", "service", "--time", "0"],
+                    stdin=listener.fileno(), stdout=subprocess.DEVNULL, stderr=errors,
+                )  # fmt: skip
+        except OSError as error:
+            self.close()
+            raise SystemFailure(f"cannot make a socket for podman at {path}: {error.strerror or error}") from error
         return path
 
     def _await_answer(self) -> None:
-        """A service that was just started listens when it does; one that ends says why on its standard error."""
-        import time
+        """A service that was just started answers when it can; one that ends says why on its standard error."""
+        patience = _PATIENCE if self._service is None else _PODMAN_STARTS
+        try:
+            status = self._client.get("/_ping", timeout=patience).status_code
+        except httpx.HTTPError as error:
+            ended = None if isinstance(error, httpx.TimeoutException) else self._end_of_service()
+            if ended is None:
+                raise self._refused("/_ping", _reason(error)) from error
+            with open(f"{self._place}/errors", "rb") as file:
+                why = clean(file.read(2000).decode("utf-8", "replace").strip())
+            raise SystemFailure(f"`podman system service` ended with exit code {ended}: {why[-300:]}") from error
+        if status >= 400:
+            raise self._refused("/_ping", "it does not speak docker's API")
 
-        deadline = time.monotonic() + _PODMAN_STARTS
-        while True:
-            try:
-                if self._client.get("/_ping").status_code < 400:
-                    return
-                raise self._refused("/_ping", "it does not speak docker's API")
-            except httpx.HTTPError as error:
-                if self._service is None or time.monotonic() > deadline:
-                    raise self._refused("/_ping", _reason(error)) from error
-                ended = self._service.poll()
-                if ended is not None:
-                    with open(f"{self._place}/errors", "rb") as file:
-                        why = clean(file.read(2000).decode("utf-8", "replace").strip())
-                    raise SystemFailure(
-                        f"`podman system service` ended with exit code {ended}: {why[-300:]}"
-                    ) from error
-            time.sleep(_PODMAN_LOOKS)
+    def _end_of_service(self) -> int | None:
+        """The exit code of a podman that was started for this; None when it goes on, or none was."""
+        try:
+            return None if self._service is None else self._service.wait(_PODMAN_ENDS)
+        except subprocess.TimeoutExpired:
+            return None
 
 
 class Archive(io.RawIOBase):
