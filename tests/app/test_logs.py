@@ -9,6 +9,7 @@ from tests.app.test_hostile import EVIL, FORBIDDEN, check, hostile_engine
 from tests.fakes.driving import Driver, running
 from tests.fakes.engine import Engine, identity
 from tuidock.app.format import PROJECT
+from tuidock.engine.errors import WrongState
 
 
 def engine_with_logs() -> Engine:
@@ -67,6 +68,15 @@ async def test_many_hits_fold_and_unfold_and_marked_containers_only() -> None:
         await ui.type("x(")
         await ui.press("enter")
         assert "is not a valid regular expression" in ui.screen_text()
+
+
+async def test_a_search_over_all_logs_that_cannot_begin_says_why() -> None:
+    engine = engine_with_logs()
+    engine.fail["log_directory"] = WrongState("The keeper of the logs does not answer.")
+    async with running(engine, size=(80, 24)) as ui:
+        await grep(ui, "x")
+        await ui.until(lambda: "The keeper of the logs does not answer." in ui.screen_text())
+        assert "searching" not in ui.screen_text()
 
 
 async def test_a_project_is_one_log_and_words_are_about_it() -> None:

@@ -93,6 +93,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'s' * (count != 1)}"
 
 
+def number(count: int) -> str:
+    """Thousands apart: 18 421."""
+    return f"{count:,}".replace(",", " ")
+
+
 def rate(per_second: float) -> str:
     return f"{size(max(0, int(per_second)))}/s"
 

@@ -71,6 +71,15 @@ def test_a_note_of_a_name_is_there_once() -> None:
     assert line is not None and line.text == b"2 gone" and notes.after(line.next) is None
 
 
+def test_a_note_older_than_all_that_are_kept_goes_at_once() -> None:
+    notes = NoteStream(0)
+    for moment in range(10_000):
+        notes.add(f"restart {moment}", moment + 10)
+    notes.replace("rotated", "1 gone", 5)
+    line = notes.after((0, 0))
+    assert line is not None and line.text == b"restart 0"
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_scrolling_by_rows_walks_over_every_row(tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)

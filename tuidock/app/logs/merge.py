@@ -91,25 +91,26 @@ class NoteStream:
         self._named: dict[str, Note] = {}
         self.floor = 0
 
-    def add(self, text: str, moment: int = 0, kind: str = "", anchor: Anchor | None = None) -> None:
+    def add(self, text: str, moment: int = 0, kind: str = "", anchor: Anchor | None = None) -> Note:
         """A note in front of the lines of that moment, or of one of them; 0 is now. The same twice is one."""
         moment = moment or time.time_ns()
         at = bisect_left(self._notes, Note((moment, 0), ""))
         while at < len(self._notes) and self._notes[at].position[0] == moment:
             if self._notes[at].text == text:
-                return
+                return self._notes[at]
             at += 1
         self._serial += 1
         number = self._serial % _SERIALS + (_place(*anchor) if anchor is not None else 0)
-        insort(self._notes, Note((moment, number), text, kind, anchor))
+        note = Note((moment, number), text, kind, anchor)
+        insort(self._notes, note)
         if len(self._notes) > _NOTES:
             del self._notes[0]
+        return note
 
     def replace(self, name: str, text: str, moment: int) -> None:
         """A note of which there is one only: the one of that name before goes."""
         self._notes = [note for note in self._notes if note != self._named.get(name)]
-        self.add(text, moment)
-        self._named[name] = next(note for note in self._notes if note.position[0] == moment and note.text == text)
+        self._named[name] = self.add(text, moment)
 
     def line_of(self, note: Note) -> Line | None:
         """The note as a line; None when it is gone."""

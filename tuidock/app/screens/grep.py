@@ -11,19 +11,20 @@ from textual.app import ComposeResult
 from textual.message import Message
 
 from tuidock.app import screen_keys
+from tuidock.app.format import number
 from tuidock.app.log_sources import source_of
 from tuidock.app.logs.grep import Grep, Hit, Place, Result
-from tuidock.app.logs.query import Query
 from tuidock.app.model import CONTAINERS, Row
 from tuidock.app.screens.keyed import Keyed, bindings
 from tuidock.app.screens.lines import KeyLine
+from tuidock.app.screens.log_keys import problem
 from tuidock.app.screens.prompt import PromptLine
 from tuidock.app.widgets.line_table import LineTable
 from tuidock.app.widgets.plain_table import PlainTable
 from tuidock.app.widgets.rows import Cell, Column
 from tuidock.app.widgets.rows import Row as Line
 from tuidock.app.widgets.status import StatusLine
-from tuidock.app.words import mark, tr
+from tuidock.app.words import mark, tr, trn
 from tuidock.engine.clean import clean
 from tuidock.engine.types import Container
 
@@ -42,16 +43,15 @@ FEW = 5
 def lines_of(result: Result, unfolded: bool) -> list[Line]:
     """The container with its count, and its last lines below it."""
     source = result.source
-    count = f"{result.number:,}".replace(",", " ")
-    words = tr("1 hit") if result.number == 1 else tr("{count} hits", count=count)
+    words = trn("{count} hit", "{count} hits", result.number, count=number(result.number))
     head = Line(
         source.key, (Cell(source.name, "accent"), Cell("", "muted"), Cell(words if result.done else f"{words} …"))
     )
     hits = result.hits if unfolded else result.hits[-FEW:]
     lines = [head]
     if result.hits and result.number > len(hits):
-        before = f"{result.number - len(hits):,}".replace(",", " ")
-        lines.append(Line(f"{source.key} more", ("", "", Cell(tr("… {count} before", count=before), "muted"))))
+        before = tr("… {count} before", count=number(result.number - len(hits)))
+        lines.append(Line(f"{source.key} more", ("", "", Cell(before, "muted"))))
     lines += [
         Line(f"{source.key} {hit.position[0]} {hit.position[1]}", ("", Cell(_clock(hit), "muted"), hit.text))
         for hit in hits
@@ -123,7 +123,7 @@ class GrepScreen(Keyed):
                 tr("search all logs "),
                 self._search,
                 value=self._pattern,
-                check=_problem,
+                check=problem,
                 past=self.tuidock.log_searches,
                 note=tr("regular expression; small letters find capitals, too"),
             )
@@ -139,9 +139,9 @@ class GrepScreen(Keyed):
             self._grep.cancel()
 
     def _search(self, pattern: str) -> None:
-        if not pattern or _problem(pattern):
-            if pattern:
-                self.tuidock.say(_problem(pattern), "warning")
+        if why := problem(pattern):
+            self.tuidock.say(why, "warning")
+        if why or not pattern:
             return
         self.action_stop()
         self._pattern = pattern
@@ -149,7 +149,7 @@ class GrepScreen(Keyed):
         asked, rows = self._asked, self._rows or tuple(self.tuidock.model.containers().values())
         self._grep = None
         self.query_one(LineTable).set_empty(tr("searching …"))
-        self._draw()
+        self._draw(tr("searching …"))
 
         def begin(sources: list[LogSource]) -> None:
             if asked != self._asked or not self.is_attached:
@@ -158,7 +158,9 @@ class GrepScreen(Keyed):
             self._grep.start()
 
         def failed(error: BaseException, text: str) -> None:
-            self.tuidock.say(text, "error")
+            if asked == self._asked and self.is_attached:
+                self.query_one(LineTable).set_empty(text)
+                self._draw()
 
         def ask(engine: Any) -> list[LogSource]:
             return [source for row in rows if (source := source_of(engine, row)) is not None]
@@ -170,26 +172,31 @@ class GrepScreen(Keyed):
             self.post_message(self.Found())
 
     def on_grep_screen_found(self, event: Found) -> None:
-        if self.is_attached:
+        if self.is_attached and self._grep is not None:
             self._draw()
 
     # -- what is shown ----------------------------------------------------------------------------------------------
 
-    def _draw(self) -> None:
+    def _draw(self, waiting: str = "") -> None:
+        """The hits so far; waiting is what is said before there is a search."""
         grep = self._grep
         table = self.query_one(LineTable)
         title = tr("Search in all logs") if not self._rows else tr("Search in {count} logs", count=len(self._rows))
         left: list[Cell | str] = [f"{title}  {clean(self._pattern)}".rstrip()]
         if grep is None:
             table.set_rows([])
-            self.query_one(StatusLine).set(left, [tr("searching …") if self._pattern else ""])
+            self.query_one(StatusLine).set(left, [waiting])
             return
         results = grep.results
         if grep.ended:
             table.set_empty(tr("Nothing matches in {count} logs.", count=grep.looked_through))
         table.set_rows([line for result in results for line in lines_of(result, result.source.key in self._unfolded)])
-        count = f"{grep.count:,}".replace(",", " ")
-        words = tr("{count} hits in {some} of {all} logs", count=count, some=len(results), all=len(grep.sources))
+        words = tr(
+            "{count} hits in {some} of {all} logs",
+            count=number(grep.count),
+            some=len(results),
+            all=len(grep.sources),
+        )
         if grep.cancelled:
             words += " · " + tr("given up at {share}", share=f"{grep.share:.0%}")
         elif not grep.ended:
@@ -217,8 +224,8 @@ class GrepScreen(Keyed):
             return
         position = result.hits[-1].position if result.hits else (0, 0)
         if place:
-            number, _, offset = place.partition(" ")
-            position = (int(number), int(offset))
+            segment, _, offset = place.partition(" ")
+            position = (int(segment), int(offset))
         row = self.tuidock.model.find(CONTAINERS, key)
         main = self.tuidock.main
         if main is not None and isinstance(row, Container):
@@ -233,12 +240,3 @@ class GrepScreen(Keyed):
 
     def action_back(self) -> None:
         self.dismiss()
-
-
-def _problem(pattern: str) -> str:
-    try:
-        if pattern:
-            Query(pattern)
-    except ValueError as error:
-        return clean(str(error))
-    return ""

@@ -19,6 +19,18 @@ if TYPE_CHECKING:
 _USUAL = ("level", "severity", "lvl", "logger", "component", "msg", "message", "err", "error")
 
 
+def problem(expression: str) -> str:
+    """What is wrong with it, before the line that it is typed in closes; "" when nothing is."""
+    from tuidock.app.logs.query import Query
+
+    try:
+        if expression:
+            Query(expression)
+    except ValueError as error:
+        return clean(str(error))
+    return ""
+
+
 class LogKeys(GuardedScreen):
     """A screen with a log view."""
 
@@ -36,7 +48,7 @@ class LogKeys(GuardedScreen):
                 "&",
                 self._filter_log,
                 value=view.filter_text,
-                check=self._problem,
+                check=lambda text: problem(text.removeprefix("!")),
                 past=self.tuidock.log_filters,
                 note=tr("keep lines that fit; !re drops them; empty shows all; + and - show lines around"),
             )
@@ -48,7 +60,7 @@ class LogKeys(GuardedScreen):
             prompt = PromptLine(
                 "/",
                 self._search_log,
-                check=self._problem,
+                check=problem,
                 past=self.tuidock.log_searches,
                 note=tr("regular expression, over the whole log"),
             )
@@ -86,17 +98,6 @@ class LogKeys(GuardedScreen):
     def open_prompt(self, prompt: PromptLine) -> None:
         """One line at a time."""
         open_line(self, prompt)
-
-    def _problem(self, text: str) -> str:
-        """What is wrong with an expression, before the line that it is typed in closes."""
-        from tuidock.app.logs.query import Query
-
-        try:
-            if text.strip("!"):
-                Query(text.removeprefix("!"))
-        except ValueError as error:
-            return clean(str(error))
-        return ""
 
     def _search_log(self, text: str) -> None:
         view = self.log_view

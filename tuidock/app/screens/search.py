@@ -8,6 +8,7 @@ from textual import on
 from textual.app import ComposeResult
 
 from tuidock.app import screen_keys, tasks
+from tuidock.app.format import number
 from tuidock.app.screens.keyed import Keyed, bindings
 from tuidock.app.screens.lines import KeyLine
 from tuidock.app.screens.picker import Choice, PickerScreen
@@ -34,7 +35,7 @@ def rows_of(found: list[SearchResult], ascii: bool = False) -> list[Row]:
             each.name,
             (
                 each.name,
-                Cell(f"{each.stars:,}".replace(",", " ") if each.stars >= 0 else ""),
+                Cell(number(each.stars) if each.stars >= 0 else ""),
                 Cell((tr("+ yes") if ascii else tr("✓ yes")) if each.official else "", "good"),
                 Cell(" ".join(each.description.split()), "muted"),
             ),

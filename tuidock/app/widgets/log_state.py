@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tuidock.app.format import size
+from tuidock.app.format import number, size
 from tuidock.app.widgets.log_rows import RowMaker
 from tuidock.app.words import mark, tr, trn
 
@@ -58,9 +58,9 @@ class LogState:
         session = self._session
         if session is None or session.query is None:
             return ""
-        done, number = session.searched, self.hit_number
-        if number is not None:
-            words = tr("hit {number} of {count}", number=_count(number), count=_count(session.hit_count))
+        done, at = session.searched, self.hit_number
+        if at is not None:
+            words = tr("hit {number} of {count}", number=number(at), count=number(session.hit_count))
         else:
             words = _counted("{count} hit", "{count} hits", session.hit_count)
         return words if done >= 1 else f"{words} … {done:.0%}"
@@ -68,12 +68,12 @@ class LogState:
     def _line_words(self: LogView) -> list[str]:  # type: ignore[misc]
         session = self._session
         assert session is not None
-        count = _count(session.line_count)
+        count = number(session.line_count)
         if not session.keep:
             if session.counted < 0.99:
                 return [tr("{count}+ lines, {share} counted", count=count, share=f"{session.counted:.0%}")]
             return [_counted("{count} line", "{count} lines", session.line_count)]
-        kept = _count(session.kept_count)
+        kept = number(session.kept_count)
         words = [tr("{kept} of {count} lines with {filter}", kept=kept, count=count, filter=session.keep.words)]
         if any(session.around):
             words.append(tr("{count} around", count=session.around.words))
@@ -89,7 +89,7 @@ class LogState:
         if session.view.pending and session.keep:
             return f"{tr('searching …')} {session.filtered:.0%}"
         if session.keep and session.size:
-            hidden = _count(session.line_count)
+            hidden = number(session.line_count)
             return tr("nothing fits {filter}: {count} lines hidden", filter=session.keep.words, count=hidden)
         if session.size and session.floor != ((0, 0),) * len(session.readers):
             return tr("nothing in this range yet; 0 shows everything")
@@ -98,9 +98,5 @@ class LogState:
         return self._note or problem or tr("no output yet")
 
 
-def _counted(one: str, many: str, number: int) -> str:
-    return trn(one, many, number, count=_count(number))
-
-
-def _count(number: int) -> str:
-    return f"{number:,}".replace(",", " ")
+def _counted(one: str, many: str, count: int) -> str:
+    return trn(one, many, count, count=number(count))

@@ -74,7 +74,6 @@ SENTENCES = {
     "Nothing differs.": "没有差异。",
     "{name} is not there any more.": "{name} 已经不在了。",
     "LINE": "行",
-    "1 hit": "1 处",
     "{count} hits in {some} of {all} logs": "{all} 份日志中的 {some} 份有 {count} 处",
     "Search in {count} logs": "在 {count} 份日志中搜索",
     "search all logs ": "搜索所有日志 ",
