@@ -21,7 +21,8 @@ MOST_MERGED = 100
 
 
 class Rule(NamedTuple):
-    """A rule between the lines; key and kind as in `LogView.note`."""
+    """A rule with a text between the lines, at a time in nanoseconds (0: now). key names the source that it is about; kind
+    is "start" or "end" where a run begins or ends."""
 
     text: str
     time: int

@@ -41,7 +41,7 @@ class HostileApp(App[None]):
         table.set_filter("x")
         view = self.query_one(LogView)
         view.show([LogSource("k", EVIL, sys.argv[1], "red"), LogSource("l", EVIL, sys.argv[1])])
-        view.note(EVIL)
+        view.add_rules([Rule(EVIL, 0, "", "")])
         view.timestamps = "utc"
         view.wrap = True
         view.search("x")

@@ -158,6 +158,6 @@ async def test_what_was_lost_and_why_there_is_nothing(tmp_path: Path) -> None:
         assert "2.0K lost, the disk was full" in app.view.state_text
     app = LogApp(tmp_path / "none", note="It keeps no log.")
     async with app.run_test(size=(80, 10)) as pilot:
-        app.query_one(LogView).note("started", BASE * SECOND, kind="start")
+        app.query_one(LogView).add_rules([Rule("started", BASE * SECOND, "", "start")])
         await pilot.pause()
         assert screen(app.view)[0].startswith("── started") and screen(app.view)[1] == "  It keeps no log."

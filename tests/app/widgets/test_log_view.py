@@ -13,6 +13,7 @@ from textual import events
 from textual.app import App, ComposeResult
 from textual.screen import ModalScreen
 
+from tuidock.app.log_sources import Rule
 from tuidock.app.logs.query import QueryError
 from tuidock.app.widgets.log_view import LogSource, LogView
 
@@ -181,7 +182,7 @@ async def test_several_logs_are_one_by_time(tmp_path: Path) -> None:
     async with app.run_test(size=(60, 30)) as pilot:
         await pilot.pause()
         assert screen(app.view) == [f"{'a ' if i % 2 == 0 else 'bb'} {'ab'[i % 2]}{i}" for i in range(20)]
-        app.view.note("restarted (exit 137, out of memory)", (BASE + 10) * 10**9, "bb")
+        app.view.add_rules([Rule("restarted (exit 137, out of memory)", (BASE + 10) * 10**9, "bb", "")])
         await pilot.pause()
         assert screen(app.view)[10].startswith("── bb: restarted (exit 137, out of memory) ──")
         await pilot.press("m")

@@ -16,6 +16,7 @@ from textual.app import App, ComposeResult
 from tests.app.widgets.test_line_table import COLUMNS
 from tests.app.widgets.test_log_view import append, record
 from tests.fakes.driving import until_still
+from tuidock.app.log_sources import Rule
 from tuidock.app.widgets import told_sizes
 from tuidock.app.widgets.chart import Chart
 from tuidock.app.widgets.line_table import Cell, LineTable, Row
@@ -71,7 +72,7 @@ class PictureApp(App[None]):
         view = self.query_one(LogView)
         view.timestamps = "utc"
         view.show(sources)
-        view.note("web exited (137)", (1_795_478_400 + 89) * 10**9)
+        view.add_rules([Rule("web exited (137)", (1_795_478_400 + 89) * 10**9, "", "")])
 
     def fill_chart(self) -> None:
         chart = self.query_one(Chart)

@@ -202,13 +202,8 @@ class Session:
         if self._numbered is None or self._numbered[0] != (line.source, line.start):
             # asked for at every look, and where the other logs stand at that time takes a search in each of them
             self._numbered = (line.source, line.start), self.merged.at_line(line)
-        cursor, count = self._numbered[1], 1
-        for i, scan in enumerate(self._hits):
-            before = scan.count_before(cursor[i])
-            if before is None:
-                return None
-            count += before
-        return count
+        before = _count_before(self._hits, self._numbered[1])
+        return None if before is None else before + 1
 
     # Numbers
 
@@ -276,13 +271,7 @@ class Session:
 
     def lines_before(self, cursor: Cursor) -> int | None:
         """How many lines lie in front of the cursor; None while that is not known."""
-        count = 0
-        for i, scan in enumerate(self._counts):
-            before = scan.count_before(cursor[i])
-            if before is None:
-                return None
-            count += before
-        return count
+        return _count_before(self._counts, cursor)
 
     def number_of(self, line: Line) -> int | None:
         """Its number in its own log, from 1; None while that is not known."""
@@ -311,6 +300,16 @@ def _from(path: str, source: int, floor: Position) -> Iterator[Line]:
 
 def _order(line: Line) -> tuple[int, int]:
     return line.time, line.source
+
+
+def _count_before(scans: Sequence[Scan], cursor: Cursor) -> int | None:
+    count = 0
+    for i, scan in enumerate(scans):
+        before = scan.count_before(cursor[i])
+        if before is None:
+            return None
+        count += before
+    return count
 
 
 def _share(scans: Sequence[Scan]) -> float:

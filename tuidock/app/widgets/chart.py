@@ -114,12 +114,6 @@ class Chart(Widget):
         self._series = [deque(values, maxlen=_KEPT) for values in series]
         self.refresh()
 
-    def set_maximum(self, maximum: float | None) -> None:
-        """A fixed end of the scale; None lets it follow the values."""
-        if maximum != self._maximum:
-            self._maximum = maximum
-            self.refresh()
-
     def set_note(self, text: str) -> None:
         """Words behind the numbers of now: a limit, the highest value."""
         if text != self._note:

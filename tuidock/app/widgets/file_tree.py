@@ -102,8 +102,9 @@ class FileTree(StyleCache, can_focus=True):
 
     # -- what is shown ----------------------------------------------------------------------------------------------
 
-    def show(self, tree: Tree, empty: str = tr("No files.")) -> None:
-        """Another tree; directories that were open in the one before are open in it, too."""
+    def show(self, tree: Tree, empty: str) -> None:
+        """Another tree; directories that were open in the one before are open in it, too. empty says why it may have no
+        file."""
         before = self.tree_shown
         at = self.node.path if self.node is not None else ""
         if before is not None:

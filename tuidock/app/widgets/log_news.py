@@ -63,7 +63,6 @@ class LogNews:
         if self._maker.waits_for_numbers:
             self._maker.waits_for_numbers = False
             self.refresh()
-        self._tell_search()
         self._changed()
 
     def _listen(self: LogView) -> None:  # type: ignore[misc]

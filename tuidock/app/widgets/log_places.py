@@ -27,16 +27,11 @@ class LogPlaces:
     _last_end: dict[str, int]
     _told_runs: set[tuple[str, str, int]]
 
-    def note(self: LogView, text: str, time_ns: int | None = None, key: str = "", kind: str = "") -> None:  # type: ignore[misc]
-        """A rule with a text between the lines: a restart, an end. key names the source it is about; kind is "start" or
-        "end" where a run begins or ends."""
-        self._add_note(text, time_ns or 0, key, kind)
-        self._moved()
-
-    def _add_note(self: LogView, text: str, moment: int, key: str, kind: str) -> None:  # type: ignore[misc]
+    def _add_rule(self: LogView, rule: Rule) -> None:  # type: ignore[misc]
         session = self._session
         if session is None:
             return
+        text, moment, key, kind = rule
         name = next((s.name for s in session.sources if s.key == key), "")
         if name and len(session.sources) > 1 and name not in text:
             text = f"{name}: {text}"
@@ -54,9 +49,9 @@ class LogPlaces:
         self._place_notes()
 
     def add_rules(self: LogView, rules: Iterable[Rule]) -> None:  # type: ignore[misc]
-        """What is known of the runs before."""
+        """What is known of the runs before, or has just happened."""
         for rule in rules:
-            self._add_note(*rule)
+            self._add_rule(rule)
         self._moved()
         self.refresh()
 
@@ -146,13 +141,9 @@ class LogPlaces:
         session = self._session
         if session is None or self.follow:
             return time.time_ns()
-        return _first_time(row.line for row in session.view.rows)
+        return next((row.line.time for row in session.view.rows if row.line.time), 0)
 
 
 def _note_place(line: Line, session: Session) -> Position:
     """Where a note in front of the line would stand."""
     return line.start if line.stream == "note" else session.notes.beside(line)
-
-
-def _first_time(lines: Iterable[Line]) -> int:
-    return next((line.time for line in lines if line.time), 0)

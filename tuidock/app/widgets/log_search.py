@@ -21,7 +21,6 @@ class LogSearch:
     _current: Line | None
     _seeking: int
     _shift: int
-    _told_search: tuple[int, float, bool] | None
 
     @property
     def hits(self: LogView) -> int:  # type: ignore[misc]
@@ -44,7 +43,6 @@ class LogSearch:
             return
         self._session.search(pattern)
         self._current = None
-        self._told_search = None
         self._seek(-1 if self.follow else 1)
         self.refresh()
 
@@ -91,7 +89,7 @@ class LogSearch:
                 session.view.go(merged.at_line(hit), above=session.view.height // 3)
             self._show_column(hit)
             self._moved()
-        self._tell_search()
+        self._changed()
 
     def _show_column(self: LogView, line: Line) -> None:  # type: ignore[misc]
         """Scroll sideways until the hit is on screen."""
@@ -103,14 +101,3 @@ class LogSearch:
         room = self._maker.width - len(layout.prefix)
         if spans and not self._shift <= spans[0][0] < self._shift + room - 4:
             self._shift = max(0, spans[0][0] - room // 2) if spans[0][0] >= room - 4 else 0
-
-    def _tell_search(self: LogView) -> None:  # type: ignore[misc]
-        session = self._session
-        if session is None or session.query is None:
-            return
-        done = session.searched
-        told = (session.hit_count, round(done, 2), done >= 1)
-        if told != self._told_search:
-            self._told_search = told
-            self.post_message(self.SearchProgressed(self, *told))
-        self._changed()

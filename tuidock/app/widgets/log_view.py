@@ -14,7 +14,6 @@ from typing import Any, ClassVar, Literal
 from rich.style import Style
 from textual import events
 from textual.binding import BindingType
-from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
@@ -28,6 +27,7 @@ from tuidock.app.logs.unseen import Unseen
 from tuidock.app.widgets import narrow_updates
 from tuidock.app.widgets.log_bindings import COMPONENTS, LOG_BINDINGS, LOG_CSS, LogActions
 from tuidock.app.widgets.log_drawing import LogDrawing
+from tuidock.app.widgets.log_messages import LogMessages
 from tuidock.app.widgets.log_news import LogNews
 from tuidock.app.widgets.log_places import LogPlaces
 from tuidock.app.widgets.log_rows import TIMESTAMPS, RowMaker, Timestamps
@@ -38,12 +38,11 @@ from tuidock.engine.units import rfc3339
 
 __all__ = ["LogSource", "LogView", "QueryError"]
 
-
 #: What may be saved: what is shown, everything there is, or what is selected.
 Part = Literal["shown", "all", "selected"]
 
 
-class LogView(LogActions, LogNews, LogSearch, LogPlaces, LogState, LogDrawing, Widget, can_focus=True):
+class LogView(LogActions, LogMessages, LogNews, LogSearch, LogPlaces, LogState, LogDrawing, Widget, can_focus=True):
     """Shows sources; asks its screen for a line to type a search in, for the clipboard and for a file name."""
 
     ALLOW_SELECT = True
@@ -54,71 +53,6 @@ class LogView(LogActions, LogNews, LogSearch, LogPlaces, LogState, LogDrawing, W
     follow: reactive[bool] = reactive(True, repaint=False, init=False)
     wrap: reactive[bool] = reactive(False, repaint=False, init=False)
     timestamps: reactive[Timestamps] = reactive("off", repaint=False, init=False)
-
-    class LogMessage(Message):
-        """Base of what a log view says."""
-
-        def __init__(self, view: LogView) -> None:
-            super().__init__()
-            self.view = view
-
-        @property
-        def control(self) -> LogView:
-            return self.view
-
-    class StateChanged(LogMessage):
-        """The line about the view's state reads differently now."""
-
-        def __init__(self, view: LogView, text: str) -> None:
-            super().__init__(view)
-            self.text = text
-
-        def can_replace(self, message: Message) -> bool:
-            return isinstance(message, LogView.StateChanged)
-
-    class SearchProgressed(LogMessage):
-        """So many hits so far; done is the share that has been searched."""
-
-        def __init__(self, view: LogView, hits: int, done: float, finished: bool) -> None:
-            super().__init__(view)
-            self.hits, self.done, self.finished = hits, done, finished
-
-        def can_replace(self, message: Message) -> bool:
-            return isinstance(message, LogView.SearchProgressed)
-
-    class SearchRequested(LogMessage):
-        """A line to type into is wanted; mode is "/" for a search, "&" for a filter, "@" for a time and "F" for the
-        fields of structured lines."""
-
-        def __init__(self, view: LogView, mode: str) -> None:
-            super().__init__(view)
-            self.mode = mode
-
-    class CopyRequested(LogMessage):
-        """This text should go to the clipboard."""
-
-        def __init__(self, view: LogView, text: str) -> None:
-            super().__init__(view)
-            self.text = text
-
-    class SaveRequested(LogMessage):
-        """The log should be saved under a name to be asked for."""
-
-    class MarksRequested(LogMessage):
-        """A list of the marks is wanted, to go to one."""
-
-    class Told(LogMessage):
-        """A sentence about what a key did not find."""
-
-        def __init__(self, view: LogView, text: str) -> None:
-            super().__init__(view)
-            self.text = text
-
-    class ScansReported(LogMessage, bubble=False):
-        """The scanning thread has news."""
-
-        def can_replace(self, message: Message) -> bool:
-            return isinstance(message, LogView.ScansReported)
 
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(name=name, id=id, classes=classes)
@@ -133,7 +67,6 @@ class LogView(LogActions, LogNews, LogSearch, LogPlaces, LogState, LogDrawing, W
         self._select_from: int | None = None
         self._select_to = 0
         self._told_state = ""
-        self._told_search: tuple[int, float, bool] | None = None
         self._had: tuple[int, ...] = ()
         self._unseen: Unseen | None = None
         self._last_end: dict[str, int] = {}
@@ -157,7 +90,6 @@ class LogView(LogActions, LogNews, LogSearch, LogPlaces, LogState, LogDrawing, W
         self._told_runs.clear()
         self._paint_sources()
         self._shift, self._current, self._seeking, self._select_from = 0, None, 0, None
-        self._told_search = None
         self.set_reactive(LogView.follow, True)
         self._resize()
         self._listen()
@@ -169,7 +101,6 @@ class LogView(LogActions, LogNews, LogSearch, LogPlaces, LogState, LogDrawing, W
             return
         self._drop()
         self._note = note
-        self._told_search = None
         self.refresh()
         self._changed()
 

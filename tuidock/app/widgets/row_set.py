@@ -173,7 +173,7 @@ class RowSet:
 
     def header_of(self, key: str | None) -> str:
         """The key of the header above a row; "" without groups."""
-        name = self._group_at.get(key) if key is not None and self._grouping is not None else None
+        name = self._group_at.get(key) if key is not None else None
         return HEADER + name if name is not None else ""
 
     def members(self, header: str | None) -> list[str]:
@@ -188,11 +188,13 @@ class RowSet:
     def renew_headers(self) -> list[tuple[str, Row, Row]]:
         """Headers of groups whose rows have changed, as (key, before, now)."""
         stale, self._stale = self._stale, set()
-        changed = []
-        for name in stale if self._grouping is not None else ():
+        changed: list[tuple[str, Row, Row]] = []
+        if self._grouping is None:
+            return changed
+        for name in stale:
             key = HEADER + name
             old = self._headers.get(key)
-            if old is None or self._grouping is None:
+            if old is None:
                 continue
             rows = [self._rows[each] for each in self._members[key]]
             new = self._grouping.header(name, rows, name in self.folded)._replace(key=key)

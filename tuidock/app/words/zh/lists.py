@@ -132,7 +132,6 @@ SENTENCES = {
     "the selection": "所选内容",
     "Nothing is marked: space begins a mark.": "没有标记:空格开始标记。",
     "rows above the end: {count}": "末尾以上行数:{count}",
-    "No files.": "没有文件。",
     "Nothing fits; esc shows all.": "没有符合的;esc 显示全部。",
     "Nothing is known of a run before this one.": "没有上一次运行的记录。",
     "mark {number}  {time}": "标记 {number}  {time}",
