@@ -99,12 +99,13 @@ async def test_a_keymap_is_chosen_kept_and_shown() -> None:
         assert "Keymap k9s in this session; config.yaml says vim." in ui.toasts and kept.word("keymap") == "tuidock"
 
 
-def test_the_tour_comes_to_a_person_once() -> None:
-    assert tour.wanted(False, {}) or kept.word("tour", {})
-    assert not tour.wanted(True, {})
-    assert not tour.wanted(False, {"CI": "true"}) and not tour.wanted(False, {"PYTEST_CURRENT_TEST": "x"})
-    kept.keep("tour", "seen")
-    assert kept.word("tour") == "seen"
+def test_the_tour_comes_to_a_person_once(tmp_path: Path) -> None:
+    person = {"XDG_STATE_HOME": str(tmp_path)}
+    assert tour.wanted(False, person) and not tour.wanted(True, person)
+    assert not tour.wanted(False, {**person, "CI": "true"})
+    assert not tour.wanted(False, {**person, "PYTEST_CURRENT_TEST": "x"})
+    assert kept.keep("tour", "seen", person) and kept.word("tour", person) == "seen"
+    assert not tour.wanted(False, person)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 48)])
