@@ -137,7 +137,7 @@ async def test_prune_of_nothing_and_of_an_empty_engine() -> None:
 
 @pytest.mark.parametrize("word", ["build", "load", "save", "import"])
 async def test_paths_are_completed_behind_words(tmp_path: Path, word: str) -> None:
-    from tuidock.app.commands import complete
+    from tuidock.app.command_words import complete
 
     (tmp_path / "deep").mkdir()
     async with running() as ui:

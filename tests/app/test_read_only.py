@@ -84,7 +84,7 @@ async def test_hidden_from_foot_help_and_palette_and_said_in_the_header() -> Non
         await ui.type("sigkill")
         assert "Send SIGKILL to the container" not in ui.screen_text()
         await ui.press("escape")
-        from tuidock.app.commands import TuidockCommands
+        from tuidock.app.screens.palette import TuidockCommands
 
         labels = [label for label, _, _ in TuidockCommands(ui.main)._offers()]
         assert not any(label.startswith(("stop", "remove", "run", "pull", "kill")) for label in labels)

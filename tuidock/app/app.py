@@ -64,7 +64,7 @@ class TuidockApp(Background, Lending, Settings, App[int]):
         self, workers: Workers, model: ViewModel, config: Config | None = None, *, root: str = "", read_only: bool = False,
         terminal: Terminal | None = None,
     ) -> None:  # fmt: skip
-        from tuidock.app.commands import TuidockCommands
+        from tuidock.app.screens.palette import TuidockCommands
 
         told_sizes.install()
         self.COMMANDS = {TuidockCommands}  # type: ignore[misc]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from tuidock.app.bindings import BY_COMMAND, Action
-from tuidock.app.commands import execute, split
+from tuidock.app.command_arguments import nouns_of
+from tuidock.app.command_words import split
+from tuidock.app.commands import execute
 from tuidock.app.model import row_id
-from tuidock.app.panes import NOUNS
 from tuidock.app.words import tr
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ def _without_names(screen: CommandLine, main: MainScreen, action: Action) -> Non
     """About what this screen shows."""
     kind, rows = screen.command_rows()
     if not rows or kind not in action.kinds:
-        nouns = tr(" or ").join(tr(NOUNS[each]) for each in action.kinds)
-        main.tuidock.say(tr("Which {nouns}? {command} NAME says it.", nouns=nouns, command=action.command), "warning")
+        words = tr("Which {nouns}? {command} NAME says it.", nouns=nouns_of(action), command=action.command)
+        main.tuidock.say(words, "warning")
         return
     if is_at_home(action):
         go_home(main.tuidock, main)

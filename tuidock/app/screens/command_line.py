@@ -27,7 +27,7 @@ COMMAND_KEY = Binding("colon", "command", "command", show=False, id="app.command
 
 def command_line(main: MainScreen, submitted: Callable[[str], None], own: Sequence[str] = ()) -> PromptLine:
     """The line at the foot after `:`; own: words that only this screen knows."""
-    from tuidock.app.commands import complete
+    from tuidock.app.command_words import complete
     from tuidock.app.quoting import fault
     from tuidock.app.theme import theme_names
 
