@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from tuidock.app.terminal.cells import runs, style_of
-from tuidock.app.terminal.emulator import HISTORY, Emulator
+from tuidock.app.terminal.emulator import Emulator
+from tuidock.app.terminal.grid import HISTORY
 from tuidock.app.terminal.parser import Parser
 from tuidock.app.terminal.sequences import Interpreter
 
@@ -31,11 +32,11 @@ class Screen:
     def rows(self) -> list[str]:
         """The screen without the history."""
         emulator = self.emulator
-        return [self._text(at) for at in range(len(emulator.past), emulator.total)]
+        return [self._text(at) for at in range(len(emulator.history.rows), emulator.total)]
 
     @property
     def past(self) -> list[str]:
-        return [self._text(at) for at in range(len(self.emulator.past))]
+        return [self._text(at) for at in range(len(self.emulator.history.rows))]
 
     def _text(self, at: int) -> str:
         return "".join(text for text, _ in runs(self.emulator.row(at), self.emulator.columns)).rstrip()
@@ -101,7 +102,7 @@ def test_what_scrolls_away_is_kept_and_the_oldest_is_forgotten() -> None:
     screen = Screen(newlines=True).feed(b"".join(b"%d\n" % number for number in range(HISTORY + 100)))
     assert screen.rows == [str(HISTORY + 97), str(HISTORY + 98), str(HISTORY + 99), ""]
     assert len(screen.past) == HISTORY and screen.past[-1] == str(HISTORY + 96)
-    assert screen.emulator.gone == HISTORY + 97
+    assert screen.emulator.history.gone == HISTORY + 97
     screen.feed(b"\x1b[3J")
     assert screen.past == []
 
@@ -113,7 +114,9 @@ def test_a_flood_is_drawn_as_if_it_came_slowly() -> None:
     fast, slow = Screen(20, 5).feed(data), Screen(20, 5)
     for at in range(len(data)):
         slow.feed(data[at : at + 1])
-    assert fast.past == slow.past and fast.rows == slow.rows and fast.emulator.gone == slow.emulator.gone
+    assert (
+        fast.past == slow.past and fast.rows == slow.rows and fast.emulator.history.gone == slow.emulator.history.gone
+    )
     looks = [[cell.fg for cell in screen.emulator.row(at)] for screen in (fast, slow) for at in (0, 50, 300)]
     assert looks[:3] == looks[3:]
 

@@ -14,7 +14,7 @@ from textual.events import Paste
 from tests.app.test_hostile import EVIL, FORBIDDEN
 from tests.fakes.driving import Driver, running
 from tests.fakes.engine import Engine
-from tuidock.app.terminal.emulator import HISTORY
+from tuidock.app.terminal.grid import HISTORY
 
 SHELL = ["/bin/sh", "-c", "PS1='$ ' exec sh"]
 #: Shows every byte that it gets.

@@ -116,7 +116,7 @@ class TerminalScreen(CommandLine, GuardedScreen):
             self.app.call_later(self._terminals.show_beside, session)
         elif event.what == "leave":
             self._terminals.leave(session)
-            if not session.over or self.view.session is not None:
+            if self.view.session is not None:  # else it was dropped, and this screen with it
                 self.gone()
         elif event.what in ("next", "previous"):
             step = 1 if event.what == "next" else -1

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from rich.cells import get_character_cell_size
-from rich.color import Color, ColorParseError
+from rich.color import Color
 from rich.style import Style
 
 #: As many code points as one cell keeps: a letter with accents. What a program piles up beyond is not kept.
@@ -95,12 +95,7 @@ def style_of(cell: Cell) -> Style:
 
 @lru_cache(1024)
 def _rich(colour: str) -> Color | None:
-    if colour == "default":
-        return None
-    try:
-        return Color.parse(colour)
-    except ColorParseError:
-        return None
+    return None if colour == "default" else Color.parse(colour)
 
 
 def runs(cells: Sequence[Cell], width: int) -> Iterator[tuple[str, Cell]]:

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 #: Read at once: what the emulator draws in a few milliseconds.
 CHUNK = 16 * 1024
-
-
 #: Where a program has its lease, which it closes with itself only.
 _LEASE_FD = 9
 
@@ -164,7 +162,7 @@ class AttachChannel:
         self._outgoing = bytearray()
         self._line = bytearray()
         self._resuming = False
-        self._told = ""
+        self._too_slow = False
         self.exit_code: int | None = None
         self.lost = False
         connection.setblocking(False)
@@ -208,7 +206,7 @@ class AttachChannel:
                 count = struct.unpack_from("<Q", payload)[0]
                 shown += f"\r\n── {count} bytes came too fast; they are in the logs ──\r\n".encode()
                 self._resuming = False
-                self._told = "slow"
+                self._too_slow = True
         return bytes(shown)
 
     def take_over(self, connection: socket.socket) -> None:
@@ -218,8 +216,8 @@ class AttachChannel:
         connection.setblocking(False)
         self._incoming.clear()
         self._outgoing.clear()
-        self._resuming = self._told != "slow"
-        self._told, self.lost = "", False
+        self._resuming = not self._too_slow
+        self._too_slow = self.lost = False
 
     def write(self, data: bytes) -> int:
         self._send()

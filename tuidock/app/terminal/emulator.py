@@ -4,54 +4,37 @@ pyte's screen knows cursors, margins, tabs and modes. What vim, htop, less and m
 screen, more colours, cursor shapes, wide characters, scrolling, repeated characters, line drawing; and what a hostile
 program could use against us is bounded: saved cursors, looks, code points in a cell, answers.
 
-Rows are kept in a list, and text is put into a row at once, so a flood costs little more than decoding it. A row that
-scrolls away becomes a tuple in the history, which keeps `history` rows and forgets the oldest.
+Rows are kept in a list; one that scrolls away becomes a tuple in the history.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from typing import Any, Final
 
 from pyte import modes as mo
 from pyte.charsets import LAT1_MAP, VT100_MAP
-from pyte.screens import Margins, Savepoint, Screen
-from rich.cells import get_character_cell_size
+from pyte.screens import Margins, Savepoint
 
-from tuidock.app.terminal.cells import BLANK, MOST_CODE_POINTS, Cell
-from tuidock.app.terminal.grid import Grid, Line, Look, Past, PlainPast
+from tuidock.app.terminal.cells import BLANK, Cell
+from tuidock.app.terminal.grid import Grid, Line
+from tuidock.app.terminal.writing import Written
 
-HISTORY: Final = 5_000
-#: Directions of writing, joiners and variants: they change the cells around them, or how wide a character is.
-_NEVER: Final = frozenset(
-    [*range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070), *range(0xFE00, 0xFE10), 0xFEFF,
-     *range(0xFFF9, 0xFFFD), *range(0xE0000, 0xE0200), 0x061C, 0x180E, 0xAD]
-)  # fmt: skip
-#: Cells with one look, by character; a program with more looks than this pays for it itself.
-_LOOKS: Final = 512
 _ALTERNATE: Final = (47, 1047, 1049)
 #: Modes without a deed of their own: the view and `keys` ask whether they are on.
 _PLAIN: Final = (1, 9, 1000, 1002, 1003, 1004, 1006, 2004)
 
 
-class Emulator(Screen):
+class Emulator(Written):
     """Draws what `sequences` tells it. answer is called with the few replies that a terminal owes."""
 
-    buffer: Any
-    cursor: Any
-
     def __init__(self, columns: int, lines: int, answer: Callable[[bytes], None], *, newlines: bool = False) -> None:
-        self.past: deque[Past | PlainPast] = deque(maxlen=HISTORY)
-        self.gone = 0  # rows that have ever scrolled away
         self.all_dirty = True
         self.cursor_shape = 0
         self.inverse = False  # all colours the other way round (DECSCNM)
         self.answer, self._newlines = answer, newlines
-        self._looks: dict[Cell, Look] = {}
-        self._other: tuple[Grid, Any] | None = None  # the ordinary screen while the alternate one is shown
-        self._last_char = " "
+        self._other = None
         super().__init__(columns, lines)
         self.reset()
 
@@ -64,21 +47,23 @@ class Emulator(Screen):
     @property
     def total(self) -> int:
         """Rows, those of the history among them."""
-        return len(self.past) + self.lines
+        return len(self.history.rows) + self.lines
 
     def has_mode(self, private: int) -> bool:
         return private << 5 in self.mode
 
     def row(self, at: int) -> Sequence[Cell]:
         """Row of history and screen, exactly as wide as the screen."""
-        if at < len(self.past):
-            cells = self.past[at].cells[: self.columns]
+        past = self.history.rows
+        if at < len(past):
+            cells = past[at].cells[: self.columns]
             return cells + (BLANK,) * (self.columns - len(cells))
-        line = self.buffer[at - len(self.past)]
+        line = self.buffer[at - len(past)]
         return [line[x] for x in range(self.columns)]
 
     def row_wrapped(self, at: int) -> bool:
-        wrapped: bool = (self.past[at] if at < len(self.past) else self.buffer[at - len(self.past)]).wrapped
+        past = self.history.rows
+        wrapped: bool = (past[at] if at < len(past) else self.buffer[at - len(past)]).wrapped
         return wrapped
 
     def take_dirty(self) -> list[int] | None:
@@ -99,7 +84,6 @@ class Emulator(Screen):
         return BLANK if self.cursor.attrs.bg == "default" else Cell(bg=self.cursor.attrs.bg)
 
     def reset(self) -> None:
-        self.buffer = Grid(self.lines, BLANK)
         super().reset()
         self.buffer = Grid(self.lines, BLANK)
         self.cursor.attrs = BLANK
@@ -137,22 +121,13 @@ class Emulator(Screen):
         while len(rows) > lines:
             line = rows.pop(0)
             if keeps:
-                self._put_away(line)
+                self.history.put_away(line)
             y -= 1
-        while len(rows) < lines and keeps and self.past:
-            past = self.past.pop()
-            self.gone -= 1
-            line = Line(BLANK)
-            line.update(enumerate(past.cells))
-            line.wrapped = past.wrapped
-            rows.insert(0, line)
+        while len(rows) < lines and keeps and self.history.rows:
+            rows.insert(0, self.history.take_back())
             y += 1
         rows.extend(Line(BLANK) for _ in range(lines - len(rows)))
         return max(0, y)
-
-    def _put_away(self, line: Line) -> None:
-        self.past.append(Past(tuple(map(line.__getitem__, range(max(line) + 1))) if line else (), line.wrapped))
-        self.gone += 1
 
     def _switch_screen(self, number: int, on: bool) -> None:
         if on and self._other is None:
@@ -169,131 +144,6 @@ class Emulator(Screen):
             self.cursor.y = min(self.cursor.y, self.lines - 1)
         self.margins = None
         self.all_dirty = True
-
-    # -- text ---------------------------------------------------------------------------------------------------
-
-    def draw(self, data: str) -> None:
-        if (self.g1_charset if self.charset else self.g0_charset) is VT100_MAP:
-            data = data.translate(VT100_MAP)
-        if data.isascii():
-            self._put(data)
-            self._last_char = data[-1]
-            return
-        plain: list[str] = []
-        for char in data:
-            size = 1 if char.isascii() else -1 if ord(char) in _NEVER else get_character_cell_size(char)
-            if size == 1 and (char.isascii() or char.isprintable()):
-                plain.append(char)
-                self._last_char = char
-                continue
-            if plain:
-                self._put("".join(plain))
-                plain.clear()
-            if size == 2 and char.isprintable():
-                self._put_wide(char)
-                self._last_char = char
-            elif size == 0 and char.isprintable():
-                self._put_upon(char)
-            elif size == 1:
-                self._put("\ufffd")
-        if plain:
-            self._put("".join(plain))
-
-    def _cells(self) -> Look:
-        look = self._looks.get(self.cursor.attrs)
-        if look is None:
-            if len(self._looks) >= _LOOKS:
-                self._looks.clear()
-            look = self._looks[self.cursor.attrs] = Look(self.cursor.attrs)
-        return look
-
-    def _put(self, text: str) -> None:
-        """Characters that take one cell each."""
-        cells, cursor = self._cells().__getitem__, self.cursor
-        while text:
-            if cursor.x >= self.columns and not self._next_line():
-                cursor.x = self.columns - 1
-                text = text[-1:]
-            part = text[: self.columns - cursor.x]
-            text = text[len(part) :]
-            if mo.IRM in self.mode:
-                self.insert_characters(len(part))
-            self.buffer[cursor.y].update(zip(range(cursor.x, cursor.x + len(part)), map(cells, part), strict=False))
-            cursor.x += len(part)
-            self.dirty.add(cursor.y)
-
-    def _put_wide(self, char: str) -> None:
-        cursor = self.cursor
-        if self.columns < 2:
-            return
-        if cursor.x > self.columns - 2 and not self._next_line():
-            cursor.x = self.columns - 2
-        if mo.IRM in self.mode:
-            self.insert_characters(2)
-        line = self.buffer[cursor.y]
-        line[cursor.x] = cursor.attrs._replace(data=char)
-        line[cursor.x + 1] = cursor.attrs._replace(data="")
-        cursor.x += 2
-        self.dirty.add(cursor.y)
-
-    def _put_upon(self, char: str) -> None:
-        """An accent and the like belong to the character before them."""
-        line = self.buffer[self.cursor.y]
-        x = self.cursor.x - 1
-        if x > 0 and line[x].data == "":
-            x -= 1
-        if x >= 0 and 0 < len(line[x].data) < MOST_CODE_POINTS:
-            line[x] = line[x]._replace(data=line[x].data + char)
-            self.dirty.add(self.cursor.y)
-
-    def _next_line(self) -> bool:
-        """From the end of a row to the next, where rows wrap."""
-        if mo.DECAWM not in self.mode:
-            return False
-        self.buffer[self.cursor.y].wrapped = True
-        self.cursor.x = 0
-        self.index()
-        return True
-
-    def repeat(self, count: int) -> None:
-        self.draw(self._last_char * min(count, self.columns * self.lines))
-
-    def put_rows(self, texts: list[str]) -> bool:
-        """Whole rows of plain characters, each with a new line behind it, at the foot of the ordinary screen: what a
-        flood consists of. The same as drawing them one by one; False when that has to be done."""
-        cursor, rows = self.cursor, self.buffer.rows
-        if (
-            self._other is not None or self.margins is not None or mo.IRM in self.mode or mo.DECAWM not in self.mode
-            or cursor.x or cursor.y != self.lines - 1 or rows[-1] or cursor.attrs.bg != "default"
-            or (self.g1_charset if self.charset else self.g0_charset) is VT100_MAP
-        ):  # fmt: skip
-            return False
-        cells, width = self._cells().__getitem__, self.columns
-        pieces: list[tuple[str, bool]] = []
-        for text in texts:
-            while len(text) > width:
-                pieces.append((text[:width], True))
-                text = text[width:]
-            pieces.append((text, False))
-        away = len(pieces)
-        for line in rows[: min(away, self.lines - 1)]:
-            self._put_away(line)
-        gone = max(0, away - (self.lines - 1))
-        self.gone += gone
-        self.past.extend(
-            PlainPast(text, cursor.attrs, wrapped) for text, wrapped in pieces[max(0, gone - HISTORY) : gone]
-        )
-        fresh = []
-        for text, wrapped in pieces[gone:]:
-            line = Line(BLANK)
-            line.update(enumerate(map(cells, text)))
-            line.wrapped = wrapped
-            fresh.append(line)
-        self.buffer.rows = [*rows[away:-1], *fresh, Line(BLANK)]
-        if texts[-1]:
-            self._last_char = texts[-1][-1]
-        self.all_dirty = True
-        return True
 
     # -- scrolling ----------------------------------------------------------------------------------------------
 
@@ -322,7 +172,7 @@ class Emulator(Screen):
             if count > 0:
                 line = rows.pop(top)
                 if top == 0 and self._other is None:
-                    self._put_away(line)
+                    self.history.put_away(line)
                 rows.insert(bottom, Line(self._blank()))
             else:
                 rows.pop(bottom)
@@ -365,7 +215,7 @@ class Emulator(Screen):
     def erase_in_display(self, how: int = 0, *_: Any, **__: Any) -> None:
         y = self.cursor.y
         if how == 3:
-            self.past.clear()
+            self.history.rows.clear()
         span = {0: range(y + 1, self.lines), 1: range(y), 2: range(self.lines)}.get(how, range(0))
         for at in span:
             self.buffer[at] = Line(self._blank())
@@ -442,7 +292,7 @@ class Emulator(Screen):
 
     def fill(self, char: str) -> None:
         """The whole screen with one character, to be looked at (DECALN)."""
-        for line in self.buffer.values():
+        for line in self.buffer.rows:
             line.update((x, Cell(char)) for x in range(self.columns))
         self.all_dirty = True
 

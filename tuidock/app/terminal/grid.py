@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections import deque
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from pyte.screens import StaticDefaultDict
 
 from tuidock.app.terminal.cells import BLANK, Cell
+
+#: Rows that are kept once they have scrolled away.
+HISTORY: Final = 5_000
 
 
 class Line(StaticDefaultDict[int, Cell]):
@@ -39,6 +43,37 @@ class PlainPast(NamedTuple):
         return tuple(self.look._replace(data=char) for char in self.text)
 
 
+class History:
+    """Rows that have scrolled away; the oldest are forgotten. Rows are counted from the first that was ever written."""
+
+    def __init__(self) -> None:
+        self.rows: deque[Past | PlainPast] = deque(maxlen=HISTORY)
+        self.gone = 0  # as many have ever scrolled away: the number of the first on the screen
+
+    @property
+    def first(self) -> int:
+        """The number of the oldest that is kept."""
+        return self.gone - len(self.rows)
+
+    def put_away(self, line: Line) -> None:
+        self.rows.append(Past(tuple(map(line.__getitem__, range(max(line) + 1))) if line else (), line.wrapped))
+        self.gone += 1
+
+    def put_plain(self, pieces: Sequence[tuple[str, bool]], look: Cell) -> None:
+        """Texts that were never rows of the screen, and whether each goes on in the next."""
+        self.rows.extend(PlainPast(text, look, wrapped) for text, wrapped in pieces[-HISTORY:])
+        self.gone += len(pieces)
+
+    def take_back(self) -> Line:
+        """The newest becomes a row of the screen again. Raises IndexError when there is none."""
+        past = self.rows.pop()
+        self.gone -= 1
+        line = Line(BLANK)
+        line.update(enumerate(past.cells))
+        line.wrapped = past.wrapped
+        return line
+
+
 class Grid:
     """The rows, with what pyte expects of a dict of them."""
 
@@ -50,18 +85,6 @@ class Grid:
 
     def __setitem__(self, y: int, line: Line) -> None:
         self.rows[y] = line
-
-    def __contains__(self, y: int) -> bool:
-        return 0 <= y < len(self.rows)
-
-    def pop(self, y: int, default: object = None) -> Line:
-        """The row, in whose place an empty one comes."""
-        line = self.rows[y]
-        self.rows[y] = Line(BLANK)
-        return line
-
-    def values(self) -> Iterable[Line]:
-        return self.rows
 
     def clear(self) -> None:
         self.rows = [Line(BLANK) for _ in self.rows]

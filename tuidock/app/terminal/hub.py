@@ -241,10 +241,10 @@ class Terminals:
                 again()
         elif what == "end":
             self.end(session)
-        elif what == "help" and (main := self._app.main) is not None:
-            from tuidock.app.screens.help import HelpScreen
+        elif what == "help":
+            from tuidock.app.screens.help import show_help
 
-            self._app.push_screen(HelpScreen(self._app.keymap, main.situation, first="Terminals"))
+            show_help(self._app, "Terminals")
 
     def step(self, session: Session | None, step: int, *, among: list[Session]) -> Session | None:
         if session not in among:

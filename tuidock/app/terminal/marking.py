@@ -21,21 +21,18 @@ class Marking:
         self.cursor = place
         self.anchor: Place | None = None if keys else place
 
-    def first_row(self) -> int:
-        """The oldest row that is kept."""
-        return self._emulator.gone - len(self._emulator.past)
-
     def move(self, rows: int, columns: int) -> None:
         self.put(self.cursor[0] + rows, self.cursor[1] + columns)
 
     def put(self, row: int, column: int) -> None:
-        last = self._emulator.gone + self._emulator.lines - 1
-        self.cursor = min(max(self.first_row(), row), last), min(max(0, column), self._emulator.columns - 1)
+        history = self._emulator.history
+        last = history.gone + self._emulator.lines - 1
+        self.cursor = min(max(history.first, row), last), min(max(0, column), self._emulator.columns - 1)
 
     def word(self, forward: bool) -> None:
         """To the beginning of the next word of the row, or of the one before."""
         row, column = self.cursor
-        cells = self._emulator.row(row - self.first_row())
+        cells = self._emulator.row(row - self._emulator.history.first)
         starts = [x for x, cell in enumerate(cells) if cell.data != " " and (x == 0 or cells[x - 1].data == " ")]
         found = [x for x in starts if x > column] if forward else [x for x in starts if x < column]
         if found:
@@ -59,7 +56,7 @@ class Marking:
     def text(self) -> str:
         if self.anchor is None:
             return ""
-        base = self.first_row()
+        base = self._emulator.history.first
         (row, column), (last, end) = self.anchor, self.cursor
         return text_between(self._emulator, (row - base, column), (last - base, end))
 

@@ -43,32 +43,31 @@ class Interpreter:
                 screen.cursor.attrs = apply_sgr(screen.cursor.attrs, groups or [[0]])
             return
         numbers = [group[0] for group in groups]
+        first = numbers[0] if numbers else 0
         if between:
             if between == " " and final == "q":
-                screen.cursor_shape = numbers[0] if numbers else 0
+                screen.cursor_shape = first
             elif between == "!" and final == "p":
                 screen.soft_reset()
         elif private == "?" and final in "hl":
             screen.switch(True, numbers, final == "h")
         elif private == "?" and final in "JK":
-            _SEQUENCES[final](screen, numbers)
+            _CODED[final](screen, first)
         elif private == ">" and final == "c" and not any(numbers):
             screen.answer(b"\x1b[>1;277;0c")  # an xterm that knows the mouse's better reports
-        elif not private and (act := _SEQUENCES.get(final)) is not None:
+        elif private:
+            return
+        elif (move := _COUNTED.get(final)) is not None:
+            move(screen, first or 1)
+        elif (deed := _CODED.get(final)) is not None:
+            deed(screen, first)
+        elif (act := _SEQUENCES.get(final)) is not None:
             act(screen, numbers)
 
 
-def _first(numbers: Sequence[int], default: int = 1) -> int:
-    return numbers[0] or default if numbers else default
-
-
-def _code(numbers: Sequence[int]) -> int:
-    return numbers[0] if numbers else 0
-
-
-def _to_line(screen: Emulator, numbers: Sequence[int]) -> None:
+def _to_line(screen: Emulator, line: int) -> None:
     top = screen.margins.top if screen.margins and mo.DECOM in screen.mode else 0
-    screen.cursor.y = top + _first(numbers) - 1
+    screen.cursor.y = top + line - 1
     screen.ensure_vbounds()
 
 
@@ -76,17 +75,13 @@ def _position(screen: Emulator, numbers: Sequence[int]) -> None:
     screen.cursor_position(*(numbers[:2] or [1]))
 
 
-def _margins(screen: Emulator, numbers: Sequence[int]) -> None:
-    screen.set_margins(*numbers[:2])
-
-
 def _next_line(screen: Emulator) -> None:
     screen.carriage_return()
     screen.index()
 
 
-def _tabs(screen: Emulator, numbers: Sequence[int]) -> None:
-    for _ in range(min(_first(numbers), screen.columns)):
+def _tabs(screen: Emulator, count: int) -> None:
+    for _ in range(min(count, screen.columns)):
         screen.tab()
 
 
@@ -98,38 +93,26 @@ _ESCAPES: Final[dict[str, Callable[[Emulator], None]]] = {
     "D": Emulator.index, "M": Emulator.reverse_index, "E": _next_line,
     "7": Emulator.save_cursor, "8": Emulator.restore_cursor, "c": Emulator.reset, "H": Screen.set_tab_stop,
 }  # fmt: skip
+#: By the first number, where 0 and none are 1.
+_COUNTED: Final[dict[str, Callable[[Emulator, int], None]]] = {
+    "@": Emulator.insert_characters, "A": Screen.cursor_up, "B": Screen.cursor_down, "C": Screen.cursor_forward,
+    "D": Screen.cursor_back, "E": Screen.cursor_down1, "F": Screen.cursor_up1, "G": Screen.cursor_to_column,
+    "I": _tabs, "L": Emulator.insert_lines, "M": Emulator.delete_lines, "P": Emulator.delete_characters,
+    "S": Emulator.scroll, "T": lambda screen, count: screen.scroll(-count), "X": Emulator.erase_characters,
+    "Z": Emulator.back_tab, "`": Screen.cursor_to_column, "a": Screen.cursor_forward, "b": Emulator.repeat,
+    "d": _to_line, "e": Screen.cursor_down,
+}  # fmt: skip
+#: By the first number, where none is 0.
+_CODED: Final[dict[str, Callable[[Emulator, int], None]]] = {
+    "J": Emulator.erase_in_display, "K": Emulator.erase_in_line, "g": Screen.clear_tab_stop, "n": Emulator.tell,
+}  # fmt: skip
+#: By all numbers.
 _SEQUENCES: Final[dict[str, Callable[[Emulator, list[int]], None]]] = {
-    "@": lambda screen, numbers: screen.insert_characters(_first(numbers)),
-    "A": lambda screen, numbers: screen.cursor_up(_first(numbers)),
-    "B": lambda screen, numbers: screen.cursor_down(_first(numbers)),
-    "C": lambda screen, numbers: screen.cursor_forward(_first(numbers)),
-    "D": lambda screen, numbers: screen.cursor_back(_first(numbers)),
-    "E": lambda screen, numbers: screen.cursor_down1(_first(numbers)),
-    "F": lambda screen, numbers: screen.cursor_up1(_first(numbers)),
-    "G": lambda screen, numbers: screen.cursor_to_column(_first(numbers)),
-    "H": _position,
-    "I": _tabs,
-    "J": lambda screen, numbers: screen.erase_in_display(_code(numbers)),
-    "K": lambda screen, numbers: screen.erase_in_line(_code(numbers)),
-    "L": lambda screen, numbers: screen.insert_lines(_first(numbers)),
-    "M": lambda screen, numbers: screen.delete_lines(_first(numbers)),
-    "P": lambda screen, numbers: screen.delete_characters(_first(numbers)),
-    "S": lambda screen, numbers: screen.scroll(_first(numbers)),
-    "T": lambda screen, numbers: screen.scroll(-_first(numbers)),
-    "X": lambda screen, numbers: screen.erase_characters(_first(numbers)),
-    "Z": lambda screen, numbers: screen.back_tab(_first(numbers)),
-    "`": lambda screen, numbers: screen.cursor_to_column(_first(numbers)),
-    "a": lambda screen, numbers: screen.cursor_forward(_first(numbers)),
-    "b": lambda screen, numbers: screen.repeat(_first(numbers)),
+    "H": _position, "f": _position,
     "c": lambda screen, numbers: None if any(numbers) else screen.answer(b"\x1b[?62;22c"),
-    "d": _to_line,
-    "e": lambda screen, numbers: screen.cursor_down(_first(numbers)),
-    "f": _position,
-    "g": lambda screen, numbers: screen.clear_tab_stop(_code(numbers)),
     "h": lambda screen, numbers: screen.switch(False, numbers, True),
     "l": lambda screen, numbers: screen.switch(False, numbers, False),
-    "n": lambda screen, numbers: screen.tell(_code(numbers)),
-    "r": _margins,
-    "s": lambda screen, numbers: screen.save_cursor(),
-    "u": lambda screen, numbers: screen.restore_cursor(),
-}
+    "r": lambda screen, numbers: screen.set_margins(*numbers[:2]),
+    "s": lambda screen, _: screen.save_cursor(),
+    "u": lambda screen, _: screen.restore_cursor(),
+}  # fmt: skip

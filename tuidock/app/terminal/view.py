@@ -17,8 +17,9 @@ from textual.widget import Widget
 
 from tuidock.app.spans import Item
 from tuidock.app.terminal import keys
-from tuidock.app.terminal.cells import Cell, runs, style_of
+from tuidock.app.terminal.cells import BLANK, runs, style_of
 from tuidock.app.terminal.marking import Marking
+from tuidock.app.terminal.pointing import Pointing
 from tuidock.app.terminal.session import Session
 from tuidock.app.widgets import narrow_updates
 from tuidock.app.words import tr
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 #: Seconds after a key in which what the program writes is its answer, and is shown at once instead of with the next frame.
 _ECHO: Final = 0.25
-_WHEEL: Final = 3
 _REVERSE, _PLAIN_REVERSE, _UNDER = Style(reverse=True), Style(reverse=False), Style(underline=True)
 #: Behind the leader: key, what it does, label.
 LEADER_KEYS: Final = (
@@ -45,7 +45,7 @@ _MOVES: Final = {
 }  # fmt: skip
 
 
-class TerminalView(Widget, can_focus=True):
+class TerminalView(Pointing, Widget, can_focus=True):
     """show(session). What only its surroundings can do comes as Wanted."""
 
     #: Looked at by the app: no key of its own goes before this widget's.
@@ -76,8 +76,6 @@ class TerminalView(Widget, can_focus=True):
         self._top: int | None = None  # the first row shown, counted as in `marking`; None: the newest
         self._cursor_row = -1
         self._key_at = 0.0
-        self._button = -1
-        self._reported: tuple[int, int, int] | None = None  # the last move of the mouse: button, column, row
 
     @property
     def tuidock(self) -> TuidockApp:
@@ -129,16 +127,14 @@ class TerminalView(Widget, can_focus=True):
         self.refresh()
 
     @property
-    def _first(self) -> int:
-        """The oldest row that is kept, counted as in `marking`."""
-        assert self.session is not None
-        return self.session.emulator.gone - len(self.session.emulator.past)
-
-    @property
     def _shown_from(self) -> int:
         assert self.session is not None
-        newest = self.session.emulator.gone
-        return newest if self._top is None else min(max(self._top, self._first), newest)
+        history = self.session.emulator.history
+        return history.gone if self._top is None else min(max(self._top, history.first), history.gone)
+
+    def _show_from(self, row: int) -> None:
+        """What comes is followed when the row is the first on the screen of the program, or below."""
+        self._top = None if self.session is None or row >= self.session.emulator.history.gone else row
 
     def _changed(self) -> None:
         """The session has drawn something: only the rows that are different are drawn again."""
@@ -161,8 +157,7 @@ class TerminalView(Widget, can_focus=True):
         """Through the history: negative is up."""
         if self.session is None or self.session.emulator.alternate:
             return
-        wanted = max(self._first, self._shown_from + rows)
-        self._top = None if wanted >= self.session.emulator.gone else wanted
+        self._show_from(max(self.session.emulator.history.first, self._shown_from + rows))
         self.refresh()
         self.post_message(self.KeysChanged())
 
@@ -174,12 +169,12 @@ class TerminalView(Widget, can_focus=True):
             return Strip.blank(width, base)
         emulator = self.session.emulator
         row = self._shown_from + y
-        at = row - self._first
+        at = row - emulator.history.first
         if at >= emulator.total:
             return Strip.blank(width, base)
         cells = emulator.row(at)
         if len(cells) < width:
-            cells = [*cells, *[Cell()] * (width - len(cells))]
+            cells = [*cells, *[BLANK] * (width - len(cells))]
         segments = []
         for text, look in runs(cells, width):
             style = base + style_of(look)
@@ -198,7 +193,7 @@ class TerminalView(Widget, can_focus=True):
         emulator = self.session.emulator
         if self.marking is not None and self.marking.keys:
             return self.marking.cursor[1] if self.marking.cursor[0] == row else None
-        if self.session.over or emulator.cursor.hidden or row != emulator.gone + emulator.cursor.y:
+        if self.session.over or emulator.cursor.hidden or row != emulator.history.gone + emulator.cursor.y:
             return None
         self._cursor_row = y
         return min(int(emulator.cursor.x), self.size.width - 1)
@@ -219,7 +214,7 @@ class TerminalView(Widget, can_focus=True):
             return [Item(what, tr(label), _SHOWN.get(key, key)) for key, what, label in LEADER_KEYS]
         found = [Item("lead", tr("keys"), self._leader_shown), Item("leave", tr("leave"), self._detach_shown)]
         if self._top is not None:
-            behind = self.session.emulator.gone - self._shown_from if self.session is not None else 0
+            behind = self.session.emulator.history.gone - self._shown_from if self.session is not None else 0
             found.append(Item("", tr("rows above the end: {count}", count=behind), "shift+pgdn"))
         else:
             found.append(Item("up", tr("back"), "shift+pgup"))
@@ -319,7 +314,7 @@ class TerminalView(Widget, can_focus=True):
         if self.session is None:
             return
         emulator = self.session.emulator
-        place = (emulator.gone + emulator.cursor.y, min(emulator.cursor.x, emulator.columns - 1))
+        place = (emulator.history.gone + emulator.cursor.y, min(emulator.cursor.x, emulator.columns - 1))
         self.marking = Marking(emulator, place, keys=True)
         self.refresh()
         self.post_message(self.KeysChanged())
@@ -349,7 +344,7 @@ class TerminalView(Widget, can_focus=True):
         top = self._shown_from
         row = marking.cursor[0]
         wanted = row if row < top else row - self.size.height + 1 if row >= top + self.size.height else top
-        self._top = None if self.session is None or wanted >= self.session.emulator.gone else wanted
+        self._show_from(wanted)
         self.refresh()
 
     def _copy(self, marking: Marking) -> None:
@@ -359,84 +354,6 @@ class TerminalView(Widget, can_focus=True):
             self.tuidock.copy(text, tr("the selection"))
         else:
             self.tuidock.say(tr("Nothing is marked: space begins a mark."), "warning")
-
-    # -- mouse --------------------------------------------------------------------------------------------------
-
-    def _mouse_mode(self, *modes: int) -> bool:
-        return self.session is not None and any(self.session.emulator.has_mode(mode) for mode in modes)
-
-    def _report(self, event: events.MouseEvent, button: int, *, pressed: bool = True) -> None:
-        assert self.session is not None
-        held = 8 * event.meta + 16 * event.ctrl
-        sgr = self.session.emulator.has_mode(1006)
-        x, y = min(max(0, event.x), self.size.width - 1), min(max(0, event.y), self.size.height - 1)
-        self._send(keys.mouse(button, x, y, pressed=pressed, sgr=sgr, modifiers=held))
-
-    def on_mouse_down(self, event: events.MouseDown) -> None:
-        if self.session is None or event.button not in (1, 2, 3):
-            return
-        self._button = event.button - 1
-        self._reported = (self._button, event.x, event.y)
-        self.capture_mouse()
-        event.stop()
-        if self._mouse_mode(1000, 1002, 1003) and not event.shift:
-            self._report(event, self._button)
-            return
-        self.marking = None
-        if event.button == 1:
-            self.marking = Marking(self.session.emulator, (0, 0), keys=False)
-            self.marking.put(self._shown_from + event.y, event.x)
-            self.marking.anchor = None
-        self.refresh()
-
-    def on_mouse_move(self, event: events.MouseMove) -> None:
-        if self.session is None:
-            return
-        if self._button >= 0 and self.marking is not None and not self.marking.keys:
-            if self.marking.anchor is None:
-                self.marking.anchor = self.marking.cursor
-            self.marking.put(self._shown_from + event.y, event.x)
-            self.refresh()
-        elif (self._button >= 0 and self._mouse_mode(1002, 1003)) or self._mouse_mode(1003):
-            move = (self._button, event.x, event.y)
-            if move != self._reported:
-                self._reported = move
-                self._report(event, 32 + (self._button if self._button >= 0 else 3))
-
-    def on_mouse_up(self, event: events.MouseUp) -> None:
-        if self._button < 0:
-            return
-        button, self._button = self._button, -1
-        self.release_mouse()
-        event.stop()
-        if self.marking is not None and not self.marking.keys:
-            marking, self.marking = self.marking, None
-            if marking.anchor is not None and (text := marking.text()):
-                self.marking = marking  # stays to be seen until something is typed
-                self.tuidock.copy(text, tr("the selection"))
-            self.refresh()
-        elif self._mouse_mode(1000, 1002, 1003):
-            self._report(event, button, pressed=False)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        self._wheel(event, -1)
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        self._wheel(event, 1)
-
-    def _wheel(self, event: events.MouseEvent, direction: int) -> None:
-        """For the program when it asked for the mouse; as arrows on the alternate screen, where there is no history."""
-        if self.session is None:
-            return
-        event.stop()
-        event.prevent_default()
-        if self._mouse_mode(1000, 1002, 1003) and not event.shift:
-            self._report(event, 64 if direction < 0 else 65)
-        elif self.session.emulator.alternate:
-            key = keys.sequence("up" if direction < 0 else "down", None, application=self.session.emulator.has_mode(1))
-            self._send(key * _WHEEL)
-        else:
-            self.scroll_rows(direction * _WHEEL)
 
 
 def _restyled(strip: Strip, start: int, end: int, style: Style | None = None) -> Strip:
