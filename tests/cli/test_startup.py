@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.cli.conftest import environment
+from tests.conftest import Run
 from tuidock.cli import verbs
 from tuidock.cli.command import Command
 from tuidock.engine import Engine
@@ -19,18 +20,26 @@ _WORDS = (
 HEAVY = set(_WORDS.split())
 
 
-@pytest.mark.parametrize("arguments", [["ps"], ["ps", "-aq"]])
-def test_what_a_listing_does_not_import(engine: Engine, arguments: list[str]) -> None:
+def loaded(engine: Engine, *arguments: str) -> set[str]:
+    """The packages that a command imports until it ends, or becomes another program."""
     program = (
-        "import sys\nfrom tuidock.cli.main import main\n"
-        "code = main(sys.argv[1:])\nsys.stderr.write(' '.join(sys.modules))\nsys.exit(code)"
+        "import os, sys\nfrom tuidock.cli.main import main\nos.execv = lambda *_: sys.exit(0)\n"
+        "try: code = main(sys.argv[1:])\nfinally: sys.stderr.write(' '.join(sys.modules))\nsys.exit(code)"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, "--root", engine.root, *arguments],
         capture_output=True, text=True, env=environment(), check=True,
     )  # fmt: skip
-    loaded = {name.partition(".")[0] for name in done.stderr.split()}
-    assert not HEAVY & loaded
+    return {name.partition(".")[0] for name in done.stderr.split()}
+
+
+@pytest.mark.parametrize("arguments", [["ps"], ["ps", "-aq"]])
+def test_what_a_listing_does_not_import(engine: Engine, arguments: list[str]) -> None:
+    assert not HEAVY & loaded(engine, *arguments)
+
+
+def test_what_exec_does_not_import(run: Run) -> None:
+    assert not HEAVY & loaded(run.engine, "exec", run.start(["sleep", "100"]), "true")
 
 
 def test_every_entry_of_the_table_is_a_command() -> None:

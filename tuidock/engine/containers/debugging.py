@@ -7,7 +7,7 @@ is leased while it runs, so that removing it meanwhile takes its name and not it
 
 from __future__ import annotations
 
-from tuidock.engine.containers.processes import exec_argv
+from tuidock.engine.containers.executing import exec_argv
 from tuidock.engine.errors import InvalidArgument
 from tuidock.engine.instance import Instance
 from tuidock.engine.named import Named

@@ -1,4 +1,4 @@
-"""Looking into running containers: top, stats, and the argv of exec."""
+"""The processes of running containers: top, a signal for one of them, who listens, stats."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ import sys
 
 from tuidock.engine.errors import InvalidArgument, NotFound, SystemFailure
 from tuidock.engine.instance import Instance
-from tuidock.engine.runtime import shim
 from tuidock.engine.runtime.cgroup import cgroups_of
 from tuidock.engine.runtime.cgroup_files import read
 from tuidock.engine.runtime.spec import signal_number
 from tuidock.engine.runtime.stats import Sampler
-from tuidock.engine.types import Container, ExecRequest, ProcessTable, Stats
+from tuidock.engine.types import Container, ProcessTable, Stats
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -138,22 +137,3 @@ def sample(sampler: Sampler, running: Sequence[tuple[str, int]]) -> list[Stats]:
     """One Stats for each (id, pid of its init); cpu_percent is what was used since the sampler's last look at it."""
     samples = (sampler.sample(container_id, pid) for container_id, pid in running)
     return [each for each in samples if each is not None]
-
-
-def exec_argv(instance: Instance, container_id: str, request: ExecRequest) -> list[str]:
-    """Options in the order that native/src/shim/exec.c documents."""
-    options: list[str] = []
-    for flag, wanted in (
-        ("-i", request.interactive), ("-t", request.tty), ("-d", request.detach), ("--privileged", request.privileged)
-    ):  # fmt: skip
-        if wanted:
-            options.append(flag)
-    for variable in request.env:
-        options += ("-e", variable)
-    if request.working_dir:
-        options += ("-w", request.working_dir)
-    if request.user:
-        options += ("-u", request.user)
-    options += ("--detach-keys", request.detach_keys)
-    paths = instance.paths
-    return shim.exec_argv(paths.container(container_id), paths.container_run(container_id), options, request.command)

@@ -292,7 +292,7 @@ class Moving(Door):
 
     def exec_argv(self, reference: str, request: ExecRequest) -> list[str]:
         """The argv of `tuidock-shim exec`, to be executed or spawned by the client. Raises WrongState."""
-        from tuidock.engine.containers.processes import exec_argv
+        from tuidock.engine.containers.executing import exec_argv
 
         self._change("run a command in a container")
         container = self._running(reference)
