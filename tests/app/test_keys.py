@@ -6,9 +6,10 @@ import pytest
 
 from tests.fakes.driving import running
 from tuidock.app.bindings import ACTIONS, BY_ID, PRESETS, keymap_of
-from tuidock.app.config import check
+from tuidock.app.config import Config, check
 from tuidock.app.keymaps import scopes, settle
 from tuidock.app.keys import textual_key
+from tuidock.app.screens.help import terminal_lines
 
 
 @pytest.mark.parametrize(
@@ -82,6 +83,13 @@ def test_own_keys_of_a_screen_push_others_aside_with_a_sentence() -> None:
     ]
     assert keymap["log.follow"] == keymap["jobs.retry"] == "" and keymap["jobs.copy"] == "r"
     assert settle({name: keys for name, keys in PRESETS["vim"].items() if name in BY_ID}, {}) == []
+
+
+def test_the_help_has_the_leader_and_the_detach_keys_of_the_configuration() -> None:
+    keys = [each for each, _ in terminal_lines(check({"terminal": {"leader": "ctrl+_", "detach": "ctrl-e,x"}}))]
+    assert "ctrl+_ n ctrl+_ p" in keys and "ctrl+e x ctrl+_ d" in keys
+    assert not any("ctrl+]" in each or "ctrl+q" in each for each in keys)
+    assert "ctrl+p ctrl+q ctrl+] d" in [each for each, _ in terminal_lines(Config())]
 
 
 async def test_keys_of_the_log_and_of_a_screen_are_ones_own_and_told_so() -> None:

@@ -166,10 +166,8 @@ class Views:
 
     def list_group(self) -> None:
         """By the next word of the pane, then not at all; `:group LABEL` groups by any label."""
-        from tuidock.app.grouping import WORDS
-
         pane = self.screen.pane()
-        steps = ["", *WORDS[pane.kind]]
+        steps = ["", *grouping.WORDS[pane.kind]]
         now = pane.listing.group
         self.group_by(steps[(steps.index(now) + 1) % len(steps)] if now in steps else "")
 
@@ -321,9 +319,9 @@ class Views:
         self.app.action_command_palette()
 
     def app_help(self) -> None:
-        from tuidock.app.screens.help import HelpScreen
+        from tuidock.app.screens.help import show_help
 
-        self.app.push_screen(HelpScreen(self.app.keymap, self.screen.situation, plugins=self.app.config.plugins))
+        show_help(self.app)
 
     def app_theme(self) -> None:
         from tuidock.app.screens.picker import Choice, PickerScreen

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -12,7 +13,7 @@ from textual.widgets import Input, Static
 
 from tuidock.app.bindings import ACTIONS, Situation, keys_of, possible, show_keys
 from tuidock.app.panes import TITLES
-from tuidock.app.plugins import Plugin, fits
+from tuidock.app.plugins import fits
 from tuidock.app.screen_keys import SCREENS, help_lines
 from tuidock.app.screens.closing import ClosesOnce
 from tuidock.app.screens.still_input import StillInput
@@ -21,6 +22,11 @@ from tuidock.app.widgets.rows import Cell, Column
 from tuidock.app.widgets.rows import Row as Line
 from tuidock.app.words import mark, tr
 from tuidock.engine.clean import clean
+from tuidock.engine.options.detach_keys import parse_detach_keys, shown
+
+if TYPE_CHECKING:
+    from tuidock.app.app import TuidockApp
+    from tuidock.app.config import Config
 
 COLUMNS = (
     Column("keys", "", 11, "right", sortable=False),
@@ -87,15 +93,28 @@ def log_lines(keymap: Mapping[str, str]) -> list[tuple[str, str]]:
     return lines
 
 
+def terminal_lines(config: Config) -> list[tuple[str, str]]:
+    """The keys of a terminal as they are now."""
+    *modifiers, key = config.leader.split("+")
+    leader, detach = "+".join([*modifiers, show_keys(key)]), shown(parse_detach_keys(config.detach_keys))
+    return [
+        (keys.replace("_", " ").replace("ctrl+]", leader).replace("ctrl+p ctrl+q", detach), text)
+        for keys, text in TERMINAL_KEYS
+    ]
+
+
+def show_help(app: TuidockApp, first: str = "") -> None:
+    """The help, beginning with the section of that title."""
+    if (main := app.main) is not None:
+        app.push_screen(HelpScreen(app.keymap, main.situation, app.config, first))
+
+
 class HelpScreen(ClosesOnce, ModalScreen[None]):
     """Type to search, esc to go."""
 
-    def __init__(
-        self, keymap: Mapping[str, str], situation: Situation, first: str = "", plugins: Sequence[Plugin] = ()
-    ) -> None:
+    def __init__(self, keymap: Mapping[str, str], situation: Situation, config: Config, first: str = "") -> None:
         super().__init__()
-        self._keymap, self._situation, self._first = keymap, situation, first
-        self._plugins = [each for each in plugins if fits(each, situation.kind, situation.read_only)]
+        self._keymap, self._situation, self._config, self._first = keymap, situation, config, first
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog tall wide"):
@@ -129,14 +148,17 @@ class HelpScreen(ClosesOnce, ModalScreen[None]):
         now = tr("Now, in {pane}", pane=tr(TITLES[self._situation.kind]).lower())
         own = [
             (show_keys(each.key), clean(each.help or each.name), f":{each.id}", f"plugin {each.id}")
-            for each in self._plugins
+            for each in self._config.plugins
+            if fits(each, self._situation.kind, self._situation.read_only)
         ]
         sections = [(now, here), (tr("Commands of your own"), own), *groups.items()]
-        filters = (tr("Filter"), [(shown, tr(text), "", "") for shown, text in FILTERS])
-        others = [("Logs", [(shown, tr(text), "", "") for shown, text in log_lines(self._keymap)])]
-        others.append(("Terminals", [(keys.replace("_", " "), tr(text), "", "") for keys, text in TERMINAL_KEYS]))
-        for title, table in SCREENS.items():
-            others.append((title, [(shown, tr(text), "", "") for shown, text in help_lines(table, self._keymap)]))
+        filters = (tr("Filter"), [(written, tr(text), "", "") for written, text in FILTERS])
+        tables = {
+            "Logs": log_lines(self._keymap),
+            "Terminals": terminal_lines(self._config),
+            **{title: help_lines(table, self._keymap) for title, table in SCREENS.items()},
+        }
+        others = [(title, [(keys, tr(text), "", "") for keys, text in lines]) for title, lines in tables.items()]
         first = [each for each in others if each[0] == self._first]
         rest = [each for each in others if each[0] != self._first]
         return [

@@ -67,8 +67,6 @@ class Keyed(CommandLine, LogKeys):
         await self.run_action(event.key.partition(".")[2])
 
     def action_help(self) -> None:
-        from tuidock.app.screens.help import HelpScreen
+        from tuidock.app.screens.help import show_help
 
-        main = self.tuidock.main
-        if main is not None:
-            self.app.push_screen(HelpScreen(self.tuidock.keymap, main.situation, first=self.HELP_TITLE))
+        show_help(self.tuidock, self.HELP_TITLE)

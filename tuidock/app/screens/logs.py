@@ -139,8 +139,6 @@ class LogsScreen(CommandLine, LogKeys):
         self.dismiss()
 
     def action_help(self) -> None:
-        from tuidock.app.screens.help import HelpScreen
+        from tuidock.app.screens.help import show_help
 
-        main = self.tuidock.main
-        if main is not None:
-            self.app.push_screen(HelpScreen(self.tuidock.keymap, main.situation, first="Logs"))
+        show_help(self.tuidock, "Logs")

@@ -18,7 +18,6 @@ from collections.abc import Mapping
 #: The languages that there are, by the words that config.yaml knows them by.
 LANGUAGES: Mapping[str, str] = {"en": "English", "zh": "简体中文"}
 
-_language = "en"
 _sentences: Mapping[str, str] = {}
 
 
@@ -39,10 +38,6 @@ def mark(text: str) -> str:
     return text
 
 
-def language() -> str:
-    return _language
-
-
 def wanted(setting: str, environ: Mapping[str, str] = os.environ) -> str:
     """The language of the configuration file, else that of the locale, by the order in which programs ask for it."""
     if setting in LANGUAGES:
@@ -56,8 +51,7 @@ def wanted(setting: str, environ: Mapping[str, str] = os.environ) -> str:
 
 def use(name: str) -> None:
     """From now on in this language."""
-    global _language, _sentences
-    _language = name
+    global _sentences
     if name == "zh":
         from tuidock.app.words.zh import SENTENCES
 
