@@ -139,6 +139,10 @@ async def test_marks_are_listed_and_a_log_that_is_not_kept_says_so() -> None:
     async with running(engine, size=(100, 24)) as ui:
         await ui.press("l")
         await ui.until(lambda: "── web started" in ui.screen_text())
+        engine.emit("container", "die", identity(2), "db", exitCode="4")
+        engine.emit("container", "die", identity(1), "web", exitCode="3")
+        await ui.until(lambda: "── web ended (exit 3)" in ui.screen_text())
+        assert "db ended" not in ui.screen_text()
         await ui.press("quotation_mark", "m", "m", "quotation_mark")
         assert "There is no mark; m sets one." in ui.toasts
         assert "1 mark 1" in ui.screen_text() and "3 clear all marks" in ui.screen_text()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tuidock.app import tabs
@@ -50,7 +50,7 @@ def open_logs(engine: Any, rows: Sequence[Container]) -> Opened:
         if driver == "none":
             note = tr("It keeps no log: it was created with --log-driver none.")
     runs = engine.runs([row.id for row in rows])[-MOST_RUNS:]
-    return Opened(rows, sources, note, tuple(rule(event) for event in runs))
+    return Opened(rows, sources, note, tuple(_rule(event) for event in runs))
 
 
 def source_of(engine: Any, row: Container) -> LogSource | None:
@@ -61,6 +61,14 @@ def source_of(engine: Any, row: Container) -> LogSource | None:
         return None
 
 
-def rule(event: Event) -> Rule:
-    """An event of a container as a rule in its log."""
+def rules_of(events: Iterable[Event], containers: Collection[str]) -> list[Rule]:
+    """The starts and ends of these containers among all that happened, as rules in their logs."""
+    return [
+        _rule(event)
+        for event in events
+        if event.type == "container" and event.id in containers and event.action in ("start", "die")
+    ]
+
+
+def _rule(event: Event) -> Rule:
     return Rule(clean(tabs.event_words(event)), event.time, event.id, "start" if event.action == "start" else "end")

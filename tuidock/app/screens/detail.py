@@ -163,16 +163,12 @@ class Detail(Vertical):
     def events_read(self, events: list[Event]) -> None:
         """A container began again: a rule in its log says so."""
         view = self._views.get("logs")
-        if view is None or not view.display:
+        if view is None or not view.display or self.identity is None:
             return
-        from tuidock.app.log_sources import rule
+        from tuidock.app.log_sources import rules_of
 
         log: LogView = view  # type: ignore[assignment]
-        log.add_rules(
-            rule(event)
-            for event in events
-            if event.type == "container" and event.id == self.identity and event.action in ("start", "die")
-        )
+        log.add_rules(rules_of(events, (self.identity,)))
 
     def tick(self) -> None:
         """A sample came in."""

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 
 from tuidock.app import bindings
-from tuidock.app.log_sources import Opened, rule
+from tuidock.app.log_sources import Opened, rules_of
 from tuidock.app.model import CONTAINERS, Row
 from tuidock.app.screens.command_line import COMMAND_KEY, CommandLine
 from tuidock.app.screens.lines import Item, KeyLine, PressableLine
@@ -111,12 +111,7 @@ class LogsScreen(CommandLine, LogKeys):
         self._draw(event.text)
 
     def events_read(self, events: list[Event]) -> None:
-        mine = {row.id for row in self._opened.rows}
-        self.query_one(LogView).add_rules(
-            rule(event)
-            for event in events
-            if event.type == "container" and event.id in mine and event.action in ("start", "die")
-        )
+        self.query_one(LogView).add_rules(rules_of(events, {row.id for row in self._opened.rows}))
 
     @on(PressableLine.Pressed, "#keys")
     async def _pressed(self, event: PressableLine.Pressed) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from tuidock.app.log_sources import Rule
@@ -48,12 +48,13 @@ class LogPlaces:
         session.notes.add(text, moment, kind)
         self._place_notes()
 
-    def add_rules(self: LogView, rules: Iterable[Rule]) -> None:  # type: ignore[misc]
+    def add_rules(self: LogView, rules: Sequence[Rule]) -> None:  # type: ignore[misc]
         """What is known of the runs before, or has just happened."""
         for rule in rules:
             self._add_rule(rule)
-        self._moved()
-        self.refresh()
+        if rules:
+            self._moved()
+            self.refresh()
 
     def add_mark(self: LogView) -> None:  # type: ignore[misc]
         """A rule to find the place again: at the end while one follows, else above the line one stands on."""
