@@ -136,12 +136,8 @@ class BuildScreen(BuildEnd, Keyed):
         now = app.model.clock()
         rows = [job_rows.step_row(number, build, now, app.config.ascii) for number in build.steps if number]
         table = self.table
-        if [row.key for row in rows] != table.keys:
-            table.set_rows(rows)
+        if table.renew(rows):
             self._arrange()
-        else:
-            for row in rows:
-                table.update_row(row)
         if self._follow and build.current and self.step != build.current:
             table.move_cursor(str(build.current))
         self.query_one("#build-source", TextView).show(build.source)

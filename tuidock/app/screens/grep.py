@@ -64,12 +64,9 @@ def _clock(hit: Hit) -> str:
 
 
 class HitTable(PlainTable):
-    """Space, which marks elsewhere, shows more or fewer lines."""
+    """Shows more or fewer lines by space."""
 
-    def action_mark(self) -> None:
-        fold = getattr(self.screen, "action_fold", None)
-        if fold is not None:
-            fold()
+    SPACE = "fold"
 
 
 class GrepScreen(Keyed):

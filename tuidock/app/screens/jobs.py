@@ -36,16 +36,12 @@ _IMAGES = ("pull", "push", "load", "import", "commit")
 
 
 class JobTable(PlainTable):
-    """Knows how wide its bars are, and unfolds with space."""
+    """Knows how wide its bars are."""
+
+    SPACE = "fold"
 
     def width_of(self, key: str) -> int:
         return next((placed.width for placed in self._placed if placed.column.key == key), 0)
-
-    def action_mark(self) -> None:
-        """Space unfolds a job instead, if it can."""
-        fold = getattr(self.screen, "action_fold", None)
-        if fold is not None:
-            fold()
 
 
 class JobsScreen(Keyed):
@@ -114,11 +110,7 @@ class JobsScreen(Keyed):
         columns = job_rows.columns_for(rows)
         if columns != table.columns:
             table.set_columns(columns)
-        if [row.key for row in rows] != table.keys:
-            table.set_rows(rows)
-        else:
-            for row in rows:
-                table.update_row(row)
+        table.renew(rows)
         if self._wanted is not None and table.move_cursor(str(self._wanted.number)):
             self._wanted = None
         running = [job for job in every if not job.ended]

@@ -27,12 +27,7 @@ from tuidock.engine.types import MigrationItem
 
 
 class MigrateTable(PlainTable):
-    """space ticks instead of marking."""
-
-    def action_mark(self) -> None:
-        toggle = getattr(self.screen, "action_tick", None)
-        if toggle is not None:
-            toggle()
+    SPACE = "tick"
 
 
 class MigrateScreen(Keyed):
@@ -100,11 +95,7 @@ class MigrateScreen(Keyed):
     def _draw(self) -> None:
         table = self.query_one(MigrateTable)
         rows = moving_in.rows_of(self._items, self._ticked, self.tuidock.config.ascii)
-        if [row.key for row in rows] == table.keys:
-            for row in rows:
-                table.update_row(row)
-        else:
-            table.set_rows(rows)
+        table.renew(rows)
         whole = self._whole()
         words = f"{counted(len(self._ticked), 'thing')}, {size(whole)}" if self._ticked else ""
         if not self._ticked and self._items:
@@ -177,7 +168,7 @@ class MigrateScreen(Keyed):
         chosen = [item for item in self._items if moving_in.key_of(item) in self._ticked]
         app = self.tuidock
         if app.read_only:
-            app.say(screen_keys.READ_ONLY, "warning")
+            app.say(tr(screen_keys.READ_ONLY), "warning")
             return
         if not chosen:
             app.say(tr("Nothing is ticked: space ticks the line under the cursor."), "warning")

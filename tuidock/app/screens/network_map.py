@@ -86,11 +86,7 @@ class NetworkMapScreen(Keyed):
         rows = network_rows.rows_of(self._maps, self._rates, self.tuidock.model.containers(), self.tuidock.config.ascii)
         table = self.query_one(PlainTable)
         table.set_empty(tr("No networks."))
-        if [row.key for row in rows] == table.keys:
-            for row in rows:
-                table.update_row(row)
-        else:
-            table.set_rows(rows)
+        table.renew(rows)
         self._draw_status()
 
     def _draw_status(self) -> None:

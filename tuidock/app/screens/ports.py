@@ -130,11 +130,7 @@ class PortsScreen(Keyed):
     def _draw(self) -> None:
         rows = [row_of(each, self._answers.get(each.key, ""), self.tuidock.config.ascii) for each in self._ports]
         table = self.query_one(PlainTable)
-        if [row.key for row in rows] == table.keys:
-            for row in rows:
-                table.update_row(row)
-        else:
-            table.set_rows(rows)
+        table.renew(rows)
         listening = sum(answer == reach.LISTENING for answer in self._answers.values())
         words = counted(len(self._ports), "port") + (f", {listening} listening" if self._answers else "")
         if unasked := sum(answer == reach.UNASKED for answer in self._answers.values()):

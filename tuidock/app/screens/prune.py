@@ -24,12 +24,7 @@ from tuidock.engine.types import Image, Volume
 
 
 class PruneTable(PlainTable):
-    """space ticks instead of marking."""
-
-    def action_mark(self) -> None:
-        toggle = getattr(self.screen, "action_tick", None)
-        if toggle is not None:
-            toggle()
+    SPACE = "tick"
 
 
 class PruneScreen(Dialog):

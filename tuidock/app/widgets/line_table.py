@@ -104,6 +104,15 @@ class LineTable(TableActions, TableDrawing, TableGroups, TableMessages, ScrollVi
         self._rows.put(row)
         self._refresh_cells(row.key, old, row)
 
+    def renew(self, rows: Sequence[Row]) -> bool:
+        """Draws what has changed; all rows anew, and True, when others have come, gone or moved."""
+        if [row.key for row in rows] != self.keys:
+            self.set_rows(rows)
+            return True
+        for row in rows:
+            self.update_row(row)
+        return False
+
     def update_cells(
         self, key: str, cells: Mapping[str, Cell | str], sort_keys: Mapping[str, Any] | None = None
     ) -> None:

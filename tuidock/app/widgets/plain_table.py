@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from tuidock.app.widgets.line_table import LineTable
 
 
 class PlainTable(LineTable):
     """A LineTable without marks. `o` belongs to the screen when there is nothing to sort by."""
+
+    #: The action of the screen that space does here, which marks elsewhere; "" for none.
+    SPACE: ClassVar[str] = ""
 
     def toggle_mark(self, key: str | None = None) -> None:
         """Nothing is marked here."""
@@ -15,7 +20,8 @@ class PlainTable(LineTable):
         """Nothing is marked here."""
 
     def action_mark(self) -> None:
-        """Nothing is marked here."""
+        if self.SPACE:
+            getattr(self.screen, f"action_{self.SPACE}")()
 
     def action_range(self) -> None:
         """Nothing is marked here."""
