@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from tests.fakes.driving import Driver, running
 from tests.fakes.engine import NOW, Engine, container
-from tuidock.app import program
+from tuidock.app import overview_rows, program
 from tuidock.app.command_log import KEPT, CommandLog, Recorded
+from tuidock.app.model import ViewModel
 from tuidock.engine.errors import WrongState
 
 
@@ -64,6 +67,9 @@ async def test_the_overview_lives() -> None:
         ui.engine.put(container(60, "fresh", "app:dev", "exited", exit_code=3, started=NOW, finished=NOW), "die")
         await ui.until(lambda: "Attention · 3" in ui.screen_text() and "container die" in ui.screen_text())
         assert ui.app.engine_workers._overview
+        ((_, died),) = ui.app.screen._events
+        ui.app.screen._journal([died._replace(action="start", time=died.time - 1)])
+        assert [event.action for _, event in ui.app.screen._events] == ["die", "start"], "the past comes behind it"
         left = ui.app.screen.query_one("#overview-left")
         seen = set()
         for _ in range(30):
@@ -73,6 +79,14 @@ async def test_the_overview_lives() -> None:
         await ui.press("tab", "escape")
         assert ui.app.screen is ui.main
         await ui.until(lambda: not ui.app.engine_workers._overview)
+
+
+def test_every_line_of_a_machine_without_containers_has_a_key_of_its_own() -> None:
+    model = ViewModel()
+    sections = [overview_rows.attention(model, False), overview_rows.containers(model, False)]
+    sections += [overview_rows.machine(model, [], False), overview_rows.last_events([], 0), overview_rows.space(None)]
+    keys = [row.key for row in overview_rows.joined(sections)]
+    assert len(keys) == len(set(keys))
 
 
 async def test_events_are_filtered_and_lead_to_their_object() -> None:
@@ -121,7 +135,7 @@ async def test_commands_are_written_down_whichever_way_they_went() -> None:
         await ui.command("pull redis:8")
         await ui.until(lambda: ui.app.model.past_jobs)
         ui.app.engine_workers.log.begin(["tuidock", "stop", "slow one"])
-        await ui.until(lambda: ui.app.screen is not ui.main or True)
+        await ui.pilot.pause()
         if ui.app.screen is not ui.main:
             await ui.press("escape")
         await ui.press("H")
@@ -151,6 +165,8 @@ def test_words_of_the_command_line() -> None:
     log.name_of = lambda ref: {"a" * 64: "web"}.get(ref, ref)
     engine = Recorded(Doing(), log)
     engine.kill("a" * 64, "HUP")
+    engine.kill("1017", "HUP")
+    engine.migrate(SimpleNamespace(kind="podman"), None, [])
     engine.remove_many(["a" * 64], force=True, volumes=True, now=False, batch="x")
     engine.update("web", {"Memory": 1 << 28, "NanoCpus": 1_500_000_000}, {"Name": "on-failure", "MaximumRetryCount": 3})
     engine.create_network("back", subnets=["10.9.0.0/24"], internal=True)
@@ -163,6 +179,8 @@ def test_words_of_the_command_line() -> None:
     news.close()
     assert [entry.text for entry in log.entries()] == [
         "tuidock kill -s HUP web",
+        "tuidock kill -s HUP 1017",
+        "tuidock migrate podman",
         "tuidock rm -f -v web",
         "tuidock update -m 268435456 --cpus 1.5 --restart on-failure:3 web",
         "tuidock network create --subnet 10.9.0.0/24 --internal back",

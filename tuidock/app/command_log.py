@@ -76,7 +76,7 @@ class Recorded:
             return method
 
         def call(*arguments: Any, **options: Any) -> Any:
-            entry = self._log.begin(_command(words, self._log.name_of, arguments, options))
+            entry = self._log.begin([*_PROGRAMS.get(name, ("tuidock",)), *self._named(words, arguments, options)])
             try:
                 answer = method(*arguments, **options)
             except BaseException as error:
@@ -90,6 +90,18 @@ class Recorded:
 
         return call
 
+    def _named(self, words: Callable[..., Words], arguments: tuple[Any, ...], options: dict[str, Any]) -> Words:
+        """The words with names in the place of ids."""
+        name_of = self._log.name_of
+
+        def named(each: Any) -> Any:
+            if isinstance(each, str):
+                return name_of(each)
+            texts = isinstance(each, (list, tuple)) and all(isinstance(one, str) for one in each)
+            return [name_of(one) for one in each] if texts else each
+
+        return words(*(named(each) for each in arguments), **options)
+
     def _followed(self, news: Iterator[Any], entry: Entry) -> Iterator[Any]:
         """A long operation: it has ended when all its news were taken, or when it was given up."""
         try:
@@ -101,22 +113,6 @@ class Recorded:
             self._log.end(entry, str(error) or type(error).__name__)
             raise
         self._log.end(entry)
-
-
-def _command(
-    words: Callable[..., Words], name_of: Callable[[str], str], arguments: tuple[Any, ...], options: dict[str, Any]
-) -> Words:
-    def named(each: Any) -> Any:
-        if isinstance(each, str):
-            return name_of(each)
-        return [name_of(one) for one in each] if isinstance(each, (list, tuple)) and all_texts(each) else each
-
-    found = words(*(named(each) for each in arguments), **options)
-    return found if found[0] == "kill" and "-s" in found and found[-1].isdigit() else ["tuidock", *found]
-
-
-def all_texts(values: Any) -> bool:
-    return all(isinstance(one, str) for one in values)
 
 
 def _flags(*wanted: tuple[str, Any]) -> Words:
@@ -219,7 +215,7 @@ WORDS: Mapping[str, Callable[..., Words]] = {
     "stop": lambda ref, timeout=None, signal="", **_: ["stop", *_flags(("-t", timeout), ("-s", signal)), ref],
     "restart": lambda ref, timeout=None, signal="", **_: ["restart", *_flags(("-t", timeout), ("-s", signal)), ref],
     "kill": lambda ref, signal="KILL": ["kill", *_flags(("-s", signal if signal != "KILL" else "")), ref],
-    "kill_process": lambda ref, pid, signal="TERM": ["kill", "-s", signal, str(pid)],
+    "kill_process": lambda ref, pid, signal="TERM": ["-s", signal, str(pid)],
     "pause": lambda ref: ["pause", ref],
     "unpause": lambda ref: ["unpause", ref],
     "rename": lambda ref, name: ["rename", ref, name],
@@ -260,5 +256,7 @@ WORDS: Mapping[str, Callable[..., Words]] = {
     ],
     "undo": lambda refs=(): ["undo", *refs],
     "empty_trash": lambda refs=(): ["trash", "empty", "-f", *refs],
-    "migrate": lambda *_: ["migrate"],
+    "migrate": lambda source, *_: ["migrate", source.kind],
 }  # fmt: skip
+#: Methods that tuidock has no command for -> how that of another program begins.
+_PROGRAMS: Mapping[str, Words] = {"kill_process": ["kill"]}

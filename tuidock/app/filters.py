@@ -37,7 +37,8 @@ class Filter(NamedTuple):
         return all(predicate(fields) for predicate in self.predicates)
 
 
-def _searcher(word: str) -> tuple[Callable[[str], bool], str]:
+def searcher(word: str) -> tuple[Callable[[str], bool], str]:
+    """Whether a text fits, and a note when the word is no regular expression. Case counts with a capital letter."""
     flags = 0 if any(char.isupper() for char in word) else re.IGNORECASE
     try:
         search = re.compile(word, flags).search
@@ -80,7 +81,7 @@ def _field(name: str, value: str, names: frozenset[str]) -> tuple[Predicate | No
     if name not in names:
         return None, ""
     negate = value.startswith("!")
-    fits, note = _searcher(value[1:] if negate else value)
+    fits, note = searcher(value[1:] if negate else value)
     return (lambda fields: fits(fields.named.get(name, "")) is not negate), note
 
 
@@ -113,7 +114,7 @@ def parse(source: str, names: frozenset[str] = frozenset()) -> Filter:
         if separator and value:
             predicate, problem = _field(field, value, names)
         if predicate is None:
-            fits, problem = _searcher(word)
+            fits, problem = searcher(word)
             predicate = _on_text(fits)
         if negate:
             predicate = _negated(predicate)

@@ -98,7 +98,7 @@ def containers(model: ViewModel, ascii: bool) -> list[Row]:
             glyph = shown.GLYPHS[status][ascii]
             rows.append(Row(f"filter state:{status}", (Cell(f"{glyph} {status}", style), str(counts[status]), "")))
     if not rows:
-        rows = [Row("list containers", (Cell(tr("none yet"), "muted"), "", ""))]
+        rows = [Row("list containers none", (Cell(tr("none yet"), "muted"), "", ""))]
     return [section("Containers"), *rows]
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import time
 
 from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Static
 
-from tuidock.app import program, screen_keys
+from tuidock.app import filters, program, screen_keys
 from tuidock.app.command_log import Entry
 from tuidock.app.format import counted
 from tuidock.app.messages import Answered
@@ -80,11 +79,7 @@ class CommandLogScreen(Keyed):
     def _entries(self) -> list[Entry]:
         found = self.tuidock.engine_workers.log.entries()[::-1]
         if self._pattern:
-            flags = 0 if self._pattern != self._pattern.lower() else re.IGNORECASE
-            try:
-                fits = re.compile(self._pattern, flags).search
-            except re.error:
-                fits = re.compile(re.escape(self._pattern), flags).search
+            fits, _ = filters.searcher(self._pattern)
             found = [entry for entry in found if fits(entry.text)]
         return found
 
@@ -137,7 +132,7 @@ class CommandLogScreen(Keyed):
         def typed(text: str) -> str:
             self._pattern = text.strip()
             self._draw()
-            return ""
+            return filters.searcher(self._pattern)[1]
 
         def cancelled() -> None:
             typed(before)

@@ -46,12 +46,7 @@ class Lines(PlainTable):
 
     def show(self, rows: list[Row]) -> None:
         """Draws what has changed."""
-        if [row.key for row in rows] == self._rows.shown:
-            for row in rows:
-                self.update_row(row)
-            return
-        self.set_rows(rows)
-        if overview_rows.is_text(self.cursor_key):
+        if self.renew(rows) and overview_rows.is_text(self.cursor_key):
             self._go(max(0, self.cursor_row))
 
 
@@ -83,17 +78,20 @@ class OverviewScreen(Keyed):
         self.query_one("#overview-status", StatusLine).set([tr("Overview")])
         self._draw()
         self._measure()
-
-        def read(found: list[Event]) -> None:
-            if self.is_attached and not self._events:
-                self._take(found)
-
         self.tuidock.engine_workers.ask_apart(
-            lambda engine: engine.newest_events(overview_rows.EVENTS), read, self._failed
+            lambda engine: engine.newest_events(overview_rows.EVENTS), self._journal, self._failed
         )
 
+    def _journal(self, found: list[Event]) -> None:
+        """The past, and what has happened while it was read."""
+        if not self.is_attached:
+            return
+        last = found[-1].time if found else 0
+        early = [event for _, event in reversed(self._events) if event.time > last]
+        self._events.clear()
+        self._take([*found, *early])
+
     def _failed(self, error: BaseException, text: str) -> None:
-        self._measuring = False
         self.tuidock.say(text, "error")
 
     def on_screen_resume(self) -> None:
@@ -147,7 +145,11 @@ class OverviewScreen(Keyed):
             if self.is_attached:
                 self._draw()
 
-        self.tuidock.engine_workers.ask_apart(lambda engine: engine.disk_usage(), measured, self._failed)
+        def failed(error: BaseException, text: str) -> None:
+            self._measuring = False
+            self._failed(error, text)
+
+        self.tuidock.engine_workers.ask_apart(lambda engine: engine.disk_usage(), measured, failed)
 
     def _draw(self) -> None:
         if not self.is_mounted:
