@@ -64,18 +64,15 @@ def _probe_rows(at: int, probe: Mapping[str, Any], now: int, ascii: bool) -> lis
     start, end = _moment(probe.get("Start")), _moment(probe.get("End"))
     code = int(probe.get("ExitCode") or 0)
     good = code == 0
-    sign = ("+" if ascii else "✓") if good else ("!" if ascii else "✖")
+    glyph, plain, style = ("✓", "+", "good") if good else ("✖", "!", "bad")
     when = f"{age(max(0, now - start))} ago" if start else ""
     took = f"{(end - start) / 1e9:.2f} s" if start and end >= start else ""
     lines = _lines(probe)
     ended = "timeout" if code == _NO_TIME else f"exit {code}"
-    style = "" if good else "bad"
     first = (
-        Cell(f"{sign} {when}", "good" if good else "bad"),
-        Cell(took, "muted"),
-        Cell(ended, style or "muted"),
-        lines[0],
-    )
+        Cell(f"{plain if ascii else glyph} {when}", style), Cell(took, "muted"),
+        Cell(ended, "muted" if good else style), lines[0],
+    )  # fmt: skip
     rows = [Row(f"probe {at}", first)]
     rows += [Row(f"probe {at} {number}", ("", "", "", line)) for number, line in enumerate(lines[1:], 1)]
     return rows

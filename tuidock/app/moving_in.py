@@ -68,23 +68,17 @@ def _group_row(kind: str, items: Sequence[MigrationItem], ticked: Collection[str
 def _row(item: MigrationItem, ticked: bool, ascii: bool) -> Row:
     notes = "; ".join(item.notes)
     if item.action == TAKE:
-        tick, style, what = (
-            "[x]" if ticked else "[ ]",
-            "",
-            Cell(notes, "warn" if item.kind in ("volume", "container") else "muted"),
-        )
+        tick, style = "[x]" if ticked else "[ ]", ""
+        what = Cell(notes, "warn" if item.kind in ("volume", "container") else "muted")
     elif item.action == PRESENT:
-        tick, style, what = (
-            ("v" if ascii else "✓"),
-            "muted",
-            Cell("; ".join((tr("is here already"), *item.notes)), "muted"),
-        )
+        tick, style = " v" if ascii else " ✓", "muted"
+        what = Cell("; ".join((tr("is here already"), *item.notes)), "muted")
     else:
         tick, style, what = "", "muted", Cell(tr("stays there: {notes}", notes=notes), "warn")
     return Row(
         key_of(item),
         (
-            Cell(f" {tick}" if item.action == PRESENT else tick, "accent" if ticked else "muted"),
+            Cell(tick, "accent" if ticked else "muted"),
             Cell(f"  {item.name}", style if ticked or item.action != TAKE else "muted"),
             Cell(size(item.size) if item.size else "", style), what,
         ),

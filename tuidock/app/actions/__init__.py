@@ -50,7 +50,7 @@ class Actions(Changes, Removing, Trash, Images, Networks, Machine, Views, Logs, 
                 kind=kind or situation.kind, row=row, marked=len(rows) if len(rows) > 1 else 0
             )
         if action.changes and self.app.read_only:
-            self.app.say(READ_ONLY, "warning")
+            self.app.say(tr(READ_ONLY), "warning")
             return
         can = possible(action, situation)
         if not can:

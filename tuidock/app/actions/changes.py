@@ -148,7 +148,7 @@ class Changes:
         from tuidock.app.screens.picker import Choice, PickerScreen
 
         if self.app.read_only:
-            self.app.say(READ_ONLY, "warning")
+            self.app.say(tr(READ_ONLY), "warning")
             return
         what = f"{pid} ({clean(command)[:40]})"
 

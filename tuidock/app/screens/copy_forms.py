@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable
 
 from tuidock.app import paths, tasks
+from tuidock.app.screen_keys import READ_ONLY
 from tuidock.app.screens.form import Field, Form, Tick
 from tuidock.app.words import mark, tr
 from tuidock.engine.types import Container
@@ -73,7 +74,7 @@ class CopyForm(Form):
         else:
             begin = tasks.copy_out if what == OUT else tasks.copy_in
         if what == IN and self.tuidock.read_only:
-            self.complain(tr("This session is read-only, so nothing may be changed."))
+            self.complain(tr(READ_ONLY))
             return
         self.dismiss(None)
         begin(self.tuidock, self._reference, self._subject, there, here, archive)

@@ -112,7 +112,7 @@ class SpaceScreen(Dialog):
         from tuidock.app.screens.prune import PruneScreen
 
         if self.tuidock.read_only:
-            self.tuidock.say(screen_keys.READ_ONLY, "warning")
+            self.tuidock.say(tr(screen_keys.READ_ONLY), "warning")
         else:
             self.app.push_screen(PruneScreen())
 
