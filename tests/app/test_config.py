@@ -117,6 +117,11 @@ def test_every_action_that_changes_is_marked_as_such() -> None:
         assert BY_ID[word].changes
 
 
+def test_the_keymap_of_an_earlier_version_has_its_name_of_now() -> None:
+    found = config.check({"keymap": {"preset": "default"}})
+    assert found.preset == "tuidock" and not found.problems
+
+
 async def test_presets_move_the_keys() -> None:
     async with running(config=config.Config(preset="k9s")) as ui:
         await ui.go_to("web")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.fakes.driving import running
 from tests.fakes.engine import Engine, container
-from tuidock.app import plugins
+from tuidock.app import plugin_runs, plugins
 from tuidock.app.config import Config, check
 from tuidock.app.plugins import Plugin
 from tuidock.engine.types import Image
@@ -148,6 +149,13 @@ async def test_a_failure_is_told_with_its_last_words_and_giving_up_ends_it() -> 
         await ui.press("ctrl+k")
         await ui.until(lambda: "given up" in ui.screen_text())
         assert not os.path.exists(f"/proc/{process}")
+
+
+def test_output_that_ends_within_a_character_loses_nothing() -> None:
+    output = plugin_runs.Output()
+    call = plugins.Call(("printf", "one\ncaf\\303"), {}, "Test")
+    list(plugin_runs.start(call, "/")(None, SimpleNamespace(tracker=output)))  # type: ignore[arg-type]
+    assert output.text == "one\ncaf\ufffd" and output.count == 2
 
 
 async def test_read_only_hides_what_may_change_something() -> None:

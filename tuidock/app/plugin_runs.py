@@ -113,6 +113,7 @@ def _follow(call: Call, directory: str, output: Output) -> Iterator[Any]:
             _wait(process, _LOOK)
     finally:
         _end(process)
+        output.put(decoder.decode(b"", final=True))
         output.finish()
     if process.returncode:
         last = next((line.strip() for line in reversed(output.lines) if line.strip()), "")
