@@ -53,11 +53,6 @@ def _escaped(match: re.Match[str]) -> str:
     return f"\\u{code:04x}"
 
 
-def clean_bytes(raw: bytes) -> str:
-    """Bytes of unknown encoding as clean text; what is not UTF-8 becomes U+FFFD."""
-    return clean(raw.decode("utf-8", "replace"))
-
-
 def words_of(error: BaseException) -> str:
     """What an error of the system or of a library says, without the numbers that Python puts around it
     ("[Errno 111] Connection refused", "[SSL: X] why (_ssl.c:1006)"); its type when it says nothing."""

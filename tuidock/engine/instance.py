@@ -40,10 +40,6 @@ class Instance:
         return "tuidock0" if self.paths.is_default else f"tdk{self.id}"
 
     @property
-    def cgroup_parent(self) -> str:
-        return f"tuidock-{self.id}"
-
-    @property
     def nft_table(self) -> str:
         return f"tuidock_{self.id}"
 

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from tuidock.engine.migrate.inventory import Inventory, TheirContainer, TheirImage, TheirNetwork, TheirVolume
     from tuidock.engine.types import Network
 
-#: In the order in which they are taken: each needs those before it.
-KINDS = ("image", "network", "volume", "container")
-
 
 class Here(Named):
     """What this data root has. references: image id by full reference; empty: whether a volume of ours has nothing in it
@@ -39,7 +36,10 @@ class Here(Named):
 
 
 def plan(inventory: Inventory, here: Here) -> list[MigrationItem]:
-    """Every item, in the order in which it would be taken. Raises SystemFailure for what is not understood."""
+    """Every item, in the order in which it would be taken, since each needs those before it.
+
+    Raises SystemFailure for what is not understood.
+    """
     with understood(inventory.kind):
         items = [_image(image, here) for image in inventory.images]
         items += [_network(network, here) for network in inventory.networks]

@@ -12,7 +12,7 @@ import tempfile
 
 import httpx
 
-from tuidock.engine.clean import clean
+from tuidock.engine.clean import clean, words_of
 from tuidock.engine.errors import InvalidArgument, NotFound, SystemFailure
 from tuidock.engine.fastjson import loads
 
@@ -99,7 +99,7 @@ class Source:
         try:
             answer = self._client.get(path, params=query)
         except httpx.HTTPError as error:
-            raise self._refused(path, _reason(error)) from error
+            raise self._refused(path, words_of(error)) from error
         if answer.status_code >= 400:
             raise self._refused(path, _message(answer.content), answer.status_code)
         try:
@@ -113,7 +113,7 @@ class Source:
         try:
             answer = self._client.send(request, stream=True)
         except httpx.HTTPError as error:
-            raise self._refused("/images/get", _reason(error)) from error
+            raise self._refused("/images/get", words_of(error)) from error
         if answer.status_code >= 400:
             answer.read()
             raise self._refused("/images/get", _message(answer.content), answer.status_code)
@@ -152,7 +152,7 @@ class Source:
         except httpx.HTTPError as error:
             ended = None if isinstance(error, httpx.TimeoutException) else self._end_of_service()
             if ended is None:
-                raise self._refused("/_ping", _reason(error)) from error
+                raise self._refused("/_ping", words_of(error)) from error
             with open(f"{self._place}/errors", "rb") as file:
                 why = clean(file.read(2000).decode("utf-8", "replace").strip())
             raise SystemFailure(f"`podman system service` ended with exit code {ended}: {why[-300:]}") from error
@@ -222,12 +222,6 @@ def _socket_of(host: str) -> str:
             f"cannot take over from {host}: only an engine on this machine can be moved in; give unix:///path/to/socket"
         )
     return path
-
-
-def _reason(error: Exception) -> str:
-    """Without the number that Python puts before what the kernel says."""
-    text = str(error)
-    return text.partition("] ")[2] if text.startswith("[Errno ") else text
 
 
 def _message(content: bytes) -> str:

@@ -25,6 +25,7 @@ def read_pairs(given: Sequence[str]) -> dict[str, str | None]:
 
 
 def read_contexts(given: Sequence[str]) -> dict[str, str]:
+    """Places by name, from NAME=PATH; names are in lower case."""
     found = {}
     for item in given:
         name, equals, value = item.partition("=")

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 #: The length of requests to a registry that refuses longer ones (bytes).
 _PIECE = 8 << 20
-_PATIENCE = 10
 
 
 class _Place(Named):

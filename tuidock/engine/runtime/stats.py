@@ -13,10 +13,6 @@ from tuidock.engine.runtime.cgroup import Cgroups
 from tuidock.engine.runtime.cgroup_files import read
 from tuidock.engine.types import Stats
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 
 class Sampler:
     """Takes samples and works out the share of a CPU since the previous one."""
@@ -59,12 +55,6 @@ class Sampler:
             usage.throttled_ns,
         )
 
-    def keep_only(self, container_ids: Iterable[str]) -> None:
-        """Forget everybody else's last sample."""
-        wanted = set(container_ids)
-        for gone in self._previous.keys() - wanted:
-            del self._previous[gone]
-
 
 def network_bytes(pid: int) -> tuple[int, int]:
     """(received, sent) over all interfaces but lo, as the process's network namespace sees it."""
@@ -84,12 +74,3 @@ def host_memory(meminfo: str = "/proc/meminfo") -> int:
     """Bytes of memory of the machine: what `stats` shows as the limit of a container without one."""
     first = read(meminfo).split(None, 2)
     return int(first[1]) * 1024 if len(first) > 1 and first[0] == "MemTotal:" else os.sysconf("SC_PHYS_PAGES") * 4096
-
-
-#: Samplers of this process by cgroup parent, so that a caller without one of its own gets a percentage too.
-_SAMPLERS: dict[str, Sampler] = {}
-
-
-def sample_container(cgroups: Cgroups, container_id: str, pid: int = 0) -> Stats | None:
-    """One sample; its percentage is of the time since this process's previous sample of the container."""
-    return _SAMPLERS.setdefault(cgroups.parent, Sampler(cgroups)).sample(container_id, pid)
