@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Run
+from tests.conftest import Run, missing
 
 PROGRAM = [sys.executable, "-m", "tuidock"]
 
@@ -142,6 +142,8 @@ def test_read_only_offers_nothing_that_changes(run: Run, lines: Any) -> None:
 
 
 def test_a_damaged_data_root_is_one_sentence(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        missing("root")
     (tmp_path / "state.db").write_bytes(b"garbage" * 2000)
     told = subprocess.run([*PROGRAM, "--root", tmp_path, "--plain"], input="", capture_output=True, text=True)
     assert told.returncode == 1
