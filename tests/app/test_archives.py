@@ -51,6 +51,7 @@ async def test_save_writes_a_complete_file_under_its_name(tmp_path: Path) -> Non
         assert target.stat().st_size == 3 << 20 and target.stat().st_mode & 0o777 == 0o600
         assert os.listdir(place) == ["web.tar"] and ui.engine.called("save") == [(("nginx:1.27",),)]
         assert "3.0M written" in ui.screen_text()
+        assert ui.app.engine_workers.log.entries()[-1].text == f"tuidock save -o {target} nginx:1.27"
         await ui.press("escape")
         ui.main.actions.do("image.save")
         await ui.pilot.pause()

@@ -28,6 +28,7 @@ async def test_out_and_in_again(engine: Engine, tmp_path: Path) -> None:
         await ui.press("enter")
         await job_done(ui)
         assert os.listdir(place) == ["data.tar"] and "written" in ui.screen_text()
+        assert ui.app.engine_workers.log.entries()[-1].text == f"tuidock volume export -o {place}/data.tar data"
         await ui.press("escape")
         await ui.command("import")
         await fill(ui, path=str(place / "data.tar"), name="data")

@@ -178,12 +178,12 @@ def migrate(app: TuidockApp, kind: str, host: str, wanted: Sequence[MigrationIte
 
 @contextmanager
 def _whole(path: str, job: Job) -> Iterator[FileIO]:
-    """A file that appears under its name when it is complete, readable for its owner only."""
+    """A file that appears under its name when it is complete, readable for its owner only. `name` is that name already."""
     part = f"{path}.part-{os.getpid()}-{job.number}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-    descriptor = os.open(part, flags, 0o600)
+    file = FileIO(path, "wb", opener=lambda *_: os.open(part, flags, 0o600))
     try:
-        with FileIO(descriptor, "wb") as file:
+        with file:
             yield file
         os.rename(part, path)
     except BaseException:
@@ -195,7 +195,7 @@ def _write(app: TuidockApp, title: str, kind: str, path: str, call: Callable[[An
     def begin(engine: Any, job: Job) -> Iterator[Any]:
         name = os.path.basename(path)
         with _whole(path, job) as file:
-            counted = Counted(file, job, name)
+            counted = Counted(file, job)
             call(engine, counted)  # type: ignore[arg-type]
         yield Progress(name, "done", counted.count, counted.count)
         yield Progress(path, "written", counted.count, counted.count)
@@ -214,8 +214,8 @@ def _read(app: TuidockApp, title: str, kind: str, path: str, call: Callable[[Any
 class Counted:
     """A file that tells its job how much has been written, and that stops when the job is given up."""
 
-    def __init__(self, file: Any, job: Job, name: str) -> None:
-        self._file, self._job, self._name = file, job, name
+    def __init__(self, file: FileIO, job: Job) -> None:
+        self._file, self._job, self.name = file, job, str(file.name)
         self.count = 0
         self._told = -_NEWS_EVERY
 
@@ -227,7 +227,7 @@ class Counted:
         self.count += size
         if self.count - self._told >= _NEWS_EVERY:
             self._told = self.count
-            self._job.put(Progress(self._name, "writing", self.count))
+            self._job.put(Progress(os.path.basename(self.name), "writing", self.count))
         return size
 
     def flush(self) -> None:
