@@ -341,6 +341,19 @@ def test_read_only_refuses_every_change(engine: Engine) -> None:
             change()
 
 
+def test_who_only_looks_leaves_no_event(run: Run) -> None:
+    container = run.start(["sleep", "100"])
+    looking = Engine(run.engine.root, read_only=True)
+    for engine in (looking, run.engine):
+        engine.attach(container).close()
+        engine.top(container, told=True)
+        engine.detached(container)
+    told = [event.action for batch in looking.events(since=1, follow=False) for event in batch if event.id == container]
+    assert told == ["create", "start", "attach", "top", "detach"]
+    run.engine.remove(container, force=True)
+    run.engine.detached(container)
+
+
 def test_the_hosts_environment_never_passes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_OF_THE_HOST", "1")
     text = run.output(["env"], config={"Env": ["GIVEN=yes"]})
