@@ -23,12 +23,13 @@ from tuidock.app.widgets.rows import GUTTER, STYLES, Cell, Column, Placed, Row, 
 from tuidock.app.widgets.table_bindings import TABLE_BINDINGS, TABLE_CSS, TableActions
 from tuidock.app.widgets.table_drawing import TableDrawing
 from tuidock.app.widgets.table_groups import TableGroups
+from tuidock.app.widgets.table_marks import TableMarks
 from tuidock.app.widgets.table_messages import TableMessages
 
 __all__ = ["Cell", "Column", "LineTable", "Row"]
 
 
-class LineTable(TableActions, TableDrawing, TableGroups, TableMessages, ScrollView, can_focus=True):
+class LineTable(TableActions, TableDrawing, TableGroups, TableMarks, TableMessages, ScrollView, can_focus=True):
     """The list in every pane: cursor, marks, sort, filter, header, mouse."""
 
     BINDINGS: ClassVar[list[BindingType]] = TABLE_BINDINGS
@@ -178,7 +179,7 @@ class LineTable(TableActions, TableDrawing, TableGroups, TableMessages, ScrollVi
         self._highlight = highlight
         self._change(lambda: self._rows.set_predicate(predicate))
 
-    # Cursor and marks
+    # Cursor
 
     @property
     def cursor_key(self) -> str | None:
@@ -199,51 +200,6 @@ class LineTable(TableActions, TableDrawing, TableGroups, TableMessages, ScrollVi
             return False
         self._go(position)
         return True
-
-    @property
-    def marks(self) -> frozenset[str]:
-        return frozenset(self._marks)
-
-    @property
-    def acted_keys(self) -> list[str]:
-        """What an action is about: the marked rows in order, else the one under the cursor, or those of its group."""
-        marked = [key for key in self._rows.passing if key in self._marks]
-        if not marked and self._marks:
-            marked = sorted(self._marks)
-        if marked or self._cursor is None:
-            return marked
-        return list(self._rows.members(self._cursor)) if self.on_header else [self._cursor]
-
-    def toggle_mark(self, key: str | None = None) -> None:
-        """Marks a row, or the rows of a group; takes the mark away when there is one already."""
-        key = self._cursor if key is None else key
-        if self._rows.is_header(key):
-            members = set(self._rows.members(key))
-            self._set_marks(self._marks - members if members <= self._marks else self._marks | members)
-        elif key is not None and key in self._rows:
-            self._set_marks(self._marks ^ {key})
-
-    def mark_all(self) -> None:
-        self._set_marks(self._marks | set(self._rows.passing))
-
-    def clear_marks(self) -> None:
-        self._range_from = None
-        self._set_marks(set())
-        self._redraw()
-
-    def start_range(self) -> None:
-        self._range_from = self._cursor
-
-    def end_range(self) -> None:
-        """Mark everything between where the range began and the cursor."""
-        marked = self._rows.between(self._range_from, self._cursor)
-        self._range_from = None
-        self._set_marks(self._marks | set(marked))
-        self._redraw()
-
-    @property
-    def range_active(self) -> bool:
-        return self._range_from is not None
 
     @property
     def visible_keys(self) -> list[str]:
@@ -282,14 +238,6 @@ class LineTable(TableActions, TableDrawing, TableGroups, TableMessages, ScrollVi
         self._tell_cursor()
         self._tell_visible_later()
         self.refresh()
-
-    def _set_marks(self, marks: set[str]) -> None:
-        if marks == self._marks:
-            return
-        for key in [*(marks ^ self._marks), *self._rows.groups]:
-            self._refresh_row(key)
-        self._marks = marks
-        self.post_message(self.MarksChanged(self, frozenset(marks)))
 
     def _go(self, position: int) -> None:
         shown = self._rows.shown
