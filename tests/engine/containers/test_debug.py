@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Run
+from tests.native.monitored import eventually
 from tuidock.engine import Engine
 from tuidock.engine.errors import NotFound, WrongState
 from tuidock.engine.types import ExecRequest
@@ -19,11 +19,9 @@ SLEEP = "trap : TERM; sleep 1000 & wait"
 NONE = ["sh", "-c", "rm -f /bin/*sh; exec /bin/sleep 1000"]
 
 
-def until_bare(engine: Engine, made: str) -> None:
-    end = time.monotonic() + 10
-    while engine.shells(made):
-        assert time.monotonic() < end
-        time.sleep(0.01)
+def upper(engine: Engine, made: str) -> Path:
+    """Where the container writes."""
+    return Path(engine.inspect_container(made)["GraphDriver"]["Data"]["UpperDir"])
 
 
 def debug(engine: Engine, made: str, script: str, user: str = "") -> list[str]:
@@ -44,10 +42,7 @@ def test_shells_by_the_files_of_the_container(engine: Engine, run: Run) -> None:
         f"touch /ready; {SLEEP}"
     )
     made = run.start(["sh", "-c", script])
-    end = time.monotonic() + 10
-    while not (Path(engine.inspect_container(made)["GraphDriver"]["Data"]["UpperDir"]) / "ready").exists():
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    eventually((upper(engine, made) / "ready").exists, "it has its shells")
     assert engine.shells(made)[0] == "/bin/zsh"  # root's is sh, which says nothing
     assert engine.shells(made, "ada")[0] == "/opt-shell" and engine.shells(made, "7:7")[0] == "/opt-shell"
     assert engine.shells(made, "bob") == engine.shells(made)
@@ -60,19 +55,16 @@ def test_a_hostile_container_is_read_and_not_believed(engine: Engine, run: Run) 
         "mkdir -p /etc; mkfifo /etc/passwd; rm /bin/zsh; mkfifo /bin/zsh; ln -s /proc/1/root/bin/sh /bin/fish; " + SLEEP
     )
     made = run.start(["sh", "-c", script])
-    end = time.monotonic() + 10
-    while not (Path(engine.inspect_container(made)["GraphDriver"]["Data"]["UpperDir"]) / "bin/fish").is_symlink():
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    eventually((upper(engine, made) / "bin/fish").is_symlink, "it has its traps")
     assert not {"/bin/zsh", "/bin/fish"} & set(engine.shells(made, "root"))
 
 
 def test_debug_of_a_container_without_a_shell(engine: Engine, run: Run) -> None:
     """Its namespaces, limits and rights, another root; and nothing is written to it, or left."""
     made = run.start(NONE, Memory=64 << 20, CapDrop=["ALL"], CapAdd=["NET_BIND_SERVICE"], config={"Hostname": "bare"})
-    until_bare(engine, made)
-    upper = Path(engine.inspect_container(made)["GraphDriver"]["Data"]["UpperDir"])
-    before = sorted(str(path) for path in upper.rglob("*"))
+    eventually(lambda: not engine.shells(made), "it has no shell")
+    written = upper(engine, made)
+    before = sorted(str(path) for path in written.rglob("*"))
     mounts = Path("/proc/self/mountinfo").read_text()
     pid = engine.inspect_container(made)["State"]["Pid"]
     script = (
@@ -88,7 +80,7 @@ def test_debug_of_a_container_without_a_shell(engine: Engine, run: Run) -> None:
     assert lines[12].split()[1] == f"{1 << 10:016x}"
     own = [line.rpartition(":")[2] for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines()]
     assert lines[13] in own
-    assert sorted(str(path) for path in upper.rglob("*")) == before
+    assert sorted(str(path) for path in written.rglob("*")) == before
     assert Path("/proc/self/mountinfo").read_text() == mounts
     assert debug(engine, made, "id -u", user="7") == ["7"]
 
