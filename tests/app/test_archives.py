@@ -99,6 +99,12 @@ async def test_load_import_and_export_by_word(tmp_path: Path, monkeypatch: pytes
         await ui.press("escape")
         await ui.command("export web out.tar")
         assert any("exists; name another file" in toast for toast in ui.toasts)
+        await ui.command("export -o exported.tar web")
+        await ui.until(lambda: (tmp_path / "exported.tar").exists())
+        await ui.press("escape")
+        await ui.command("image save -o saved.tar nginx:1.27")
+        await ui.until(lambda: (tmp_path / "saved.tar").exists())
+        await ui.press("escape")
         await ui.command("commit web web:2")
         await ui.until(lambda: ui.app.model.find("images", "web:2") is not None)
 

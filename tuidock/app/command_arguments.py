@@ -196,9 +196,15 @@ def _import(screen: MainScreen, arguments: list[str]) -> None:
     screen.tuidock.show_jobs(tasks.import_image(screen.tuidock, paths.absolute(arguments[0]), reference))
 
 
+def file_last(words: list[str]) -> list[str]:
+    """`-o FILE NAME`, as the shell has it, in the order of the app: NAME FILE."""
+    return [*words[2:], words[1]] if words[:1] == ["-o"] and len(words) > 2 else words
+
+
 def _export(screen: MainScreen, arguments: list[str]) -> None:
     from tuidock.app import tasks
 
+    arguments = file_last(arguments)
     kind, rows, missing = find_rows(screen, BY_COMMAND["export"], arguments[:1])
     if missing:
         screen.tuidock.say(tr("No such container or volume: {arguments}", arguments=clean(arguments[0])), "error")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tuidock.app.bindings import BY_COMMAND, Action
-from tuidock.app.command_arguments import SPECIAL, find_rows, nouns_of
+from tuidock.app.command_arguments import SPECIAL, file_last, find_rows, nouns_of
 from tuidock.app.command_words import SYNONYMS, split
 from tuidock.app.model import CONTAINERS, KINDS, VOLUMES, row_id
 from tuidock.app.quoting import fault
@@ -91,10 +91,10 @@ def _of_kind(screen: MainScreen, kind: str, noun: str, words: list[str]) -> None
     if action is None or kind not in action.kinds or word in KINDS:
         app.say(tr("There is no command {word}", word=clean(f"{noun} {typed}")) + tr("; ? lists them."), "warning")
         return
-    if word == "export" and names[:1] == ["-o"]:
-        names = [*names[2:], *names[1:2]]
+    if word == "export":
+        names = file_last(names)
     option = next((each for each in names if each.startswith("-")), "")
-    if option and word not in ("run", "build", "pull", "exec") and (word, kind) != ("create", CONTAINERS):
+    if option and word not in ("run", "build", "pull", "exec", "save") and (word, kind) != ("create", CONTAINERS):
         app.say(
             tr("{word} takes no {option} here; its form and the command line do.", word=word, option=clean(option)),
             "warning",
