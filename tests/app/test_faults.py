@@ -178,7 +178,9 @@ async def test_a_storm_of_sizes() -> None:
     async with running() as ui:
         for width, height in ((80, 24), (20, 5), (300, 90), (99, 24), (100, 24), (1, 1), (101, 60), (40, 10)) * 3:
             await ui.pilot.resize_terminal(width, height)
-        await ui.press("l", "escape", "question_mark", "escape")
+        await ui.press("l")
+        await ui.until(lambda: ui.app.screen.name == "logs")
+        await ui.press("escape", "question_mark", "escape")
         await ui.pilot.resize_terminal(120, 32)
         await ui.until(lambda: "1 Containers" in ui.screen_text() and "web" in ui.screen_text())
 
